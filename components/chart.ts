@@ -1,0 +1,32 @@
+import type * as k8s from "@pulumi/kubernetes";
+import type { Values } from "./merge";
+
+/** Where a chart comes from and how long Helm may wait for it. */
+export interface ChartArgs {
+  /** Exact chart version, such as `1.31.0`. Never a range: the stack decides what is installed. */
+  version: string;
+  /** URL of the Helm repository that serves the chart, or an `oci://` registry path above it. */
+  chartRepository: string;
+  /** How long Helm waits for the release to become ready, in seconds. @default 300 */
+  timeoutSeconds?: number;
+  /** Escape hatch: extra Helm values, merged last. Arrays replace, `null` deletes what the component set. */
+  values?: Values;
+}
+
+/** The part of a `helm.v3.Release`'s arguments that says which chart to take. An OCI chart is named by its whole reference. */
+export function chartSource(
+  chart: string,
+  args: ChartArgs,
+): Pick<k8s.helm.v3.ReleaseArgs, "chart" | "version" | "repositoryOpts" | "timeout"> {
+  const timeout = args.timeoutSeconds ?? 300;
+  return args.chartRepository.startsWith("oci://")
+    ? { chart: `${args.chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
+    : { chart, version: args.version, repositoryOpts: { repo: args.chartRepository }, timeout };
+}
+
+/**
+ * Options of everything whose name in the cluster is fixed: its successor cannot be made while it exists.
+ * For a `helm.v3.Release` too: the provider replaces one (a new name or namespace) by creating first, and the objects of the
+ * charts here have cluster-wide fixed names.
+ */
+export const fixedName = { deleteBeforeReplace: true } as const;

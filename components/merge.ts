@@ -1,0 +1,28 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** Helm values: a tree of plain values in which any leaf or branch may be an Output. */
+export type Values = { [key: string]: unknown };
+
+/**
+ * Merges the values of an escape hatch over those that a component computed, as JSON Merge Patch (RFC 7396) does:
+ * objects merge key by key, arrays and scalars replace, and `null` deletes the component's value, so that the chart's own
+ * default applies again. An Output counts as a scalar: it is taken whole.
+ */
+export function mergeValues(base: Values, patch: Values | undefined): Values {
+  const merged: Values = { ...base };
+  for (const [key, value] of Object.entries(patch ?? {})) {
+    if (value === null) {
+      delete merged[key];
+    } else if (isBranch(value)) {
+      const below = merged[key];
+      merged[key] = mergeValues(isBranch(below) ? below : {}, value);
+    } else if (value !== undefined) {
+      merged[key] = value;
+    }
+  }
+  return merged;
+}
+
+function isBranch(value: unknown): value is Values {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !pulumi.Output.isInstance(value);
+}

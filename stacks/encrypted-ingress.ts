@@ -1,0 +1,159 @@
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import { Bookinfo } from "../components/bookinfo";
+import { enroute } from "../components/enroute-values";
+import { EnRouteGateway } from "../components/enroute-gateway";
+import { GatewayHost } from "../components/gateway-host";
+import { IstioControlPlane } from "../components/istio-control-plane";
+import { Kiali } from "../components/kiali";
+import { MeshGlobalConfig } from "../components/mesh-global-config";
+import { MeshMutualTls } from "../components/mesh-mutual-tls";
+import { MeshNamespace } from "../components/mesh-namespace";
+import { Prometheus } from "../components/prometheus";
+import { ServingCertificate } from "../components/serving-certificate";
+import { type Settings, defaultInjection } from "./settings";
+
+/** What a stack tells its users: the outputs of `pulumi up`. */
+export interface StackOutputs {
+  /** Exact version of every chart that is installed. */
+  versions: Record<string, string>;
+  /** Namespaces by role. */
+  namespaces: { istio: string; gateway: string; workloads: string[] };
+  /** Where clients connect: an IP address or a DNS name for the hosts' DNS records. Missing while the cloud has given none. */
+  gatewayAddress: pulumi.Output<string | undefined>;
+  /** URLs that the gateway serves. */
+  hosts: string[];
+  /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
+  gatewayIdentity: string;
+  /** Certificate of the CA that clients must trust, PEM; missing where somebody else issued the certificate. */
+  caCertificate: pulumi.Output<string | undefined>;
+  /** End of the serving certificate's validity, RFC 3339 in UTC; missing for an existing Secret. */
+  certificateEndOfValidity: pulumi.Output<string | undefined>;
+  /** What `pulumi destroy` leaves in the cluster, and why. */
+  keptOnDestroy: string[];
+}
+
+/**
+ * The rollout: client → EnRoute (TLS), EnRoute → workload (Istio mutual TLS, STRICT). This is the only place that knows the
+ * order. Whatever is not ordered here runs side by side; the reverse is the order of destruction.
+ */
+export function encryptedIngress(settings: Settings): StackOutputs {
+  const { istio, gateway, hosts } = settings;
+  const providers = [clusterProvider(settings), new tls.Provider("tls")];
+  const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({ providers, dependsOn });
+
+  const istioNamespace = new MeshNamespace(
+    istio.namespace.name,
+    { ...istio.namespace, injection: "none" }, // istiod is no workload of the mesh that it runs
+    opts(),
+  );
+  const injection = defaultInjection(settings);
+  const gatewayNamespace = new MeshNamespace(gateway.namespace.name, { injection, ...gateway.namespace }, opts());
+  const workloadNamespaces = settings.namespaces.map(
+    (namespace) => new MeshNamespace(namespace.name, { injection, ...namespace }, opts()),
+  );
+  const hostNamespaces = [...new Set(hosts.map((host) => host.namespace))];
+
+  // Helm needs the namespace to write its release into.
+  const mesh = new IstioControlPlane("istio", { ...istio, namespace: istio.namespace.name }, opts(istioNamespace));
+
+  // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
+  // A namespace may hold an exception.
+  new MeshMutualTls(
+    "mutual-tls",
+    { rootNamespace: istio.namespace.name, exceptions: settings.mutualTls.exceptions },
+    opts(mesh, gatewayNamespace, ...workloadNamespaces),
+  );
+
+  // istiod's webhook adds the sidecar when the pod is created: a pod that starts before the webhook, or before its
+  // namespace has the label, stays outside the mesh for good.
+  const enrouteGateway = new EnRouteGateway(
+    "gateway",
+    { ...gateway, namespace: gateway.namespace.name },
+    opts(mesh, gatewayNamespace),
+  );
+
+  // GlobalConfig is a kind of the gateway's chart, and on destruction it goes while its controller lives.
+  new MeshGlobalConfig("mesh-global-config", { namespace: gateway.namespace.name }, opts(enrouteGateway));
+
+  // A Secret needs its namespace, and nothing of the mesh.
+  const certificate = new ServingCertificate(
+    "serving-certificate",
+    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: settings.certificate },
+    opts(...workloadNamespaces.filter(({ namespace }) => hostNamespaces.includes(namespace))),
+  );
+
+  for (const host of hosts)
+    new GatewayHost(
+      host.host,
+      { ...host, tlsSecretName: certificate.secretName },
+      // GatewayHost is a kind of the gateway's chart. Without its Secret the host would be served in clear text.
+      // Its namespace is listed too: an existing Secret makes the certificate a component without resources.
+      opts(enrouteGateway, certificate, ...workloadNamespaces.filter(({ namespace }) => namespace === host.namespace)),
+    );
+
+  if (settings.bookinfo !== undefined) {
+    const { bookinfo } = settings;
+    const home = workloadNamespaces.filter(({ namespace }) => namespace === bookinfo.namespace);
+    // Sidecars, as for the gateway.
+    new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home));
+  }
+
+  if (settings.prometheus !== undefined) {
+    const prometheus = new Prometheus(
+      "prometheus",
+      { ...settings.prometheus, namespace: istio.namespace.name },
+      opts(istioNamespace),
+    );
+    if (settings.kiali !== undefined)
+      new Kiali(
+        "kiali",
+        { ...settings.kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
+        // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
+        opts(mesh),
+      );
+  }
+
+  return {
+    versions: versions(settings),
+    namespaces: {
+      istio: istio.namespace.name,
+      gateway: gateway.namespace.name,
+      workloads: settings.namespaces.map(({ name }) => name),
+    },
+    gatewayAddress: enrouteGateway.address,
+    hosts: hosts.map(({ host }) => `https://${host}`),
+    gatewayIdentity: `spiffe://${mesh.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`,
+    caCertificate: certificate.caCertificate,
+    certificateEndOfValidity: certificate.endOfValidity,
+    keptOnDestroy: [
+      "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
+      "ConfigMaps istio-ca-root-cert (label istio.io/config=true), which istiod puts into every namespace",
+    ],
+  };
+}
+
+/** The cluster of the stack, and nothing that the shell points at. */
+function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): k8s.Provider {
+  return new k8s.Provider("cluster", {
+    ...(kubeconfig === "" ? {} : { kubeconfig }),
+    ...(context === "" ? {} : { context }),
+    // Other credentials, or another path of the same kubeconfig, are no other cluster: nothing is replaced.
+    clusterIdentifier: clusterIdentifier === "" ? context : clusterIdentifier,
+    // A renewed certificate updates its Secret in place. Replacing it would leave a moment without one, in which EnRoute
+    // serves the host in clear text.
+    enableSecretMutable: true,
+  });
+}
+
+function versions({ istio, gateway, prometheus, kiali, bookinfo }: Settings): Record<string, string> {
+  const all = {
+    istio: istio.version,
+    enroute: gateway.version,
+    prometheus: prometheus?.version,
+    kiali: kiali?.version,
+    bookinfo: bookinfo?.version,
+  };
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+}

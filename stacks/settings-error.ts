@@ -1,0 +1,90 @@
+import type { z } from "zod";
+
+/** One thing that is wrong with the settings. */
+export interface Problem {
+  /** Path of the key, such as `hosts[0].routes[1].port`. */
+  key: string;
+  /** What stands there, as JSON; undefined where nothing does, or where it is nobody's to see. */
+  found: string | undefined;
+  /** What is allowed there. */
+  allowed: string;
+}
+
+/** A problem with a key; `found` is cut short, and left out for key material. */
+export function problem(key: string, found: unknown, allowed: string): Problem {
+  return {
+    key,
+    found: isConfidential(key) || found === undefined ? undefined : shorten(JSON.stringify(found)),
+    allowed,
+  };
+}
+
+/** Every setting that is wrong, in one error. */
+export class SettingsError extends Error {
+  constructor(
+    readonly problems: readonly Problem[],
+    where: { project: string; stack: string },
+  ) {
+    const count = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
+    const lines = problems.map(({ key, found, allowed }) => {
+      const value = found === undefined ? "" : `\n      found:   ${found}`;
+      return `  - ${key}${value}\n      allowed: ${allowed}`;
+    });
+    const sample = problems[0]?.key ?? "istio.version";
+    super(
+      [
+        `${count} wrong in stack ${where.stack}; nothing was changed.`,
+        ...lines,
+        `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}`,
+        `  or edit stacks/Pulumi.${where.stack}.yaml; docs/environments.md describes every key.`,
+      ].join("\n"),
+    );
+    this.name = "SettingsError";
+  }
+}
+
+/** Problems of a failed validation, in the order of the keys. */
+export function describeProblems(error: z.ZodError, input: unknown): Problem[] {
+  return error.issues
+    .flatMap((issue) => {
+      if (issue.code === "unrecognized_keys")
+        // One line for each key, made by schema.object: "<key>: unknown key; …"
+        return issue.message.split("\n").map((line, index) => {
+          const path = [...issue.path, issue.keys[index]!];
+          return problem(pathText(path), valueAt(input, path), line.slice(issue.keys[index]!.length + 2));
+        });
+      const found = valueAt(input, issue.path);
+      const missing = found === undefined ? "missing; " : "";
+      return [problem(pathText(issue.path), found, `${missing}${issue.message}`)];
+    })
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+}
+
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>(
+    (text, part) =>
+      typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`,
+    "",
+  );
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+}
+
+// The certificate's settings may hold a private key under a misspelt name too, and Helm values may hold anything.
+function isConfidential(key: string): boolean {
+  return (
+    (/^certificate(\.|$)/.test(key) &&
+      !/^certificate\.(issuer|\w+Days|keyAlgorithm|secretName|extraNames)/.test(key)) ||
+    /\.values\b/.test(key)
+  );
+}
+
+function shorten(text: string): string {
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}

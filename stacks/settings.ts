@@ -1,0 +1,408 @@
+import { z } from "zod";
+import { certificateProblems } from "../components/certificate";
+import { durationSeconds } from "../components/duration";
+import { maxWorkloadCertificateTtl, ttlProblem } from "../components/enroute-values";
+import type { Injection } from "../components/mesh-namespace";
+import { exceptionProblems } from "../components/mutual-tls-policies";
+import {
+  certificateName,
+  chartRepository,
+  dnsLabel,
+  exactVersion,
+  flag,
+  hostName,
+  list,
+  nearest,
+  object,
+  oneOf,
+  text,
+  timeoutSeconds,
+  tree,
+  wholeNumber,
+  words,
+} from "./schema";
+import { type Problem, SettingsError, describeProblems, problem } from "./settings-error";
+
+const chart = { version: exactVersion, timeoutSeconds: timeoutSeconds.exactOptional(), values: tree.exactOptional() };
+
+const injectionLabelKeys = ["istio-injection", "istio.io/rev"];
+const namespaceLabels = words
+  .refine((labels) => injectionLabelKeys.every((key) => !(key in labels)), {
+    error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
+  })
+  .exactOptional();
+
+const injection = z.union([z.literal("enabled"), object({ revision: dnsLabel })], {
+  error: 'either "enabled" or { revision: <revision or tag> }, not both: with both labels Istio ignores the revision',
+});
+
+const namespace = object({
+  name: dnsLabel,
+  create: flag.default(true),
+  injection: injection.exactOptional(),
+  labels: namespaceLabels,
+});
+
+const image = {
+  repository: text(
+    "an image repository such as docker.io/library/redis, without a tag",
+    /^[a-z0-9]+([._:/-]+[a-z0-9]+)*$/,
+  ),
+  tag: text(
+    "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
+    (tag) => /^[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/.test(tag) && !/^latest(@|$)/.test(tag),
+  ),
+  pullPolicy: oneOf("Always", "IfNotPresent", "Never").exactOptional(),
+};
+const chartImage = object({ ...image, repository: image.repository.exactOptional(), tag: image.tag.exactOptional() });
+
+const quantities = words.exactOptional();
+const resources = object({ requests: quantities, limits: quantities });
+
+const istio = object({
+  ...chart,
+  chartRepository: chartRepository.default("https://blob.istio.io/istio-release/charts"),
+  hub: text("a registry path such as docker.io/istio").default("docker.io/istio"),
+  tag: image.tag.exactOptional(),
+  profile: oneOf("small", "standard", "ha").default("standard"),
+  namespace: object({
+    name: dnsLabel.default("istio-system"),
+    create: flag.default(true),
+    labels: namespaceLabels,
+  }).prefault({}),
+  revision: dnsLabel.exactOptional(),
+  trustDomain: text("a trust domain such as cluster.local", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/).default(
+    "cluster.local",
+  ),
+  meshConfig: tree.exactOptional(),
+});
+
+const workloadCertificate = object({
+  ttl: text(
+    "a duration of hours, minutes and seconds such as 24h or 1h30m",
+    (value) => durationSeconds(value) !== undefined,
+  ).exactOptional(),
+  outputPath: text("an absolute path such as /etc/istio-certs", /^\/[\w./-]*\w$/).exactOptional(),
+});
+
+const gateway = object({
+  ...chart,
+  chartRepository: chartRepository.default("https://helm.getenroute.io"),
+  namespace: object({
+    name: dnsLabel.default("enroute-system"),
+    create: flag.default(true),
+    injection: injection.exactOptional(),
+    labels: namespaceLabels,
+  }).prefault({}),
+  images: object({
+    enroute: chartImage.exactOptional(),
+    redis: chartImage.required({ tag: true }),
+    envoy: chartImage.exactOptional(),
+  }),
+  replicas: wholeNumber(1, 100).default(1),
+  autoscaling: object({
+    maxReplicas: wholeNumber(2, 1000),
+    cpuPercent: wholeNumber(1, 100).exactOptional(),
+  }).exactOptional(),
+  logLevel: oneOf("trace", "debug", "info", "warning", "error", "critical", "off").default("info"),
+  resources: object({
+    enroute: resources.exactOptional(),
+    redis: resources.exactOptional(),
+    envoy: resources.exactOptional(),
+  }).exactOptional(),
+  workloadCertificate: workloadCertificate.exactOptional(),
+  serviceAnnotations: words.exactOptional(),
+});
+
+const host = object({
+  host: hostName,
+  namespace: dnsLabel,
+  minimumTlsVersion: z
+    .preprocess((version) => (typeof version === "number" ? String(version) : version), oneOf("1.2", "1.3"))
+    .default("1.2"),
+  routes: list(
+    object({
+      prefix: text("a path prefix such as /", /^\/\S*$/).exactOptional(),
+      service: dnsLabel,
+      port: wholeNumber(1, 65535),
+    }),
+    "routes { prefix?, service, port }",
+  ).min(1, { error: "at least one route { prefix?, service, port }" }),
+});
+
+const days = (most: number) => wholeNumber(1, most, " days");
+const issuers = ["generated", "provided", "existingSecret"] as const;
+const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
+const certificate = z.discriminatedUnion(
+  "issuer",
+  [
+    object({
+      issuer: z.literal("generated"),
+      extraNames: list(certificateName, "DNS names").exactOptional(),
+      keyAlgorithm: oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional(),
+      // Clients refuse longer ones (CA/Browser Forum ballot SC-31, and Apple for every CA).
+      validityDays: days(398).default(90),
+      renewBeforeDays: days(397).default(30),
+      caValidityDays: days(36500).default(3650),
+    }),
+    object({
+      issuer: z.literal("provided"),
+      certificateChain: pem("the certificate, its issuers after it"),
+      privateKey: pem("the certificate's private key"),
+      caCertificate: pem("the CA's certificate").exactOptional(),
+    }),
+    object({ issuer: z.literal("existingSecret"), secretName: dnsLabel }),
+  ],
+  { error: `an object with an issuer: one of ${issuers.join(", ")}` },
+);
+
+const exception = object({
+  namespace: dnsLabel,
+  workload: words.exactOptional(),
+  ports: list(wholeNumber(1, 65535), "container ports")
+    .min(1, { error: "at least one container port" })
+    .exactOptional(),
+  mode: oneOf("PERMISSIVE", "DISABLE"),
+  reason: text("why plain text is needed there, in words"),
+});
+
+const schema = object({
+  kubeconfig: z.string({ error: "the path of a kubeconfig file" }).default(""),
+  context: z.string({ error: "the name of a context of the kubeconfig" }).default(""),
+  clusterIdentifier: z.string({ error: "a name of the cluster that never changes" }).default(""),
+  istio,
+  namespaces: list(namespace, "namespaces { name, create?, injection?, labels? }").default([]),
+  gateway,
+  hosts: list(host, "hosts { host, namespace, routes }").min(1, {
+    error: "at least one host { host, namespace, routes }",
+  }),
+  certificate,
+  mutualTls: object({ exceptions: list(exception, "exceptions").default([]) }).prefault({}),
+  prometheus: object({
+    ...chart,
+    chartRepository: chartRepository.default("https://prometheus-community.github.io/helm-charts"),
+    retention: text("a duration such as 15d", /^\d+[smhdwy]$/).exactOptional(),
+    storage: text("a size such as 20Gi", /^\d+(Mi|Gi|Ti)$/).exactOptional(),
+  }).exactOptional(),
+  kiali: object({
+    ...chart,
+    chartRepository: chartRepository.default("https://kiali.org/helm-charts"),
+    authentication: oneOf("token", "anonymous").default("token"),
+    viewOnly: flag.default(true),
+  }).exactOptional(),
+  bookinfo: object({
+    namespace: dnsLabel,
+    version: exactVersion,
+    hub: text("a registry path").default("docker.io/istio"),
+  }).exactOptional(),
+});
+
+/** Everything that a stack decides, checked and with defaults filled in. */
+export type Settings = z.output<typeof schema>;
+
+/** The configuration of a stack, as the engine hands it to a program. */
+export interface StackConfiguration {
+  /** Name of the project: the namespace of the keys. */
+  project: string;
+  /** Name of the stack, for the error text. */
+  stack: string;
+  /** Every configuration value by full key (`project:key`); objects as JSON text, secrets decrypted. */
+  values: Record<string, string>;
+  /** Full keys whose value holds a secret. */
+  secretKeys: readonly string[];
+}
+
+const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
+
+/**
+ * The settings of a stack. Throws one {@link SettingsError} that names everything that is wrong. Keys of other namespaces
+ * (`kubernetes:…`, `pulumi:…`) are the engine's business.
+ */
+export function loadSettings(configuration: StackConfiguration, now: Date = new Date()): Settings {
+  const input: Record<string, unknown> = {};
+  const problems: Problem[] = [];
+  for (const [fullKey, value] of Object.entries(configuration.values)) {
+    const [project, key] = fullKey.split(/:(.*)/s) as [string, string];
+    if (project !== configuration.project) continue;
+    if (scalarKeys.includes(key)) {
+      input[key] = value;
+    } else {
+      try {
+        input[key] = JSON.parse(value) as unknown;
+      } catch {
+        input[key] = value;
+      }
+    }
+  }
+  const parsed = schema.safeParse(input);
+  if (!parsed.success) problems.push(...describeProblems(parsed.error, input));
+  else problems.push(...crossProblems(parsed.data, configuration, now));
+  if (problems.length > 0) throw new SettingsError(problems, configuration);
+  return parsed.data!;
+}
+
+/** Problems that take more than one key to see. */
+function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  return [
+    ...clusterProblems(settings),
+    ...namespaceProblems(settings),
+    ...hostProblems(settings),
+    ...servingCertificateProblems(settings, configuration, now),
+    ...workloadTtlProblems(settings),
+    ...(settings.gateway.autoscaling !== undefined &&
+    settings.gateway.autoscaling.maxReplicas < settings.gateway.replicas
+      ? [
+          problem(
+            "gateway.autoscaling.maxReplicas",
+            settings.gateway.autoscaling.maxReplicas,
+            "at least gateway.replicas",
+          ),
+        ]
+      : []),
+    ...(settings.kiali !== undefined && settings.prometheus === undefined
+      ? [problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty")]
+      : []),
+    ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
+      problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
+    ),
+  ];
+}
+
+function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {
+  if (kubeconfig === "" && context === "")
+    return [
+      problem(
+        "kubeconfig",
+        undefined,
+        "the path of a kubeconfig file here, or the name of a context in context: a stack names its cluster, it never takes the one that the shell happens to point at",
+      ),
+    ];
+  if (context === "" && clusterIdentifier === "")
+    return [
+      problem(
+        "clusterIdentifier",
+        undefined,
+        "a name of the cluster that never changes, as no context is named: without it a new kubeconfig would replace every resource",
+      ),
+    ];
+  return [];
+}
+
+function namespaceProblems(settings: Settings): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Map([
+    [settings.istio.namespace.name, "istio.namespace"],
+    [settings.gateway.namespace.name, "gateway.namespace"],
+  ]);
+  if (seen.size < 2)
+    problems.push(
+      problem("gateway.namespace.name", settings.gateway.namespace.name, "another namespace than istio.namespace"),
+    );
+  settings.namespaces.forEach(({ name }, index) => {
+    const earlier = seen.get(name);
+    if (earlier !== undefined)
+      problems.push(problem(`namespaces[${index}].name`, name, `each namespace once; ${earlier} is it already`));
+    seen.set(name, `namespaces[${index}]`);
+  });
+  const members = settings.namespaces.map(({ name }) => name);
+  const known = (key: string, name: string) => {
+    if (members.includes(name)) return;
+    const guess = nearest(name, members);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    problems.push(
+      problem(
+        key,
+        name,
+        `one of namespaces (${members.join(", ") || "none yet"})${hint} Pods elsewhere have no sidecar and cannot speak mutual TLS`,
+      ),
+    );
+  };
+  settings.hosts.forEach((entry, index) => known(`hosts[${index}].namespace`, entry.namespace));
+  if (settings.bookinfo !== undefined) known("bookinfo.namespace", settings.bookinfo.namespace);
+  return problems;
+}
+
+function hostProblems({ hosts }: Settings): Problem[] {
+  return hosts.flatMap(({ host: name }, index) => {
+    const first = hosts.findIndex((earlier) => earlier.host === name);
+    return first < index
+      ? [
+          problem(
+            `hosts[${index}].host`,
+            name,
+            `each host once; hosts[${first}] is it already, and EnRoute would serve neither`,
+          ),
+        ]
+      : [];
+  });
+}
+
+function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  const given = settings.certificate;
+  if (given.issuer === "generated")
+    return given.renewBeforeDays >= given.validityDays
+      ? [
+          problem(
+            "certificate.renewBeforeDays",
+            given.renewBeforeDays,
+            `less than validityDays (${given.validityDays}): a certificate would be renewed at every update`,
+          ),
+        ]
+      : [];
+  if (given.issuer === "existingSecret") return [];
+  const plain = !configuration.secretKeys.includes(`${configuration.project}:certificate`);
+  return [
+    ...(plain
+      ? [
+          problem(
+            "certificate.privateKey",
+            undefined,
+            `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${configuration.project}:certificate.privateKey' --stack ${configuration.stack} < key.pem`,
+          ),
+        ]
+      : []),
+    ...certificateProblems(
+      given.certificateChain,
+      given.privateKey,
+      settings.hosts.map((entry) => entry.host),
+      now,
+    ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+  ];
+}
+
+function workloadTtlProblems({ gateway: { workloadCertificate: wanted }, istio: { values } }: Settings): Problem[] {
+  const ttl = wanted?.ttl;
+  if (ttl === undefined) return [];
+  // istiod's own limit can be raised by its environment; the chart takes it at both places.
+  const environments = [values?.["env"], (values?.["pilot"] as { env?: unknown } | undefined)?.env];
+  const limits = environments.map(
+    (env) => (env as { MAX_WORKLOAD_CERT_TTL?: unknown } | undefined)?.MAX_WORKLOAD_CERT_TTL,
+  );
+  const max = limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
+  const why = ttlProblem(ttl, max);
+  return why === undefined ? [] : [problem("gateway.workloadCertificate.ttl", ttl, why)];
+}
+
+/** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */
+export function defaultInjection(settings: Settings): Injection {
+  return settings.istio.revision === undefined ? "enabled" : { revision: settings.istio.revision };
+}
+
+const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
+
+/** Warnings about settings that work today and will not for long. */
+export function settingsWarnings(settings: Settings): string[] {
+  const places: [string, string][] = [
+    ["istio.chartRepository", settings.istio.chartRepository],
+    ["istio.hub", settings.istio.hub],
+    ...(settings.bookinfo === undefined ? [] : [["bookinfo.hub", settings.bookinfo.hub] as [string, string]]),
+  ];
+  return places.flatMap(([key, value]) => {
+    const retired = retiredHosts.find((hostOfOld) => value.includes(hostOfOld));
+    if (retired === undefined) return [];
+    const instead = key === "istio.chartRepository" ? "https://blob.istio.io/istio-release/charts" : "docker.io/istio";
+    return [
+      `${key} is ${value}: ${retired} is being switched off, and nothing from Istio 1.31 on is published there. Use ${instead}.`,
+    ];
+  });
+}
