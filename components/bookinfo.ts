@@ -38,10 +38,10 @@ export class Bookinfo extends pulumi.ComponentResource {
         { metadata: { name: `bookinfo-${app}`, namespace, labels: { account: app } } },
         { parent: this, ...fixedName },
       );
-      const deployments = versions.map((version) => {
+      for (const version of versions) {
         const labels = { app, version };
         const mounts = scratch(app);
-        return new k8s.apps.v1.Deployment(
+        new k8s.apps.v1.Deployment(
           `${name}-${app}-${version}`,
           {
             metadata: { name: `${app}-${version}`, namespace, labels },
@@ -82,15 +82,20 @@ export class Bookinfo extends pulumi.ComponentResource {
           },
           { parent: this, ...fixedName },
         );
-      });
+      }
       new k8s.core.v1.Service(
         `${name}-${app}`,
         {
-          metadata: { name: app, namespace, labels: { app, service: app } },
+          metadata: {
+            name: app,
+            namespace,
+            labels: { app, service: app },
+            // The Deployments are awaited; waiting for the Service's endpoints would be the same wait once more.
+            annotations: { "pulumi.com/skipAwait": "true" },
+          },
           spec: { selector: { app }, ports: [{ name: "http", port }] },
         },
-        // The provider waits for endpoints: with the pods there first, it waits once.
-        { parent: this, dependsOn: deployments, ...fixedName },
+        { parent: this, ...fixedName },
       );
     }
     this.registerOutputs({});

@@ -53,7 +53,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
     const ttl = args.workloadCertificate?.ttl;
     const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl);
     if (wrongTtl !== undefined)
-      throw new pulumi.InputPropertyError({ propertyPath: "workloadCertificate.ttl", reason: `must be ${wrongTtl}` });
+      throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
     const rights = this.grantRights(args.namespace);

@@ -26,8 +26,7 @@ export class MeshMutualTls extends pulumi.ComponentResource {
     super("enroute-istio:istio:MeshMutualTls", name, {}, opts);
     const exceptions = args.exceptions ?? [];
     const [problem] = exceptionProblems(exceptions, args.rootNamespace);
-    if (problem !== undefined)
-      throw new pulumi.InputPropertyError({ propertyPath: `exceptions[${problem.index}]`, reason: problem.problem });
+    if (problem !== undefined) throw new pulumi.ResourceError(`exceptions[${problem.index}]: ${problem.problem}`, this);
     const create = (resource: string, policy: PeerAuthenticationPolicy) =>
       new k8s.apiextensions.CustomResource(
         resource,

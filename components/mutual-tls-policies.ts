@@ -85,16 +85,22 @@ export function compileExceptions(exceptions: readonly MutualTlsException[]): Pe
     const key = `${exception.namespace}/${selectorKey(exception.workload)}`;
     groups.set(key, [...(groups.get(key) ?? []), exception]);
   }
-  return [...groups.keys()].sort().map((key) => policy(groups.get(key)!));
+  return [...groups.keys()].sort().map((key) => {
+    const group = groups.get(key)!;
+    const around = exceptions.find(
+      ({ namespace, workload }) => namespace === group[0]!.namespace && workload === undefined,
+    );
+    return policy(group, around?.mode ?? "STRICT");
+  });
 }
 
-function policy(group: MutualTlsException[]): PeerAuthenticationPolicy {
+function policy(group: MutualTlsException[], around: "STRICT" | ExceptionMode): PeerAuthenticationPolicy {
   const { namespace, workload } = group[0]!;
   const reason = [...new Set(group.map((exception) => exception.reason))].join("; ");
   const whole = group.find((exception) => exception.ports === undefined);
   if (workload === undefined)
     // By convention the policy of a namespace is named `default`, and there can be only one.
-    return { name: "default", namespace, reason, spec: { mtls: { mode: whole?.mode ?? "PERMISSIVE" } } };
+    return { name: "default", namespace, reason, spec: { mtls: { mode: around } } };
   const ports = group
     .flatMap((exception) => (exception.ports ?? []).map((port) => [port, exception.mode] as const))
     .sort(([a], [b]) => a - b);
@@ -104,8 +110,9 @@ function policy(group: MutualTlsException[]): PeerAuthenticationPolicy {
     reason,
     spec: {
       selector: { matchLabels: workload },
-      // Said even where it repeats the mesh's policy: with port exceptions alone Istio inherits a weaker namespace policy.
-      mtls: { mode: whole?.mode ?? "STRICT" },
+      // Said even where it repeats what holds around it: left out, Istio would inherit a policy that others put into the
+      // namespace.
+      mtls: { mode: whole?.mode ?? around },
       ...(ports.length === 0
         ? {}
         : { portLevelMtls: Object.fromEntries(ports.map(([port, mode]) => [String(port), { mode }])) }),

@@ -21,7 +21,7 @@ export function object<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.strictObject(shape, {
     error: (issue) => {
       if (issue.code !== "unrecognized_keys") return `an object with the keys ${keys.join(", ")}`;
-      return (issue.keys)
+      return issue.keys
         .map((key) => {
           const guess = nearest(key, keys);
           return `${key}: unknown key${guess === undefined ? "" : `; did you mean ${guess}?`} (known here: ${keys.join(", ")})`;

@@ -32,8 +32,10 @@ const namespaceLabels = words
   })
   .exactOptional();
 
-const injection = z.union([z.literal("enabled"), object({ revision: dnsLabel })], {
-  error: 'either "enabled" or { revision: <revision or tag> }, not both: with both labels Istio ignores the revision',
+const injectionForms = z.union([z.literal("enabled"), z.strictObject({ revision: dnsLabel })]);
+// One message for whatever is wrong: the union's own would speak of its second form only.
+const injection = z.custom<z.output<typeof injectionForms>>((value) => injectionForms.safeParse(value).success, {
+  error: 'either "enabled" or { revision: <revision or tag> }, never both: with both labels Istio ignores the revision',
 });
 
 const namespace = object({

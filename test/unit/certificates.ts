@@ -1,0 +1,41 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+export interface Issued {
+  certificate: string;
+  privateKey: string;
+  keys: CryptoKeyPair;
+  name: string;
+}
+
+/** Makes a certificate at run time: no key is ever kept in the repository. */
+export async function issue(
+  options: { name?: string; hosts?: string[]; issuer?: Issued; notBefore?: Date; notAfter?: Date; ca?: boolean } = {},
+): Promise<Issued> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const name = `CN=${options.name ?? "test"}`;
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: name,
+    issuer: options.issuer?.name ?? name,
+    notBefore: options.notBefore ?? new Date(Date.now() - 3600_000),
+    notAfter: options.notAfter ?? new Date(Date.now() + 24 * 3600_000),
+    publicKey: keys.publicKey,
+    signingKey: (options.issuer?.keys ?? keys).privateKey,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(options.ca ?? false),
+      new x509.SubjectAlternativeNameExtension((options.hosts ?? []).map((value) => ({ type: "dns" as const, value }))),
+    ],
+  });
+  const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return {
+    certificate: `${certificate.toString("pem")}\n`,
+    privateKey: `${x509.PemConverter.encode(pkcs8, "PRIVATE KEY")}\n`,
+    keys,
+    name,
+  };
+}

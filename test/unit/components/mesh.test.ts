@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import * as k8s from "@pulumi/kubernetes";
+import type * as pulumi from "@pulumi/pulumi";
+import { Bookinfo } from "../../../components/bookinfo";
+import { GatewayHost } from "../../../components/gateway-host";
+import { Kiali } from "../../../components/kiali";
+import { MeshGlobalConfig, meshGlobalConfig } from "../../../components/mesh-global-config";
+import { MeshMutualTls } from "../../../components/mesh-mutual-tls";
+import { MeshNamespace, injectionLabels } from "../../../components/mesh-namespace";
+import { Prometheus } from "../../../components/prometheus";
+import { run } from "../mocks";
+
+const deploy = (create: (opts: pulumi.ComponentResourceOptions) => unknown) =>
+  run(() => void create({ providers: [new k8s.Provider("cluster")] }));
+
+describe("MeshNamespace", () => {
+  it("labels for the default revision, for a revision, or not at all; never both", () => {
+    assert.deepEqual(injectionLabels("enabled"), { "istio-injection": "enabled" });
+    assert.deepEqual(injectionLabels({ revision: "1-31" }), { "istio.io/rev": "1-31" });
+    assert.deepEqual(injectionLabels("none"), {});
+  });
+
+  it("creates a namespace with its labels and a mark that it is ours", async () => {
+    const labels = { team: "shop" };
+    const { find } = await deploy(
+      (opts) => new MeshNamespace("shop", { name: "shop", create: true, injection: "enabled", labels }, opts),
+    );
+    assert.deepEqual(find("Namespace", "shop").inputs["metadata"], {
+      name: "shop",
+      labels: { team: "shop", "istio-injection": "enabled", "app.kubernetes.io/managed-by": "enroute-istio" },
+    });
+  });
+
+  it("patches the label alone onto a namespace of somebody else", async () => {
+    const { find, names } = await deploy(
+      (opts) => new MeshNamespace("shop", { name: "shop", create: false, injection: "enabled" }, opts),
+    );
+    assert.deepEqual(find("NamespacePatch", "shop").inputs["metadata"], {
+      name: "shop",
+      labels: { "istio-injection": "enabled" },
+    });
+    assert.ok(!names().includes("kubernetes:core/v1:Namespace shop"));
+  });
+});
+
+describe("MeshMutualTls", () => {
+  it("makes the one mesh-wide STRICT policy, named default, in the root namespace", async () => {
+    const { find, names } = await deploy(
+      (opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system" }, opts),
+    );
+    assert.equal(names().filter((name) => name.includes("PeerAuthentication")).length, 1);
+    const { inputs, type } = find("PeerAuthentication", "mutual-tls-mesh");
+    assert.equal(type, "kubernetes:security.istio.io/v1:PeerAuthentication");
+    assert.deepEqual(inputs["spec"], { mtls: { mode: "STRICT" } });
+    const { name, namespace } = inputs["metadata"] as Record<string, string>;
+    assert.deepEqual([name, namespace], ["default", "istio-system"]);
+  });
+
+  it("makes a policy for each exception, with its reason on it", async () => {
+    const exceptions = [
+      { namespace: "shop", workload: { app: "api" }, ports: [80], mode: "PERMISSIVE" as const, reason: "probe" },
+    ];
+    const { resources } = await deploy(
+      (opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system", exceptions }, opts),
+    );
+    const policy = resources.find(({ name }) => name.startsWith("mutual-tls-shop-plain-text-api-"))!;
+    assert.deepEqual((policy.inputs["metadata"] as { annotations: object }).annotations, {
+      "enroute-istio/reason": "probe",
+    });
+  });
+
+  it("refuses an exception that Istio would ignore", async () => {
+    const exceptions = [{ namespace: "shop", ports: [80], mode: "PERMISSIVE" as const, reason: "probe" }];
+    await assert.rejects(
+      deploy((opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system", exceptions }, opts)),
+      /exceptions\[0\]: ports need a workload/,
+    );
+  });
+});
+
+describe("MeshGlobalConfig", () => {
+  it("is valid JSON with sorted keys that turns Istio on and Linkerd off", async () => {
+    const text = meshGlobalConfig();
+    const keys = Object.keys(JSON.parse(text) as object);
+    assert.deepEqual(keys, [...keys].sort());
+    assert.match(text, /"istio_enabled":true.*"linkerd_enabled":false/);
+    const { find } = await deploy((opts) => new MeshGlobalConfig("mesh", { namespace: "edge" }, opts));
+    const { inputs } = find("GlobalConfig", "mesh");
+    assert.deepEqual(inputs["spec"], { name: "mesh", type: "globalconfig_globals", config: text });
+    assert.deepEqual(inputs["metadata"], { name: "mesh", namespace: "edge" });
+  });
+});
+
+describe("GatewayHost", () => {
+  it("serves a host over TLS 1.2 or later, with its routes in order", async () => {
+    const routes = [
+      { prefix: "/api", service: "api", port: 8080 },
+      { service: "web", port: 80 },
+    ];
+    const args = { host: "shop.example.com", namespace: "shop", tlsSecretName: "tls", routes };
+    const { resources } = await deploy((opts) => new GatewayHost("shop.example.com", args, opts));
+    const { inputs, type } = resources.find(({ type }) => type.startsWith("kubernetes:"))!;
+    assert.equal(type, "kubernetes:enroute.saaras.io/v1:GatewayHost");
+    assert.deepEqual(inputs["metadata"], { name: "shop-example-com", namespace: "shop" });
+    assert.deepEqual(inputs["spec"], {
+      virtualhost: { fqdn: "shop.example.com", tls: { secretName: "tls", minimumProtocolVersion: "1.2" } },
+      routes: [
+        { conditions: [{ prefix: "/api" }], services: [{ name: "api", port: 8080 }] },
+        { conditions: [{ prefix: "/" }], services: [{ name: "web", port: 80 }] },
+      ],
+    });
+  });
+});
+
+describe("Prometheus", () => {
+  it("installs the server alone, without a volume unless a size is given", async () => {
+    const source = { version: "1.2.3", chartRepository: "https://charts.example.com", namespace: "istio-system" };
+    const { find } = await deploy((opts) => new Prometheus("prometheus", source, opts));
+    assert.deepEqual(find("Release", "prometheus").inputs["values"], {
+      server: { retention: "15d", persistentVolume: { enabled: false } },
+      alertmanager: { enabled: false },
+      "kube-state-metrics": { enabled: false },
+      "prometheus-node-exporter": { enabled: false },
+      "prometheus-pushgateway": { enabled: false },
+    });
+    const stored = await deploy(
+      (opts) => new Prometheus("prometheus", { ...source, storage: "20Gi", retention: "30d" }, opts),
+    );
+    const { server } = stored.find("Release", "prometheus").inputs["values"] as { server: object };
+    assert.deepEqual(server, { retention: "30d", persistentVolume: { enabled: true, size: "20Gi" } });
+  });
+});
+
+describe("Kiali", () => {
+  const args = {
+    version: "2.29.0",
+    chartRepository: "https://charts.example.com",
+    namespace: "istio-system",
+    prometheusUrl: "http://prometheus-server.istio-system",
+  };
+
+  it("asks for a token, changes nothing in the cluster, and knows Prometheus and the root namespace", async () => {
+    const { find } = await deploy((opts) => new Kiali("kiali", args, opts));
+    const values = find("Release", "kiali-server").inputs["values"] as Record<string, Record<string, unknown>>;
+    assert.equal(values["auth"]!["strategy"], "token");
+    assert.equal(values["deployment"]!["view_only_mode"], true);
+    assert.deepEqual(values["external_services"]!["prometheus"], { url: args.prometheusUrl });
+    assert.deepEqual(values["external_services"]!["istio"], { root_namespace: "istio-system" });
+  });
+
+  it("keeps its signing key in a Secret: 32 bytes, the same at every run, and never in Helm values", async () => {
+    const keys: string[] = [];
+    for (let round = 0; round < 2; round++) {
+      const { find } = await deploy((opts) => new Kiali("kiali", args, opts));
+      const data = JSON.stringify(find("Secret", "kiali-signing-key").wire["stringData"]);
+      assert.match(data, /4dabf18193072939515e22adb298388d/, "a secret on the wire");
+      const key = /"signing-key":"([\w-]+)"|"value":"([\w-]{32})"/.exec(data)!;
+      keys.push((key[1] ?? key[2])!);
+      const release = find("Release", "kiali-server");
+      assert.ok(!JSON.stringify(release.wire).includes(keys[0]!));
+      assert.match(JSON.stringify(release.wire), /"secret:kiali-signing-key:signing-key"/);
+      assert.match(release.dependencies.join(), /Secret::kiali-signing-key/);
+    }
+    assert.equal(keys[0]!.length, 32);
+    assert.equal(keys[0], keys[1]);
+  });
+});
+
+describe("Bookinfo", () => {
+  it("runs the six versions of four services, from the registry that is not being switched off", async () => {
+    const { resources, find } = await deploy(
+      (opts) => new Bookinfo("bookinfo", { namespace: "demo", version: "1.20.3" }, opts),
+    );
+    const images = resources
+      .filter(({ type }) => type.endsWith(":Deployment"))
+      .map(
+        ({ inputs }) =>
+          (inputs["spec"] as { template: { spec: { containers: [{ image: string }] } } }).template.spec.containers[0]
+            .image,
+      );
+    assert.deepEqual(
+      images.sort(),
+      ["details-v1", "productpage-v1", "ratings-v1", "reviews-v1", "reviews-v2", "reviews-v3"].map(
+        (app) => `docker.io/istio/examples-bookinfo-${app}:1.20.3`,
+      ),
+    );
+    const { spec } = find("Service", "bookinfo-productpage").inputs as { spec: object };
+    assert.deepEqual(spec, { selector: { app: "productpage" }, ports: [{ name: "http", port: 9080 }] });
+  });
+});

@@ -1,0 +1,303 @@
+import assert from "node:assert/strict";
+import { loadSettings, settingsWarnings, type StackConfiguration } from "../../../stacks/settings";
+import { SettingsError } from "../../../stacks/settings-error";
+import { issue } from "../certificates";
+import { configuration, stackConfig, stackFile, stackNames } from "../stack-files";
+
+type Tree = { [key: string]: unknown };
+
+/** The dev stack with changes; `undefined` takes a key away. Keys of a path are parted by dots. */
+function dev(changes: Record<string, unknown> = {}, secretKeys: string[] = []): StackConfiguration {
+  const config = structuredClone(stackConfig("dev")) as Tree;
+  for (const [path, value] of Object.entries(changes)) {
+    const [first, ...rest] = path.split(".") as [string, ...string[]];
+    const keys = [`enroute-istio:${first}`, ...rest];
+    const last = keys.pop()!;
+    const branch = keys.reduce<Tree>((tree, key) => (tree[key] ??= {}) as Tree, config);
+    if (value === undefined) delete branch[last];
+    else branch[last] = value;
+  }
+  return { ...configuration(config, "dev"), secretKeys };
+}
+
+/** The error text of a configuration that must be refused. */
+function refusal(given: StackConfiguration, now?: Date): string {
+  try {
+    loadSettings(given, now);
+  } catch (error) {
+    assert.ok(error instanceof SettingsError, String(error));
+    return error.message;
+  }
+  return assert.fail("the settings were taken");
+}
+
+const bookinfoHost = { host: "a.example.com", namespace: "bookinfo", routes: [{ service: "productpage", port: 9080 }] };
+
+describe("the stack files", () => {
+  it("are sandbox, dev, staging and prod", () =>
+    assert.deepEqual([...stackNames].sort(), ["dev", "prod", "sandbox", "staging"]));
+
+  for (const name of stackNames)
+    it(`${name} is taken without an error or a warning, and names exact versions and its cluster`, () => {
+      const settings = stackFile(name);
+      assert.deepEqual(settingsWarnings(settings), []);
+      assert.notEqual(settings.kubeconfig + settings.context, "");
+    });
+
+  it("prod is highly available, pinned, without sample workload, anonymous access or a key of its own", () => {
+    const prod = stackFile("prod");
+    assert.equal(prod.istio.profile, "ha");
+    assert.ok(prod.gateway.replicas >= 2);
+    assert.ok(prod.gateway.images.enroute?.tag && prod.gateway.images.envoy?.tag);
+    assert.equal(prod.bookinfo, undefined);
+    assert.equal(prod.kiali?.authentication, "token");
+    assert.notEqual(prod.certificate.issuer, "generated");
+    assert.notEqual(prod.clusterIdentifier, "");
+  });
+});
+
+describe("loadSettings", () => {
+  it("leaves keys of other namespaces to the engine", () => {
+    const given = dev();
+    loadSettings({ ...given, values: { ...given.values, "pulumi:tags": "{}", "kubernetes:context": "other" } });
+  });
+
+  it("names every wrong key at once, with what was found, what is allowed, and how to set it", () => {
+    const text = refusal(
+      dev({ "istio.version": "^1.31", "istio.profle": "ha", gateway: undefined, "kiali.viewOnly": "yes" }),
+    );
+    for (const part of [
+      /^4 settings are wrong in stack dev; nothing was changed\.$/m,
+      /- gateway\n\s+allowed: missing; an object with the keys version/,
+      /- istio\.profle\n\s+found: {3}"ha"\n\s+allowed: unknown key; did you mean profile\?/,
+      /- istio\.version\n\s+found: {3}"\^1\.31"\n\s+allowed: an exact version/,
+      /- kiali\.viewOnly\n\s+found: {3}"yes"\n\s+allowed: true or false/,
+      /pulumi config set --path 'enroute-istio:gateway' <value> --stack dev/,
+    ])
+      assert.match(text, part);
+  });
+
+  it("suggests the nearest key at the top, too", () => {
+    assert.match(
+      refusal(dev({ hots: [] })),
+      /- hots\n\s+found: {3}\[\]\n\s+allowed: unknown key; did you mean hosts\?/,
+    );
+  });
+
+  const cases: [string, Record<string, unknown>, RegExp][] = [
+    [
+      "a wrong type",
+      { "gateway.replicas": "two" },
+      /gateway\.replicas\n\s+found: {3}"two"\n\s+allowed: a whole number from 1 to 100/,
+    ],
+    [
+      "a version range",
+      { "gateway.version": "~0.8" },
+      /gateway\.version\n\s+found: {3}"~0\.8"\n\s+allowed: an exact version/,
+    ],
+    ["a version with a leading v", { "istio.version": "v1.31.0" }, /no leading v/],
+    [
+      "an empty host name",
+      { hosts: [{ ...bookinfoHost, host: "" }] },
+      /hosts\[0\]\.host\n\s+found: {3}""\n\s+allowed: a full DNS name/,
+    ],
+    ["a wildcard host", { hosts: [{ ...bookinfoHost, host: "*.example.com" }] }, /no wildcard/],
+    [
+      "a duplicate host",
+      { hosts: [bookinfoHost, bookinfoHost] },
+      /hosts\[1\]\.host\n.*\n\s+allowed: each host once; hosts\[0\] is it already/,
+    ],
+    ["no host", { hosts: [] }, /at least one host/],
+    ["a host without routes", { hosts: [{ ...bookinfoHost, routes: [] }] }, /hosts\[0\]\.routes.*at least one route/s],
+    [
+      "a host outside the mesh",
+      { hosts: [{ ...bookinfoHost, namespace: "bokinfo" }] },
+      /one of namespaces \(bookinfo\); did you mean bookinfo\?/,
+    ],
+    [
+      "TLS below 1.2",
+      { hosts: [{ ...bookinfoHost, minimumTlsVersion: "1.1" }] },
+      /minimumTlsVersion\n.*\n\s+allowed: one of 1\.2, 1\.3/,
+    ],
+    [
+      "a SECRET_TTL above istiod's maximum",
+      { "gateway.workloadCertificate": { ttl: "2161h" } },
+      /gateway\.workloadCertificate\.ttl\n\s+found: {3}"2161h"\n\s+allowed: a duration from 1m to 2160h/,
+    ],
+    ["a SECRET_TTL below a minute", { "gateway.workloadCertificate": { ttl: "10s" } }, /from 1m to 2160h/],
+    ["a SECRET_TTL that is no duration", { "gateway.workloadCertificate": { ttl: "1d" } }, /such as 24h or 1h30m/],
+    [
+      "a redis image without a tag",
+      { "gateway.images": { redis: {} } },
+      /gateway\.images\.redis\.tag\n\s+allowed: missing; a fixed image tag/,
+    ],
+    ["the tag latest", { "gateway.images": { redis: { tag: "latest" } } }, /not latest/],
+    [
+      "injection and revision at once",
+      { namespaces: [{ name: "bookinfo", injection: { enabled: true, revision: "x" } }] },
+      /namespaces\[0\]\.injection\n.*\n\s+allowed: either "enabled" or \{ revision/,
+    ],
+    [
+      "an injection label beside the setting",
+      { namespaces: [{ name: "bookinfo", labels: { "istio.io/rev": "x" } }] },
+      /no istio-injection or istio\.io\/rev here/,
+    ],
+    [
+      "a namespace twice",
+      { namespaces: [{ name: "bookinfo" }, { name: "bookinfo" }] },
+      /namespaces\[1\]\.name\n.*\n\s+allowed: each namespace once; namespaces\[0\] is it/,
+    ],
+    [
+      "the gateway in Istio's namespace",
+      { "gateway.namespace": { name: "istio-system" } },
+      /gateway\.namespace\.name\n.*\n\s+allowed: another namespace than istio\.namespace/,
+    ],
+    [
+      "port exceptions without a workload",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", ports: [80], mode: "DISABLE", reason: "x" }] } },
+      /mutualTls\.exceptions\[0\]\n.*\n\s+allowed: ports need a workload: Istio ignores/,
+    ],
+    [
+      "an exception without a reason",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE" }] } },
+      /exceptions\[0\]\.reason\n\s+allowed: missing; why plain text is needed/,
+    ],
+    [
+      "an exception that is none",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "STRICT", reason: "x" }] } },
+      /one of PERMISSIVE, DISABLE/,
+    ],
+    ["Kiali without Prometheus", { prometheus: undefined }, /- kiali\n.*\n\s+allowed: kiali together with prometheus/],
+    [
+      "no cluster",
+      { context: undefined },
+      /- kubeconfig\n\s+allowed: the path of a kubeconfig file here, or the name of a context/,
+    ],
+    [
+      "a kubeconfig without context or identifier",
+      { context: undefined, kubeconfig: "x" },
+      /- clusterIdentifier\n\s+allowed: a name of the cluster that never changes/,
+    ],
+    [
+      "an unknown issuer",
+      { certificate: { issuer: "acme" } },
+      /certificate\.issuer\n\s+found: {3}"acme"\n\s+allowed: an object with an issuer: one of generated/,
+    ],
+    [
+      "a renewal before the start",
+      { certificate: { issuer: "generated", validityDays: 30, renewBeforeDays: 30 } },
+      /certificate\.renewBeforeDays\n\s+found: {3}30\n\s+allowed: less than validityDays \(30\)/,
+    ],
+    [
+      "a leaf that lives longer than clients take",
+      { certificate: { issuer: "generated", validityDays: 400 } },
+      /from 1 to 398 days/,
+    ],
+    [
+      "fewer replicas at most than at least",
+      { "gateway.replicas": 5, "gateway.autoscaling": { maxReplicas: 3 } },
+      /gateway\.autoscaling\.maxReplicas\n\s+found: {3}3\n\s+allowed: at least gateway\.replicas/,
+    ],
+    ["a chart repository that is no URL", { "istio.chartRepository": "charts" }, /the URL of a Helm repository/],
+    [
+      "an object given as text",
+      { istio: "1.31.0" },
+      /- istio\n\s+found: {3}"1\.31\.0"\n\s+allowed: an object with the keys version/,
+    ],
+  ];
+  for (const [what, changes, expected] of cases)
+    it(`refuses ${what}`, () => {
+      const text = refusal(dev(changes));
+      assert.match(text, expected);
+      assert.match(text, /^1 setting is wrong/, "nothing else is reported");
+    });
+
+  it("follows a limit for SECRET_TTL that the stack raises in istiod", () => {
+    const changes = {
+      "gateway.workloadCertificate": { ttl: "4000h" },
+      "istio.values": { env: { MAX_WORKLOAD_CERT_TTL: "5000h" } },
+    };
+    assert.equal(loadSettings(dev(changes)).gateway.workloadCertificate?.ttl, "4000h");
+  });
+
+  it("takes a TLS version that YAML reads as a number", () => {
+    const settings = loadSettings(dev({ hosts: [{ ...bookinfoHost, minimumTlsVersion: 1.3 }] }));
+    assert.equal(settings.hosts[0]!.minimumTlsVersion, "1.3");
+  });
+
+  describe("with a provided certificate", () => {
+    const provided = (certificateChain: string, privateKey: string) => ({
+      certificate: { issuer: "provided", certificateChain, privateKey },
+      hosts: [bookinfoHost],
+    });
+    const secret = ["enroute-istio:certificate"];
+
+    it("takes a chain with its key, given as a secret", async () => {
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"] });
+      assert.equal(loadSettings(dev(provided(certificate, privateKey), secret)).certificate.issuer, "provided");
+    });
+
+    it("refuses a key in plain text, says how to set it, and does not show it", async () => {
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"] });
+      const text = refusal(dev(provided(certificate, privateKey)));
+      assert.match(
+        text,
+        /certificate\.privateKey\n\s+allowed: a secret: it stands in plain text.*pulumi config set --secret --path/,
+      );
+      assert.ok(!text.includes("PRIVATE KEY") && !text.includes(privateKey.split("\n")[1]!));
+    });
+
+    it("refuses a key of another certificate", async () => {
+      const [one, other] = [await issue({ hosts: ["a.example.com"] }), await issue()];
+      assert.match(
+        refusal(dev(provided(one.certificate, other.privateKey), secret)),
+        /certificate\.privateKey\n\s+allowed: does not match/,
+      );
+    });
+
+    it("refuses an expired certificate", async () => {
+      const { certificate, privateKey } = await issue({
+        hosts: ["a.example.com"],
+        notAfter: new Date(Date.now() - 1000),
+      });
+      assert.match(
+        refusal(dev(provided(certificate, privateKey), secret)),
+        /certificate\.certificateChain\n\s+allowed: the certificate expired on/,
+      );
+    });
+
+    it("refuses a certificate for other hosts", async () => {
+      const { certificate, privateKey } = await issue({ hosts: ["b.example.com"] });
+      assert.match(refusal(dev(provided(certificate, privateKey), secret)), /does not cover a\.example\.com/);
+    });
+
+    it("does not show a key that stands under a misspelt name", async () => {
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"] });
+      const misspelt = {
+        ...provided(certificate, privateKey).certificate,
+        privateKey: undefined,
+        privatKey: privateKey,
+      };
+      const text = refusal(dev({ certificate: misspelt, hosts: [bookinfoHost] }, secret));
+      assert.match(text, /certificate\.privatKey\n\s+allowed: unknown key; did you mean privateKey\?/);
+      assert.ok(!text.includes("PRIVATE KEY"));
+    });
+  });
+});
+
+describe("settingsWarnings", () => {
+  it("warns of hosts that are being switched off, and says what to use", () => {
+    const changes = {
+      "istio.chartRepository": "https://istio-release.storage.googleapis.com/charts",
+      "istio.hub": "gcr.io/istio-release",
+      "bookinfo.hub": "registry.istio.io/release",
+    };
+    const warnings = settingsWarnings(loadSettings(dev(changes)));
+    assert.deepEqual(
+      warnings.map((warning) => warning.split(" ")[0]),
+      ["istio.chartRepository", "istio.hub", "bookinfo.hub"],
+    );
+    assert.match(warnings[0]!, /Use https:\/\/blob\.istio\.io\/istio-release\/charts\./);
+    assert.match(warnings[1]!, /Use docker\.io\/istio\./);
+  });
+});
