@@ -168,7 +168,8 @@ const exception = object({
   reason: text("why plain text is needed there, in words"),
 });
 
-const schema = object({
+/** The shape of a stack's settings; {@link loadSettings} also checks what takes more than one key to see. */
+export const settingsSchema = object({
   kubeconfig: z.string({ error: "the path of a kubeconfig file" }).default(""),
   context: z.string({ error: "the name of a context of the kubeconfig" }).default(""),
   clusterIdentifier: z.string({ error: "a name of the cluster that never changes" }).default(""),
@@ -200,7 +201,7 @@ const schema = object({
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */
-export type Settings = z.output<typeof schema>;
+export type Settings = z.output<typeof settingsSchema>;
 
 /** The configuration of a stack, as the engine hands it to a program. */
 export interface StackConfiguration {
@@ -236,7 +237,7 @@ export function loadSettings(configuration: StackConfiguration, now: Date = new 
       }
     }
   }
-  const parsed = schema.safeParse(input);
+  const parsed = settingsSchema.safeParse(input);
   if (!parsed.success) problems.push(...describeProblems(parsed.error, input));
   else problems.push(...crossProblems(parsed.data, configuration, now));
   if (problems.length > 0) throw new SettingsError(problems, configuration);

@@ -2,13 +2,13 @@ import "reflect-metadata";
 import { webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
 
-x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
 export interface Issued {
   certificate: string;
   privateKey: string;
-  keys: CryptoKeyPair;
+  keys: webcrypto.CryptoKeyPair;
   name: string;
 }
 

@@ -31,9 +31,9 @@ export interface Run<Result> {
   result: Result;
   resources: Registration[];
   /** The resource of a type's last part and name, e.g. `find("Release", "istiod")`. */
-  find(type: string, name: string): Registration;
+  find: (type: string, name: string) => Registration;
   /** `type name` of everything, sorted. */
-  names(): string[];
+  names: () => string[];
 }
 
 type MonitorLike = {
@@ -121,10 +121,11 @@ let certificate: Promise<Issued> | undefined;
 
 /** What a provider would add. Keys are words, so that a test can look for them; certificates are real. */
 async function defaultOutputs(args: pulumi.runtime.MockResourceArgs): Promise<Record<string, unknown>> {
+  const inputs = args.inputs as Record<string, unknown>;
   switch (args.type) {
     case "kubernetes:helm.sh/v3:Release":
       return {
-        status: { namespace: args.inputs.namespace as string, name: args.inputs.name as string, status: "deployed" },
+        status: { namespace: inputs["namespace"], name: inputs["name"], status: "deployed" },
       };
     case "kubernetes:core/v1:Service":
       return { status: { loadBalancer: { ingress: [{ ip: "192.0.2.10" }] } } };

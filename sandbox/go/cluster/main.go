@@ -67,6 +67,8 @@ func etcdCommand() *cobra.Command {
 			config.Dir = dataDir
 			config.UnsafeNoFsync = true
 			config.LogLevel = "warn"
+			config.Name = "sandbox"
+			config.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 			config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
 			config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
 			config.InitialCluster = config.InitialClusterFromName(config.Name)

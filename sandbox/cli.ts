@@ -1,0 +1,215 @@
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
+import { cacheFolder } from "./build";
+import { type Sandbox, abandonSandbox, findSandbox, sandboxFolder, startSandbox, stopSandbox } from "./cluster";
+import { logFolder } from "./cluster/state";
+import { sandboxEnvironment } from "./environment";
+import { residentBytes } from "./processes";
+import { reportTo } from "./progress";
+import { deploy, show } from "./show";
+
+const report = reportTo(process.stderr);
+
+/** Ends with the message alone; a stack trace helps nobody who only uses this. */
+class UserError extends Error {}
+
+interface UpOptions {
+  readonly nodes: number;
+  readonly stack: string;
+  readonly deploy: boolean;
+}
+
+async function up(name: string, options: UpOptions): Promise<void> {
+  const folder = sandboxFolder(name);
+  const interrupt = new AbortController();
+  const isInterrupted = () => interrupt.signal.aborted;
+  let sandbox: Sandbox | undefined;
+  const onSignal = () => {
+    if (isInterrupted()) {
+      return;
+    }
+    process.exitCode = 130;
+    report("interrupted: ending what was started");
+    const isOurs = sandbox === undefined && findSandbox(folder)?.status !== "ready";
+    interrupt.abort();
+    if (sandbox === undefined) {
+      // Whoever is building or starting ends with this process.
+      void (isOurs ? abandonSandbox(folder) : Promise.resolve()).finally(() => process.exit());
+    }
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onSignal);
+
+  try {
+    sandbox = await startSandbox({ name, nodes: options.nodes, report });
+    if (sandbox.reused) {
+      report(`the sandbox "${name}" is running already`);
+    }
+    const environment = await sandboxEnvironment(sandbox, report);
+    if (options.deploy) {
+      await deploy(sandbox, environment, options.stack, interrupt.signal, report);
+    }
+    if (!isInterrupted()) {
+      show(sandbox, environment, options.deploy ? options.stack : undefined);
+    }
+  } catch (error) {
+    // What an interruption breaks is no news.
+    if (!isInterrupted()) {
+      throw error;
+    }
+  }
+  if (isInterrupted() && sandbox?.reused === false) {
+    await sandbox.stop();
+    report("the sandbox is stopped");
+  }
+}
+
+async function down(name: string): Promise<void> {
+  const folder = sandboxFolder(name);
+  const wasRunning = findSandbox(folder) !== undefined;
+  await stopSandbox(folder, report);
+  report(wasRunning ? `the sandbox "${name}" is stopped` : `the sandbox "${name}" was not running`);
+}
+
+function status(name: string): void {
+  const state = findSandbox(sandboxFolder(name));
+  if (state === undefined) {
+    console.log(`The sandbox "${name}" is not running. Start it with: npm run sandbox`);
+    process.exitCode = 3;
+    return;
+  }
+  const mebibytes = (pid: number) => Math.round(residentBytes(pid) / 1024 / 1024);
+  const rows = [
+    { name: "supervisor", pid: state.supervisor.pid, restarts: 0, MiB: mebibytes(state.supervisor.pid) },
+    ...state.parts.map(({ name, process, tether, restarts }) => ({
+      name,
+      pid: process.pid,
+      restarts,
+      MiB: mebibytes(process.pid) + mebibytes(tether.pid),
+    })),
+  ];
+  console.log(`The sandbox "${name}" is ${state.status}.`);
+  console.log(`  API server        ${state.serverUrl}`);
+  console.log(`  chart repository  ${state.chartRepository}`);
+  console.log(`  Service addresses ${state.serviceCidr}`);
+  console.log(`  kubeconfig        ${join(sandboxFolder(name), "kubeconfig")}`);
+  for (const { name, pid, restarts, MiB } of rows) {
+    const again = restarts === 0 ? "" : `, restarted ${restarts} times`;
+    console.log(`  ${name.padEnd(44)} process ${String(pid).padStart(8)}  ${String(MiB).padStart(5)} MiB${again}`);
+  }
+  console.log(`  together ${rows.reduce((sum, { MiB }) => sum + MiB, 0)} MiB`);
+}
+
+async function execute(name: string, [command, ...args]: readonly string[]): Promise<void> {
+  if (findSandbox(sandboxFolder(name))?.status !== "ready") {
+    throw new UserError(`The sandbox "${name}" is not running. Start it with: npm run sandbox`);
+  }
+  const sandbox = await startSandbox({ name, report });
+  const env = await sandboxEnvironment(sandbox, report);
+  const child = spawn(command!, args, { env, stdio: "inherit" });
+  // From a terminal the command gets these itself.
+  const pass = (signal: NodeJS.Signals) =>
+    void (process.stdin.isTTY && signal === "SIGINT" ? false : child.kill(signal));
+  process.on("SIGINT", pass).on("SIGTERM", pass).on("SIGHUP", pass);
+  process.exitCode = await new Promise<number>((resolve, reject) => {
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ENOENT" ? new UserError(`There is no command "${command}".`) : error),
+    );
+    child.on("close", (code, signal) => resolve(signal === null ? (code ?? 1) : 128 + constants.signals[signal]));
+  });
+}
+
+function logs(name: string, part: string | undefined, lines: number): void {
+  const folder = logFolder(sandboxFolder(name));
+  const parts = existsSync(folder)
+    ? readdirSync(folder).flatMap((file) => (file.endsWith(".log") ? file.slice(0, -".log".length) : []))
+    : [];
+  if (part === undefined) {
+    console.log(parts.length === 0 ? `The sandbox "${name}" has no logs.` : `npm run sandbox -- logs <part>, one of:`);
+    parts.forEach((name) => console.log(`  ${name}`));
+    return;
+  }
+  const found = parts.filter((name) => name === part || name.startsWith(`${part}-`));
+  if (found.length === 0) {
+    throw new UserError(`There is no log of "${part}". There are: ${parts.join(", ") || "none"}.`);
+  }
+  for (const one of found) {
+    const text = readFileSync(join(folder, `${one}.log`), "utf8")
+      .trimEnd()
+      .split("\n");
+    console.log(text.slice(-lines).join("\n"));
+  }
+}
+
+async function clean(name: string, cache: boolean): Promise<void> {
+  await down(name);
+  rmSync(sandboxFolder(name), { recursive: true, force: true });
+  report(`deleted ${sandboxFolder(name)}`);
+  if (cache) {
+    rmSync(cacheFolder(), { recursive: true, force: true });
+    report(`deleted ${cacheFolder()}: the next start builds everything again`);
+  }
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 20) {
+    throw new InvalidArgumentError("a whole number from 1 to 20");
+  }
+  return value;
+}
+
+const program = new Command("npm run sandbox --")
+  .description(
+    "A Kubernetes control plane with istiod, Helm and Pulumi on this machine: no containers, no cloud, and no internet but " +
+      "for the package registries during the first build.",
+  )
+  .option("--name <name>", "which sandbox; several can run side by side", "default")
+  .enablePositionalOptions()
+  .showHelpAfterError();
+
+const selected = () => program.opts<{ name: string }>().name;
+
+program
+  .command("up", { isDefault: true })
+  .description("build what is not built yet, start the sandbox, roll out a stack, and show what came of it")
+  .option("--nodes <count>", "number of simulated nodes", count, 3)
+  .option("--stack <name>", "stack to roll out", "sandbox")
+  .option("--no-deploy", "start the sandbox only")
+  .action((options: UpOptions) => up(selected(), options));
+program
+  .command("down")
+  .description("end all processes; the cluster's data and the Pulumi state of its stacks go together, logs stay")
+  .action(() => down(selected()));
+program
+  .command("status")
+  .description("what runs, where, and how much memory it takes; exit code 3 if nothing does")
+  .action(() => status(selected()));
+program
+  .command("exec")
+  .description("run a command against the sandbox: pulumi, kubectl, helm, … (put -- before it)")
+  .argument("<command...>")
+  .passThroughOptions()
+  .action((command: string[]) => execute(selected(), command));
+program
+  .command("logs")
+  .description("the last lines of the log of a part; without a part, what parts there are")
+  .argument("[part]")
+  .option("--lines <count>", "how many", (text) => Number(text), 100)
+  .action((part: string | undefined, { lines }: { lines: number }) => logs(selected(), part, lines));
+program
+  .command("clean")
+  .description("down, and delete the sandbox's folder with its logs as well")
+  .option("--cache", "delete the built binaries, too", false)
+  .action(({ cache }: { cache: boolean }) => clean(selected(), cache));
+
+program.parseAsync().catch((error: unknown) => {
+  report(
+    error instanceof UserError || process.env["DEBUG"] === undefined
+      ? String((error as Error).message)
+      : String((error as Error).stack),
+  );
+  process.exitCode = 1;
+});

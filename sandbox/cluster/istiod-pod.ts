@@ -1,0 +1,131 @@
+import type { Meta } from "./api";
+
+export interface EnvVar {
+  readonly name: string;
+  readonly value?: string;
+  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
+}
+
+export interface Container {
+  readonly name: string;
+  readonly image: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly EnvVar[];
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
+}
+
+export interface Pod {
+  readonly metadata: Meta;
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly serviceAccountName?: string;
+    readonly containers: readonly Container[];
+    readonly volumes?: readonly {
+      readonly name: string;
+      readonly secret?: { readonly secretName: string; readonly optional?: boolean };
+      readonly configMap?: { readonly name: string; readonly optional?: boolean };
+    }[];
+  };
+  readonly status?: {
+    readonly phase?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly { readonly name: string; readonly restartCount: number }[];
+  };
+}
+
+/**
+ * Pods by the process that stands for them: one for each generation of each revision, so that the old and the new one
+ * run side by side during a rolling update. Only pods that have a node; the oldest first.
+ */
+export function groupPods(pods: readonly Pod[]): Map<string, Pod[]> {
+  const groups = new Map<string, Pod[]>();
+  for (const pod of pods.filter(isRunnable).sort(byAge)) {
+    const labels = pod.metadata.labels ?? {};
+    const revision = labels["istio.io/rev"] ?? "default";
+    const key = [pod.metadata.namespace, revision, labels["pod-template-hash"] ?? pod.metadata.name].join("_");
+    groups.set(key, [...(groups.get(key) ?? []), pod]);
+  }
+  return groups;
+}
+
+function isRunnable({ spec, status, metadata }: Pod): boolean {
+  const isOver = status?.phase === "Succeeded" || status?.phase === "Failed";
+  return spec.nodeName !== undefined && metadata.deletionTimestamp === undefined && !isOver;
+}
+
+const byAge = (left: Pod, right: Pod) =>
+  left.metadata.creationTimestamp.localeCompare(right.metadata.creationTimestamp) ||
+  left.metadata.name.localeCompare(right.metadata.name);
+
+/** The container that istiod runs in. */
+export function discoveryContainer(pod: Pod): Container {
+  const container = pod.spec.containers.find(({ name }) => name === "discovery") ?? pod.spec.containers[0];
+  if (container === undefined) {
+    throw new Error(`pod ${pod.metadata.name} has no container`);
+  }
+  return container;
+}
+
+/** The environment that the pod asks for; limits and credentials of a container are left out. */
+export function environmentOf(pod: Pod): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const { name, value, valueFrom } of discoveryContainer(pod).env ?? []) {
+    const resolved = value ?? fieldOf(pod, valueFrom?.fieldRef?.fieldPath);
+    if (resolved !== undefined) {
+      env[name] = resolved;
+    }
+  }
+  // The file it names is that of a container.
+  delete env["KUBECONFIG"];
+  return env;
+}
+
+function fieldOf(pod: Pod, path: string | undefined): string | undefined {
+  switch (path) {
+    case "metadata.name":
+      return pod.metadata.name;
+    case "metadata.namespace":
+      return pod.metadata.namespace;
+    case "spec.serviceAccountName":
+      return pod.spec.serviceAccountName;
+    case "spec.nodeName":
+      return pod.spec.nodeName;
+    default: {
+      const key = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path ?? "");
+      return key === null ? undefined : pod.metadata[key[1] as "labels" | "annotations"]?.[key[2]!];
+    }
+  }
+}
+
+/** Whether the pod counts as ready now. */
+export function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+}
+
+/** The status that a kubelet would report for a pod whose process is, or is not, ready. */
+export function statusPatch(pod: Pod, ready: boolean, restarts: number, isRunning: boolean, now: string): unknown {
+  const status = ready ? "True" : "False";
+  const reason = ready ? {} : { reason: "ContainersNotReady", message: "containers with unready status: [discovery]" };
+  return {
+    status: {
+      conditions: ["Ready", "ContainersReady"].map((type) => ({
+        type,
+        status,
+        lastTransitionTime: now,
+        reason: null,
+        message: null,
+        ...reason,
+      })),
+      containerStatuses: pod.spec.containers.map(({ name, image }) => ({
+        name,
+        image,
+        imageID: "",
+        ready,
+        started: isRunning,
+        restartCount: restarts,
+        state: isRunning ? { running: { startedAt: now } } : { waiting: { reason: "CrashLoopBackOff" } },
+      })),
+    },
+  };
+}

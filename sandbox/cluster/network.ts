@@ -1,0 +1,150 @@
+import { type Server as HttpServer, createServer as createHttpServer } from "node:http";
+import { type Server, type Socket, connect, createServer } from "node:net";
+import type { Meta } from "./api";
+import type { Pod } from "./istiod-pod";
+
+export interface Service {
+  readonly metadata: Meta;
+  readonly spec: {
+    readonly clusterIP?: string;
+    readonly selector?: Readonly<Record<string, string>>;
+    readonly ports?: readonly {
+      readonly port: number;
+      readonly targetPort?: number | string;
+      readonly protocol?: string;
+    }[];
+  };
+}
+
+/** A real process that stands behind pods. */
+export interface Backend {
+  readonly pods: readonly Pod[];
+  readonly address: string;
+  /** Container port → the port that the process really listens on. */
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * Which process answers on which Service address: "<cluster IP>:<port>" → endpoint. Of several backends behind one
+ * Service, the last one.
+ */
+export function routesOf(services: readonly Service[], backends: readonly Backend[]): Map<string, Endpoint> {
+  const routes = new Map<string, Endpoint>();
+  for (const { metadata, spec } of services) {
+    const selector = Object.entries(spec.selector ?? {});
+    if (selector.length === 0 || !spec.clusterIP || spec.clusterIP === "None") {
+      continue;
+    }
+    for (const backend of backends) {
+      const pod = backend.pods.find(
+        (pod) =>
+          pod.metadata.namespace === metadata.namespace &&
+          selector.every(([label, value]) => pod.metadata.labels?.[label] === value),
+      );
+      for (const { port, targetPort, protocol } of pod === undefined ? [] : (spec.ports ?? [])) {
+        const local = backend.ports.get(containerPort(pod!, targetPort ?? port));
+        if (local !== undefined && (protocol ?? "TCP") === "TCP") {
+          routes.set(`${spec.clusterIP}:${port}`, { address: backend.address, port: local });
+        }
+      }
+    }
+  }
+  return routes;
+}
+
+function containerPort(pod: Pod, port: number | string): number {
+  if (typeof port === "number") {
+    return port;
+  }
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
+  return ports.find(({ name }) => name === port)?.containerPort ?? 0;
+}
+
+/**
+ * What kube-proxy does on a real cluster: connections to a Service's address reach the process behind it. Where there is
+ * none that is ready, they are refused.
+ */
+export class ServiceNetwork {
+  private routes: ReadonlyMap<string, Endpoint> = new Map();
+  private readonly listeners = new Map<string, Server>();
+  private readonly proxy: HttpServer;
+
+  constructor(private readonly note: (text: string) => void) {
+    this.proxy = createHttpServer((_, response) => response.writeHead(405).end());
+    this.proxy.on("connect", (request, client: Socket) => {
+      const route = this.routes.get(request.url ?? "");
+      if (route === undefined) {
+        client.on("error", () => {});
+        client.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+        return;
+      }
+      forward(client, route, () => client.write("HTTP/1.1 200 Connection established\r\n\r\n"));
+    });
+  }
+
+  /** Serves the API server's own connections into the cluster on a socket. */
+  async serveProxy(socket: string): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.proxy.once("error", reject);
+      this.proxy.listen(socket, resolve);
+    });
+  }
+
+  update(routes: ReadonlyMap<string, Endpoint>): void {
+    this.routes = routes;
+    for (const [key, server] of this.listeners) {
+      if (!routes.has(key)) {
+        server.close();
+        this.listeners.delete(key);
+      }
+    }
+    for (const key of routes.keys()) {
+      if (!this.listeners.has(key)) {
+        this.listeners.set(key, this.listen(key));
+      }
+    }
+  }
+
+  close(): void {
+    this.update(new Map());
+    this.proxy.close();
+    this.proxy.closeAllConnections();
+  }
+
+  private listen(key: string): Server {
+    const [address, port] = key.split(":");
+    const server = createServer((client) => {
+      const route = this.routes.get(key);
+      if (route === undefined) {
+        client.destroy();
+      } else {
+        forward(client, route);
+      }
+    });
+    server.on("error", (error: NodeJS.ErrnoException) => {
+      const why =
+        error.code === "EACCES" ? "only root may listen there; the API server does not need it" : error.message;
+      this.note(`${key} is not reachable from this machine: ${why}`);
+    });
+    server.listen(Number(port), address);
+    return server;
+  }
+}
+
+function forward(client: Socket, { address, port }: Endpoint, connected: () => void = () => {}): void {
+  const target = connect({ host: address, port, noDelay: true }, () => {
+    connected();
+    client.pipe(target).pipe(client);
+  });
+  const end = () => {
+    client.destroy();
+    target.destroy();
+  };
+  client.on("error", end).on("close", end);
+  target.on("error", end).on("close", end);
+}

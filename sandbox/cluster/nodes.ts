@@ -1,0 +1,36 @@
+/** A node as a kubelet would register it; KWOK makes it ready. */
+export function nodeManifest(index: number, version: string): unknown {
+  const name = `node-${index}`;
+  const capacity = { cpu: "8", memory: "32Gi", pods: "110", "ephemeral-storage": "100Gi" };
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name,
+      labels: {
+        "kubernetes.io/hostname": name,
+        "kubernetes.io/os": "linux",
+        "kubernetes.io/arch": "amd64",
+        "topology.kubernetes.io/region": "sandbox",
+        "topology.kubernetes.io/zone": `sandbox-${String.fromCharCode(96 + index)}`,
+      },
+    },
+    spec: { podCIDR: `10.244.${index}.0/24`, podCIDRs: [`10.244.${index}.0/24`] },
+    status: {
+      capacity,
+      allocatable: capacity,
+      nodeInfo: {
+        architecture: "amd64",
+        bootID: "",
+        containerRuntimeVersion: "kwok://simulated",
+        kernelVersion: "simulated",
+        kubeProxyVersion: version,
+        kubeletVersion: version,
+        machineID: "",
+        operatingSystem: "linux",
+        osImage: "simulated by KWOK",
+        systemUUID: "",
+      },
+    },
+  };
+}

@@ -1,0 +1,65 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Report } from "./progress";
+import { type SandboxEndpoints, forSandbox } from "./stacks";
+
+const readYaml = (path: string) => parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+
+/**
+ * Writes the Pulumi project that the sandbox works in: the checkout's program, with the checkout's stacks as they are in
+ * the sandbox. What `pulumi config set` changed there stays until the checkout's own file changes.
+ *
+ * @returns the project's folder.
+ */
+export function writeProject(checkout: string, folder: string, sandbox: SandboxEndpoints, report: Report): string {
+  const project = join(folder, "project");
+  const definition = readYaml(join(checkout, "Pulumi.yaml"));
+  const stackFolder = String(definition["stackConfigDir"] ?? ".");
+  mkdirSync(join(project, stackFolder), { recursive: true });
+  write(
+    join(project, "Pulumi.yaml"),
+    stringify({ ...definition, main: join(checkout, String(definition["main"] ?? ".")) }),
+  );
+  for (const file of readdirSync(join(checkout, stackFolder))) {
+    if (/^Pulumi\..+\.yaml$/.test(file)) {
+      try {
+        writeStack(join(checkout, stackFolder, file), join(project, stackFolder, file), sandbox);
+      } catch (error) {
+        report(`${file} cannot be used in the sandbox: ${(error as Error).message}`);
+      }
+    }
+  }
+  return project;
+}
+
+function writeStack(source: string, target: string, sandbox: SandboxEndpoints): void {
+  const text = readFileSync(source, "utf8");
+  const mark = createHash("sha256").update(text).update(JSON.stringify(sandbox)).digest("hex");
+  const markPath = `${target}.source`;
+  if (readIfThere(markPath) === mark) {
+    return;
+  }
+  const content = forSandbox(parse(text), sandbox) as Record<string, unknown>;
+  // The key to what is encrypted in the state already.
+  const written = readIfThere(target);
+  const salt = written === undefined ? undefined : (parse(written) as Record<string, unknown>)["encryptionsalt"];
+  write(target, stringify(salt === undefined ? content : { encryptionsalt: salt, ...content }));
+  write(markPath, mark);
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** In one step, as another command may be reading it. */
+function write(path: string, text: string): void {
+  const partial = `${path}.${process.pid}`;
+  writeFileSync(partial, text);
+  renameSync(partial, path);
+}
