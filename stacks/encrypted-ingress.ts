@@ -129,7 +129,7 @@ export function encryptedIngress(settings: Settings): StackOutputs {
     certificateEndOfValidity: certificate.endOfValidity,
     keptOnDestroy: [
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
-      "ConfigMaps istio-ca-root-cert (label istio.io/config=true), which istiod puts into every namespace",
+      "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
     ],
   };
 }
@@ -144,6 +144,9 @@ function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): 
     // A renewed certificate updates its Secret in place. Replacing it would leave a moment without one, in which EnRoute
     // serves the host in clear text.
     enableSecretMutable: true,
+    // What somebody changed by hand in an object of ours is put right. Without it their tool would own the field, and the
+    // update would end in a conflict while, say, a policy stays PERMISSIVE.
+    enablePatchForce: true,
   });
 }
 

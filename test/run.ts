@@ -30,7 +30,7 @@ process.exitCode = run(
   "mocha/bin/mocha.js",
   "--reporter",
   join(__dirname, "reporter.ts"),
-  ...(options.unit === true ? [] : ["--require", join(__dirname, "engine/hooks.ts")]),
+  ...(options.unit === true ? [] : ["--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")]),
   ...(options.grep === undefined ? [] : ["--grep", options.grep]),
   ...specs,
 );

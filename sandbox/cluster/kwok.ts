@@ -31,6 +31,8 @@ export function kwokConfiguration(): string {
       nodeLeaseParallelism: 1,
       nodePlayStageParallelism: 1,
       podPlayStageParallelism: 4,
+      // Takes up the pods of a node whose lease it gets late; without, they would stay pending for ever.
+      podsOnNodeSyncParallelism: 1,
     },
   };
   return [options, ...stages.map(stageDocument)]

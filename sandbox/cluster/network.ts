@@ -72,18 +72,18 @@ function containerPort(pod: Pod, port: number | string): number {
 export class ServiceNetwork {
   private routes: ReadonlyMap<string, Endpoint> = new Map();
   private readonly listeners = new Map<string, Server>();
+  /** Connections by the route that they took. */
+  private readonly connections = new Map<Socket, string>();
   private readonly proxy: HttpServer;
 
   constructor(private readonly note: (text: string) => void) {
     this.proxy = createHttpServer((_, response) => response.writeHead(405).end());
     this.proxy.on("connect", (request, client: Socket) => {
-      const route = this.routes.get(request.url ?? "");
-      if (route === undefined) {
+      const established = () => client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+      if (!this.forward(request.url ?? "", client, established)) {
         client.on("error", () => {});
         client.end("HTTP/1.1 503 Service Unavailable\r\n\r\n");
-        return;
       }
-      forward(client, route, () => client.write("HTTP/1.1 200 Connection established\r\n\r\n"));
     });
   }
 
@@ -95,8 +95,14 @@ export class ServiceNetwork {
     });
   }
 
+  /** Routes that are no more take their connections along. */
   update(routes: ReadonlyMap<string, Endpoint>): void {
     this.routes = routes;
+    for (const [client, key] of this.connections) {
+      if (!routes.has(key)) {
+        client.destroy();
+      }
+    }
     for (const [key, server] of this.listeners) {
       if (!routes.has(key)) {
         server.close();
@@ -119,11 +125,8 @@ export class ServiceNetwork {
   private listen(key: string): Server {
     const [address, port] = key.split(":");
     const server = createServer((client) => {
-      const route = this.routes.get(key);
-      if (route === undefined) {
+      if (!this.forward(key, client)) {
         client.destroy();
-      } else {
-        forward(client, route);
       }
     });
     server.on("error", (error: NodeJS.ErrnoException) => {
@@ -134,17 +137,24 @@ export class ServiceNetwork {
     server.listen(Number(port), address);
     return server;
   }
-}
 
-function forward(client: Socket, { address, port }: Endpoint, connected: () => void = () => {}): void {
-  const target = connect({ host: address, port, noDelay: true }, () => {
-    connected();
-    client.pipe(target).pipe(client);
-  });
-  const end = () => {
-    client.destroy();
-    target.destroy();
-  };
-  client.on("error", end).on("close", end);
-  target.on("error", end).on("close", end);
+  private forward(key: string, client: Socket, connected: () => void = () => {}): boolean {
+    const route = this.routes.get(key);
+    if (route === undefined) {
+      return false;
+    }
+    const target = connect({ host: route.address, port: route.port, noDelay: true }, () => {
+      connected();
+      client.pipe(target).pipe(client);
+    });
+    const end = () => {
+      this.connections.delete(client);
+      client.destroy();
+      target.destroy();
+    };
+    client.on("error", end).on("close", end);
+    target.on("error", end).on("close", end);
+    this.connections.set(client, key);
+    return true;
+  }
 }

@@ -1,4 +1,4 @@
-/** Mocha's root hooks for the tests with the real engine: `mocha --require test/engine/hooks.ts`. */
+/** Mocha's root hooks for the tests with the real engine: `mocha --require tsx --require test/engine/hooks.ts …`. */
 import type { RootHookObject } from "mocha";
 import { noteFailure, stopSharedSandbox } from "./sandbox-fixture";
 

@@ -653,7 +653,10 @@ function crd(scope: "Cluster" | "Namespaced", extra: Properties = {}): Propertie
 
 describe("kubernetes stand-in: custom resources", () => {
   it("follow their definition in the same run: scope, creation, update, removal", async () => {
-    const widget = { apiVersion: "example.test/v1", kind: "Widget", metadata: { name: "w" }, spec: { size: 1 } };
+    // The garbage collector, which completes a foreground deletion, learns of new kinds only every half minute.
+    const annotations = { "pulumi.com/deletionPropagationPolicy": "background" };
+    const metadata = { name: "w", annotations };
+    const widget = { apiVersion: "example.test/v1", kind: "Widget", metadata, spec: { size: 1 } };
     const checked = await engine.check(types.Crd, "crd", crd("Cluster"));
     assert.equal(field(await engine.check(types.Widget, "w", widget), "metadata", "namespace"), undefined);
     assert.equal(
@@ -798,7 +801,8 @@ describe("kubernetes stand-in: Helm releases", function () {
     );
     assert.equal(field(error.state, "status", "status"), "failed");
     const stored = { type: types.Release, name: "r", id: error.id, inputs: {}, state: error.state };
-    const repaired = await engine.update(stored, release(ns, chart));
+    // Helm keeps the old values when an upgrade brings none at all.
+    const repaired = await engine.update(stored, release(ns, chart, { text: "repaired" }));
     assert.equal(field(repaired.state, "status", "status"), "deployed");
     assert.equal(field(repaired.state, "status", "revision"), 2);
     const failed = await failure(

@@ -158,12 +158,18 @@ const core = { apiVersion: "v1" };
 async function deploymentPending(client: Client, live: TreeMap): Promise<ready.Pending> {
   const namespace = textAt(live, "metadata", "namespace");
   const sets = await client.list({ ...apps, kind: "ReplicaSet" }, namespace, selectorOf(live));
-  const owned = sets.filter((set) => textAt(set, "metadata", "ownerReferences", 0, "uid") === textAt(live, "metadata", "uid"));
+  const owned = sets.filter(
+    (set) => textAt(set, "metadata", "ownerReferences", 0, "uid") === textAt(live, "metadata", "uid"),
+  );
   const names = ready.claimNames(at(live, "spec", "template", "spec"));
   const claims = await Promise.all(
     names.map((name) => client.find({ ...core, kind: "PersistentVolumeClaim" }, `${namespace}/${name}`)),
   );
-  return ready.deploymentPending(live, owned, claims.filter((claim) => claim !== undefined));
+  return ready.deploymentPending(
+    live,
+    owned,
+    claims.filter((claim) => claim !== undefined),
+  );
 }
 
 async function servicePending(client: Client, live: TreeMap): Promise<ready.Pending> {
@@ -186,7 +192,9 @@ async function podReasons(client: Client, live: TreeMap): Promise<string[]> {
   const selector = selectorOf(live);
   if (groupOf(kindOf(live).apiVersion) !== "apps" || selector === "" || client.signal.aborted) return [];
   try {
-    return ready.podMessages(await client.list({ ...core, kind: "Pod" }, textAt(live, "metadata", "namespace"), selector));
+    return ready.podMessages(
+      await client.list({ ...core, kind: "Pod" }, textAt(live, "metadata", "namespace"), selector),
+    );
   } catch {
     // Only an explanation of an error that is reported anyway.
     return [];

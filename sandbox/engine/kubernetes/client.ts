@@ -4,6 +4,7 @@ import http from "node:http";
 import https from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { credentialsOf, isRenewable, type Credentials } from "./credentials";
+import { exchange, parseJson, type Answer } from "./http";
 import { kindName, parseId, type Kind } from "./kinds";
 import type { Target } from "./kubeconfig";
 import { at, isMap, listAt, numberAt, textAt, type Tree, type TreeMap } from "./tree";
@@ -176,49 +177,13 @@ export class Client {
         ...(authorization === "" ? {} : { authorization }),
       },
     };
-    return exchange((secure ? https : http).request(url, options), body, `${capitalised(request.method)} "${url.href}"`);
+    return exchange((secure ? https : http).request(url, options), body, `${request.method} "${url.href}"`);
   }
 }
 
 /** The path under which a group's version is served. */
 export function apiRoot(apiVersion: string): string {
   return apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: http.IncomingHttpHeaders;
-  readonly text: string;
-}
-
-async function exchange(request: http.ClientRequest, body: Buffer | undefined, what: string): Promise<Answer> {
-  try {
-    return await new Promise((resolve, reject) => {
-      request.on("error", reject);
-      request.on("response", (response) => {
-        const chunks: Buffer[] = [];
-        response.on("data", (chunk: Buffer) => chunks.push(chunk));
-        response.on("error", reject);
-        response.on("end", () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            text: Buffer.concat(chunks).toString("utf8"),
-          }),
-        );
-      });
-      request.end(body);
-    });
-  } catch (error) {
-    if (!(error instanceof Error) || error.name === "AbortError") throw error;
-    // The server may close an idle connection just as it is used again: nothing was sent then.
-    if (request.reusedSocket && "code" in error && error.code === "ECONNRESET") {
-      return { status: 503, headers: { "retry-after": "0" }, text: "" };
-    }
-    // Node.js leaves the message empty when every address of a name refused.
-    const code = "code" in error ? String(error.code) : "";
-    throw new Error(`${what}: ${error.message || code}`, { cause: error });
-  }
 }
 
 function retryAfter({ status, headers }: Answer): number | undefined {
@@ -242,19 +207,7 @@ function read({ status, text }: Answer): Tree {
   throw new ApiError(`the server answered ${status}: ${text.trim().slice(0, 500)}`, status, "");
 }
 
-function parseJson(text: string): Tree | undefined {
-  try {
-    return JSON.parse(text) as Tree;
-  } catch {
-    return undefined;
-  }
-}
-
 function asObject(value: Tree): TreeMap {
   if (!isMap(value)) throw new Error("the API server's answer is no object");
   return value;
-}
-
-function capitalised(word: string): string {
-  return word.charAt(0) + word.slice(1).toLowerCase();
 }

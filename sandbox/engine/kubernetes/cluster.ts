@@ -67,7 +67,9 @@ export class Cluster {
 
   /** Whether objects of a kind have a namespace; what nobody knows is taken for namespaced. */
   async isNamespaced(kind: Kind): Promise<boolean> {
-    return builtInScope(kind) ?? this.learntScope(kind) ?? (await this.servedScope(kind)) ?? (await this.laterScope(kind));
+    return (
+      builtInScope(kind) ?? this.learntScope(kind) ?? (await this.servedScope(kind)) ?? (await this.laterScope(kind))
+    );
   }
 
   private learntScope({ apiVersion, kind }: Kind): boolean | undefined {

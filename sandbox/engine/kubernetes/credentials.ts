@@ -4,6 +4,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { SecureContextOptions } from "node:tls";
 import { promisify } from "node:util";
+import { parseJson } from "./http";
 import type { Target } from "./kubeconfig";
 import { at, listAt, mapAt, textAt, type Tree, type TreeMap } from "./tree";
 
@@ -18,7 +19,8 @@ export interface Credentials {
  * @throws Error if one of them fails
  */
 export async function credentialsOf({ cluster, user, server }: Target): Promise<Credentials> {
-  if (textAt(cluster, "proxy-url") !== "") throw new Error("the kubeconfig's proxy-url is not supported by this stand-in");
+  if (textAt(cluster, "proxy-url") !== "")
+    throw new Error("the kubeconfig's proxy-url is not supported by this stand-in");
   const plugin = at(user, "exec") === undefined ? {} : await runPlugin(mapAt(user, "exec"), { cluster, server });
   const ca = pem(cluster, "certificate-authority");
   const cert = textAt(plugin, "clientCertificateData") || pem(user, "client-certificate");
@@ -66,12 +68,15 @@ async function runPlugin(exec: TreeMap, target: { cluster: TreeMap; server: stri
   const info = JSON.stringify({ apiVersion: textAt(exec, "apiVersion"), kind: "ExecCredential", spec });
   const args = listAt(exec, "args").map(String);
   const env = { ...process.env, ...Object.fromEntries(extra), KUBERNETES_EXEC_INFO: info };
-  try {
-    const { stdout } = await promisify(execFile)(command, args, { env });
-    return mapAt(JSON.parse(stdout) as Tree, "status");
-  } catch (error) {
-    // Its output may hold credentials, so only its outcome is told.
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unusable output";
-    throw new Error(`getting credentials: exec: executable ${command} failed (${code})`);
+  // Its output may hold credentials, so an error tells its outcome only.
+  const failed = (outcome: string): Error => new Error(`getting credentials: exec: executable ${command} ${outcome}`);
+  const ended = await promisify(execFile)(command, args, { env }).catch((error: { code?: unknown }) =>
+    failed(`failed (${String(error.code)})`),
+  );
+  if (ended instanceof Error) throw ended;
+  const status = mapAt(parseJson(ended.stdout), "status");
+  if (textAt(status, "token") === "" && textAt(status, "clientCertificateData") === "") {
+    throw failed("returned no credentials");
   }
+  return status;
 }

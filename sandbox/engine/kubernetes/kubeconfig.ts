@@ -91,7 +91,8 @@ function parseConfig(text: string, folder: string): TreeMap {
     // The parser's message quotes the text, which holds credentials.
     throw new Error("failed to parse kubeconfig: it is no YAML");
   }
-  if (!isMap(config as Tree)) throw new Error("failed to parse kubeconfig: it is neither a file's path nor a kubeconfig");
+  if (!isMap(config as Tree))
+    throw new Error("failed to parse kubeconfig: it is neither a file's path nor a kubeconfig");
   return absolutePaths(config as TreeMap, folder);
 }
 
@@ -110,7 +111,12 @@ function absolutePaths(config: TreeMap, folder: string): TreeMap {
 function mergeConfigs(configs: TreeMap[]): TreeMap {
   const current = configs.map((config) => textAt(config, "current-context")).find((name) => name !== "");
   const all = (key: string): Tree[] => configs.flatMap((config) => listAt(config, key));
-  return { "current-context": current ?? "", clusters: all("clusters"), users: all("users"), contexts: all("contexts") };
+  return {
+    "current-context": current ?? "",
+    clusters: all("clusters"),
+    users: all("users"),
+    contexts: all("contexts"),
+  };
 }
 
 function podConfig(env: NodeJS.ProcessEnv): TreeMap {

@@ -2,7 +2,7 @@
 
 import { isBuiltIn, kindOf } from "./kinds";
 import { canonicalQuantity } from "./quantity";
-import { at, isMap, mapAt, mapMap, unknownValue, type Tree, type TreeMap } from "./tree";
+import { at, isMap, mapAt, mapMap, unknownValue, without, type Tree, type TreeMap } from "./tree";
 
 const serverMetadata = [
   "creationTimestamp",
@@ -36,7 +36,7 @@ function withoutServerMetadata(object: TreeMap): TreeMap {
   if (!isMap(metadata)) return object;
   return {
     ...object,
-    metadata: Object.fromEntries(Object.entries(metadata).filter(([key]) => !serverMetadata.includes(key))),
+    metadata: without(metadata, ...serverMetadata),
   };
 }
 
@@ -54,10 +54,9 @@ function normaliseSecret(object: TreeMap): TreeMap {
 }
 
 function normaliseCrd(object: TreeMap): TreeMap {
-  const { status: _, ...rest } = object;
+  const rest = without(object, "status");
   if (!isMap(rest["spec"]) || rest["spec"]["preserveUnknownFields"] !== false) return rest;
-  const { preserveUnknownFields: __, ...spec } = rest["spec"];
-  return { ...rest, spec };
+  return { ...rest, spec: without(rest["spec"], "preserveUnknownFields") };
 }
 
 // Where the types of Kubernetes have quantities: by key, as the provider has no schema at hand.

@@ -7,19 +7,22 @@ import { decode, EngineLog, encode, empty, rpcError, unary, type Properties } fr
 import type { Wait } from "./await";
 import { checkObject } from "./check";
 import { Cluster } from "./cluster";
-import { compareObject, type Difference } from "./compare";
+import { compareObject } from "./compare";
+import { createObject } from "./create";
+import { deleteObject } from "./delete";
 import { InitFailedError, initFailedStatus } from "./errors";
 import { Helm } from "./helm/cli";
 import { ChartError, Releases, releaseType } from "./helm/releases";
-import type { Naming } from "./naming";
-import { createObject, deleteObject, readObject, updateObject, type Operation } from "./objects";
-import { checkSettings, diffSettings, readSettings, type Failure } from "./settings";
+import type { Operation } from "./operation";
+import { readObject } from "./read";
+import { checkSettings, diffSettings, readSettings } from "./settings";
 import { readState } from "./state";
 import { bareMap } from "./tree";
+import { updateObject } from "./update";
+import { differenceMessage, failureMessage, nameOf, naming, typeOf, type ResourceRequest } from "./messages";
 
 /** What the user is told once per run. */
-const notice =
-  "sandbox stand-in for pulumi-resource-kubernetes is in use (docs/sandbox.md says what it leaves out)";
+const notice = "sandbox stand-in for pulumi-resource-kubernetes is in use (docs/sandbox.md says what it leaves out)";
 
 /** The provider of one engine run. */
 export class Provider {
@@ -210,32 +213,6 @@ export class Provider {
   }
 }
 
-interface ResourceRequest {
-  getUrn(): string;
-  getType(): string;
-  getName(): string;
-}
-
-// urn:pulumi:<stack>::<project>::<parent type>$<type>::<name>
-function typeOf(request: ResourceRequest): string {
-  return request.getType() || (request.getUrn().split("::")[2]?.split("$").at(-1) ?? "");
-}
-
-function nameOf(request: ResourceRequest): string {
-  return request.getName() || request.getUrn().split("::").slice(3).join("::");
-}
-
-function naming(request: rpc.CheckRequest): Naming {
-  const options = request.getAutonaming();
-  const { PROPOSE, ENFORCE, DISABLE } = rpc.CheckRequest.AutonamingOptions.Mode;
-  const modes = { [PROPOSE]: "propose", [ENFORCE]: "enforce", [DISABLE]: "disable" } as const;
-  return {
-    resourceName: nameOf(request),
-    seed: request.getRandomseed_asU8(),
-    ...(options === undefined ? {} : { rule: { mode: modes[options.getMode()], name: options.getProposedName() } }),
-  };
-}
-
 function checkConfig(request: rpc.CheckRequest): rpc.CheckResponse {
   const news = decode(request.getNews());
   const isDefault = nameOf(request).startsWith("default");
@@ -254,36 +231,6 @@ function diffConfig(request: rpc.DiffRequest): rpc.DiffResponse {
   response.setChanges(diffs.length + replaces.length > 0 ? DIFF_SOME : DIFF_NONE);
   response.setDiffsList(diffs);
   response.setReplacesList(replaces);
-  return response;
-}
-
-function failureMessage({ property, reason }: Failure): rpc.CheckFailure {
-  const failure = new rpc.CheckFailure();
-  failure.setProperty(property);
-  failure.setReason(reason);
-  return failure;
-}
-
-function differenceMessage({ detailed, deleteBeforeReplace, diffs }: Difference): rpc.DiffResponse {
-  const { Kind } = rpc.PropertyDiff;
-  const kinds = {
-    add: [Kind.ADD, Kind.ADD_REPLACE],
-    update: [Kind.UPDATE, Kind.UPDATE_REPLACE],
-    delete: [Kind.DELETE, Kind.DELETE_REPLACE],
-  } as const;
-  const { DIFF_NONE, DIFF_SOME } = rpc.DiffResponse.DiffChanges;
-  const response = new rpc.DiffResponse();
-  response.setChanges(detailed.length > 0 ? DIFF_SOME : DIFF_NONE);
-  response.setReplacesList(detailed.filter(({ replaces }) => replaces).map(({ path }) => path));
-  response.setDeletebeforereplace(deleteBeforeReplace);
-  response.setDiffsList([...diffs]);
-  response.setHasdetaileddiff(detailed.length > 0);
-  for (const { path, kind, replaces } of detailed) {
-    const property = new rpc.PropertyDiff();
-    property.setKind(kinds[kind][replaces ? 1 : 0]);
-    property.setInputdiff(kind === "delete");
-    response.getDetaileddiffMap().set(path, property);
-  }
   return response;
 }
 

@@ -85,7 +85,9 @@ export function podMessages(pods: Tree[]): Pending {
     const waiting = [...listAt(pod, "status", "initContainerStatuses"), ...listAt(pod, "status", "containerStatuses")]
       .map((status) => mapAt(status, "state", "waiting"))
       .filter((state) => textAt(state, "reason") !== "")
-      .map((state) => `[Pod ${name}]: ${[textAt(state, "reason"), textAt(state, "message")].filter(Boolean).join(": ")}`);
+      .map(
+        (state) => `[Pod ${name}]: ${[textAt(state, "reason"), textAt(state, "message")].filter(Boolean).join(": ")}`,
+      );
     const scheduled = condition(pod, "PodScheduled");
     const unscheduled =
       textAt(scheduled, "status") === "False"

@@ -12,7 +12,7 @@ export function markSecrets(values: TreeMap, inputs: Properties): Properties {
   return mapMap<Tree, Value>(values, (value, key) => {
     const input = Object.hasOwn(inputs, key) ? inputs[key] : undefined;
     if (input === undefined) return value;
-    if (isObject(value) && isObject(input)) return markSecrets(value as TreeMap, input);
+    if (isObject(value) && isObject(input)) return markSecrets(value, input);
     return containsSecret(input) ? new Secret(value) : value;
   });
 }

@@ -27,8 +27,7 @@ export interface Failure {
 
 /** @throws Error if JSON in the configuration is none */
 export function readSettings(config: (key: string) => string | undefined, env = process.env): Settings {
-  const flag = (key: string, variable: string): boolean =>
-    (config(key) ?? env[`PULUMI_K8S_${variable}`]) === "true";
+  const flag = (key: string, variable: string): boolean => (config(key) ?? env[`PULUMI_K8S_${variable}`]) === "true";
   parseSettings("kubeClientSettings", config("kubeClientSettings"));
   const helm = parseSettings("helmReleaseSettings", config("helmReleaseSettings"));
   const helmKeys = [

@@ -5,7 +5,7 @@ import { suffix } from "./naming";
 import { pruneMap } from "./diff";
 import { normalise } from "./normalise";
 import { markObject } from "./secretness";
-import { bareMap, isMap, textAt, withAt, type TreeMap } from "./tree";
+import { bareMap, isMap, textAt, withAt, without, type TreeMap } from "./tree";
 import { isBuiltIn, kindOf } from "./kinds";
 
 const inputsKey = "__inputs";
@@ -74,6 +74,6 @@ export function inputsOfImport(live: TreeMap): TreeMap {
     const namespace = textAt(live, "metadata", "namespace");
     return { apiVersion, kind, metadata: { name, ...(namespace === "" ? {} : { namespace }) } };
   }
-  const { status: _, ...inputs } = normalise(live);
+  const inputs = without(normalise(live), "status");
   return ownAnnotations.reduce((rest, key) => withAt(rest, ["metadata", "annotations", key], undefined), inputs);
 }

@@ -1,7 +1,7 @@
 // Kubernetes objects and property values without secret marks: plain JSON data in which parts may be unknown.
 
 import { isDeepStrictEqual } from "node:util";
-import { isObject, Secret, unknown as notKnown, type Value } from "../wire";
+import { isObject, Secret, type unknown as notKnown, type Value } from "../wire";
 
 /** JSON data; during a preview parts of it may be unknown. */
 export type Tree = null | boolean | number | string | Tree[] | { [key: string]: Tree } | typeof notKnown;
@@ -38,6 +38,11 @@ export function mapMap<From, To>(
   map: (value: From, key: string) => To,
 ): { [key: string]: To } {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, map(value, key)]));
+}
+
+/** The object without some of its keys. */
+export function without<Item>(object: { [key: string]: Item }, ...keys: string[]): { [key: string]: Item } {
+  return Object.fromEntries(Object.entries(object).filter(([key]) => !keys.includes(key)));
 }
 
 /** The value at a path of keys and indices, if there is one. */

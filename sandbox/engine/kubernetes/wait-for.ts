@@ -39,7 +39,8 @@ function parseOne(text: string): Condition {
     const isStatus = (found: string): boolean => found.toLowerCase() === status.toLowerCase();
     return {
       text,
-      isMet: (object) => (status === "True" ? holds(object, type) : isStatus(textAt(condition(object, type), "status"))),
+      isMet: (object) =>
+        status === "True" ? holds(object, type) : isStatus(textAt(condition(object, type), "status")),
     };
   }
   if (text.startsWith("jsonpath=")) {
@@ -61,7 +62,8 @@ type Step = string | number | { key: string; value: string };
 // The part of JSONPath that kubectl wait takes: keys, indices, [*] and [?(@.key=="value")].
 function parseJsonPath(path: string, text: string): Step[] {
   const steps: Step[] = [];
-  const pattern = /\.?((?:[^.[\]\\]|\\.)+)|\[(\d+)\]|\[(\*)\]|\['([^']+)'\]|\[\?\(@\.([\w.]+)\s*==\s*["']([^"']*)["']\)\]/y;
+  const pattern =
+    /\.?((?:[^.[\]\\]|\\.)+)|\[(\d+)\]|\[(\*)\]|\['([^']+)'\]|\[\?\(@\.([\w.]+)\s*==\s*["']([^"']*)["']\)\]/y;
   let end = 0;
   for (let match = pattern.exec(path); match !== null; match = pattern.exec(path)) {
     const [, key, index, all, quoted, filterKey, filterValue = ""] = match;
@@ -80,10 +82,19 @@ function select(values: Tree[], [step, ...rest]: Step[]): Tree[] {
     values.flatMap((value): Tree[] => {
       if (typeof step === "object") {
         const items = Array.isArray(value) ? value : [];
-        return items.filter((item) => select([item], step.key.split(".")).some((found) => printed(found) === step.value));
+        return items.filter((item) =>
+          select([item], step.key.split(".")).some((found) => printed(found) === step.value),
+        );
       }
       if (step === "*") return Array.isArray(value) ? value : isMap(value) ? Object.values(value) : [];
-      const found = typeof step === "number" ? (Array.isArray(value) ? value[step] : undefined) : isMap(value) ? value[step] : undefined;
+      const found =
+        typeof step === "number"
+          ? Array.isArray(value)
+            ? value[step]
+            : undefined
+          : isMap(value)
+            ? value[step]
+            : undefined;
       return found === undefined ? [] : [found];
     }),
     rest,

@@ -165,7 +165,8 @@ function streaming<Request, Response>(
   return (call) => {
     answer(call).then(
       () => call.end(),
-      (error: unknown) => call.destroy(asServiceError(error)),
+      // Not destroy(), which ends the stream without the status that carries the error.
+      (error: unknown) => call.emit("error", asServiceError(error)),
     );
   };
 }

@@ -31,7 +31,7 @@ helm.sh/chart: {{ print .Chart.Name "-" .Chart.Version | replace "+" "_" | trunc
 {{- end }}
 {{- end -}}
 
-{{/* Takes {root, labels, annotations}: what follows "metadata:" of a namespaced object. */}}
+{{/* Takes {root, name, labels, annotations}, all but the first optional: what follows "metadata:" of a namespaced object. */}}
 {{- define "prometheus.metadata" -}}
 name: {{ .name | default (include "prometheus.object" .root) }}
 namespace: {{ .root.Values.forceNamespace | default .root.Release.Namespace }}

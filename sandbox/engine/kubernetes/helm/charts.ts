@@ -88,7 +88,14 @@ export class Charts {
   }
 
   // Helm takes passwords on its command line, where every user of the machine can read them, or from files.
-  private repositoryAccount({ repo, username, password, caFile, certFile, keyFile }: ChartSource): Record<string, string> {
+  private repositoryAccount({
+    repo,
+    username,
+    password,
+    caFile,
+    certFile,
+    keyFile,
+  }: ChartSource): Record<string, string> {
     const folder = this.helm.newFolder();
     const file = join(folder, "repositories.yaml");
     const entry = { name: "chosen", url: repo, username, password, caFile, certFile, keyFile };

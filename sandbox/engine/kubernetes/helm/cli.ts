@@ -1,7 +1,7 @@
 // Runs the Helm CLI.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeKubeconfig, type Target } from "../kubeconfig";
@@ -78,7 +78,10 @@ export class Helm {
 
   private kubeconfig(target: Target): string {
     const path = join(this.root(), "kubeconfig");
-    writeFileSync(path, writeKubeconfig(target), { mode: 0o600 });
+    // In one step: another Helm may be reading it, and would find an empty file and take localhost:8080.
+    const partial = `${path}.${this.folders++}`;
+    writeFileSync(partial, writeKubeconfig(target), { mode: 0o600 });
+    renameSync(partial, path);
     return path;
   }
 
@@ -110,7 +113,9 @@ export class Helm {
 
 // The kubeconfig alone says which cluster.
 function withoutClusterVariables(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith("HELM_KUBE") && key !== "HELM_NAMESPACE"));
+  return Object.fromEntries(
+    Object.entries(env).filter(([key]) => !key.startsWith("HELM_KUBE") && key !== "HELM_NAMESPACE"),
+  );
 }
 
 /** The error in what Helm printed: from its "Error:" on, without the name of the command that failed. */

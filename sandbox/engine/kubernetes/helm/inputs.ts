@@ -2,7 +2,7 @@
 
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { at, isMap, listAt, mapAt, numberAt, textAt, withAt, type Tree, type TreeMap } from "../tree";
+import { at, isMap, listAt, mapAt, numberAt, textAt, withAt, without, type Tree, type TreeMap } from "../tree";
 
 const flags = [
   "allowNullValues",
@@ -37,8 +37,10 @@ const defaultTimeout = 300;
  * @param valueFiles the parsed valueYamlFiles, in order
  */
 export function completed(inputs: TreeMap, valueFiles: readonly Tree[], defaultNamespace: string): TreeMap {
-  const { compat: _, valueYamlFiles: __, resourceNames: ___, status: ____, checksum: _____, ...declared } = inputs;
-  const zero = [...flags.map((key) => [key, false] as const), ...texts.map((key) => [key, ""] as const)];
+  const declared = without(inputs, "compat", "valueYamlFiles", "resourceNames", "status", "checksum");
+  const zero = new Map<string, Tree>();
+  for (const key of flags) zero.set(key, false);
+  for (const key of texts) zero.set(key, "");
   const result: TreeMap = { ...Object.fromEntries(zero), ...withoutNulls(declared) };
   if (result["namespace"] === "") result["namespace"] = defaultNamespace;
   if (numberAt(result, "timeout") === undefined && typeof result["timeout"] !== "symbol") {
@@ -49,7 +51,9 @@ export function completed(inputs: TreeMap, valueFiles: readonly Tree[], defaultN
   }
   const values = inputs["values"] ?? {};
   // Values that are not known cannot be merged.
-  result["values"] = isMap(values) ? [...valueFiles, values].reduce<TreeMap>((all, more) => merged(all, more), {}) : values;
+  result["values"] = isMap(values)
+    ? [...valueFiles, values].reduce<TreeMap>((all, more) => merged(all, more), {})
+    : values;
   return result;
 }
 

@@ -8,11 +8,11 @@ import type { Difference } from "../compare";
 import { changes, pruneMap } from "../diff";
 import { InitFailedError, messageOf } from "../errors";
 import { suffix } from "../naming";
+import { unreachableRead, type Found, type Operation } from "../operation";
 import { formatPath } from "../paths";
 import { markSecrets } from "../secretness";
 import { readState, type State } from "../state";
-import { bareMap, containsUnknown, isMap, mapAt, numberAt, textAt, type Tree, type TreeMap } from "../tree";
-import { unreachableRead, type Found, type Operation } from "../objects";
+import { bareMap, containsUnknown, isMap, mapAt, numberAt, textAt, without, type Tree, type TreeMap } from "../tree";
 import { Charts } from "./charts";
 import type { Helm, HelmCall } from "./cli";
 import * as from from "./inputs";
@@ -58,7 +58,7 @@ export class Releases {
 
   /** Compares a release as it was last seen with new inputs. */
   compare(old: State, news: TreeMap, ignoreChanges: readonly string[]): Difference {
-    const { checksum: _, resourceNames: __, status: ___, ...oldInputs } = old.inputs;
+    const oldInputs = without(old.inputs, "checksum", "resourceNames", "status");
     const inputs = from.withIgnoredVersion(news, old.live, ignoreChanges);
     const found = changes(pruneMap(old.live, oldInputs), inputs, oldInputs);
     const detailed = found.map(({ path, kind }) => ({
@@ -124,7 +124,10 @@ export class Releases {
       return { id, state: releaseState(inputs, release), inputs };
     }
     const shown = { ...old.live, ...live };
-    const state = { ...releaseState(markSecrets(shown, old.markedInputs), release), __inputs: new Secret(old.markedInputs) };
+    const state = {
+      ...releaseState(markSecrets(shown, old.markedInputs), release),
+      __inputs: new Secret(old.markedInputs),
+    };
     return { id, state, inputs: old.markedInputs };
   }
 
@@ -153,14 +156,21 @@ export class Releases {
   private async status(inputs: TreeMap): Promise<TreeMap | undefined> {
     const { namespace, name } = from.placeOf(inputs);
     const { target } = await this.cluster.reach();
-    const call = (args: string[]): HelmCall => ({ args: [...args, "--output", "json"], cluster: { target, namespace } });
+    const call = (args: string[]): HelmCall => ({
+      args: [...args, "--output", "json"],
+      cluster: { target, namespace },
+    });
     try {
       const [status, metadata] = await Promise.all([
         this.helm.look(call(["status", name])),
         this.helm.look(call(["get", "metadata", name])),
       ]);
       const about = JSON.parse(metadata) as Tree;
-      const chart = { name: textAt(about, "chart"), version: textAt(about, "version"), appVersion: textAt(about, "appVersion") };
+      const chart = {
+        name: textAt(about, "chart"),
+        version: textAt(about, "version"),
+        appVersion: textAt(about, "appVersion"),
+      };
       return { ...parseRelease(status), chart: { metadata: chart } };
     } catch (error) {
       if (messageOf(error).includes("release: not found")) return undefined;
@@ -173,7 +183,17 @@ export class Releases {
     const crds = inputs["skipCrds"] === true ? "--skip-crds" : "--include-crds";
     try {
       const { path } = await this.charts.locate(from.chartSource(inputs));
-      const args = ["template", name, path, "--namespace", namespace, crds, ...(await this.kubeVersion()), "--values", "-"];
+      const args = [
+        "template",
+        name,
+        path,
+        "--namespace",
+        namespace,
+        crds,
+        ...(await this.kubeVersion()),
+        "--values",
+        "-",
+      ];
       return definitions(await this.helm.run({ args, input: JSON.stringify(inputs["values"] ?? {}) }));
     } catch {
       // Only a help for previews: installing the chart reports its errors.
@@ -184,7 +204,8 @@ export class Releases {
   // A chart may refuse versions of Kubernetes.
   private async kubeVersion(): Promise<string[]> {
     const client = await this.cluster.ifReachable();
-    const version = client === undefined ? "" : textAt(await client.request({ method: "GET", path: "/version" }), "gitVersion");
+    const version =
+      client === undefined ? "" : textAt(await client.request({ method: "GET", path: "/version" }), "gitVersion");
     return version === "" ? [] : ["--kube-version", version];
   }
 }
@@ -205,7 +226,12 @@ function previewState(inputs: Properties): Properties {
 }
 
 function releaseState(inputs: Properties, release: TreeMap): Properties {
-  return { ...inputs, __inputs: new Secret(inputs), resourceNames: resourceNames(textAt(release, "manifest")), status: statusOf(release) };
+  return {
+    ...inputs,
+    __inputs: new Secret(inputs),
+    resourceNames: resourceNames(textAt(release, "manifest")),
+    status: statusOf(release),
+  };
 }
 
 /** What a release's outputs say about it. */

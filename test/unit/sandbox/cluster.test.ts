@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse, parseAllDocuments } from "yaml";
+import { sandboxFolder } from "../../../sandbox/cluster";
+import { choosePort, claimRange } from "../../../sandbox/cluster/address";
+import { kubeconfig } from "../../../sandbox/cluster/control-plane";
+import { type Pod, environmentOf, groupPods, isReady, statusPatch } from "../../../sandbox/cluster/istiod-pod";
+import { kwokConfiguration } from "../../../sandbox/cluster/kwok";
+import { BoundedLog } from "../../../sandbox/cluster/log";
+import { type Service, routesOf } from "../../../sandbox/cluster/network";
+import { backoffMilliseconds } from "../../../sandbox/cluster/part";
+
+interface PodOptions {
+  labels?: Record<string, string>;
+  node?: string | undefined;
+  created?: string;
+  deleted?: string;
+  phase?: string;
+}
+
+function pod(name: string, { labels = {}, node = "node-1", created = "1", deleted, phase }: PodOptions = {}): Pod {
+  return {
+    metadata: {
+      name,
+      namespace: "istio-system",
+      uid: name,
+      creationTimestamp: created,
+      labels: { app: "istiod", ...labels },
+      ...(deleted === undefined ? {} : { deletionTimestamp: deleted }),
+    },
+    spec: {
+      ...(node === "" ? {} : { nodeName: node }),
+      serviceAccountName: "istiod",
+      containers: [
+        {
+          name: "discovery",
+          image: "pilot",
+          ports: [{ name: "https-webhooks", containerPort: 15017 }],
+          env: [
+            { name: "REVISION", value: "default" },
+            { name: "POD_NAME", valueFrom: { fieldRef: { fieldPath: "metadata.name" } } },
+            { name: "APP", valueFrom: { fieldRef: { fieldPath: "metadata.labels['app']" } } },
+            { name: "SERVICE_ACCOUNT", valueFrom: { fieldRef: { fieldPath: "spec.serviceAccountName" } } },
+            { name: "GOMAXPROCS", valueFrom: {} },
+            { name: "KUBECONFIG", value: "/var/run/secrets/remote/config" },
+          ],
+        },
+      ],
+    },
+    ...(phase === undefined ? {} : { status: { phase } }),
+  };
+}
+
+describe("istiod's pods", () => {
+  it("share a process by revision and generation, the oldest pod first", () => {
+    const one = { "istio.io/rev": "default", "pod-template-hash": "a" };
+    const pods = [
+      pod("b", { labels: one, created: "2" }),
+      pod("a", { labels: one, created: "1" }),
+      pod("next", { labels: { ...one, "pod-template-hash": "b" }, created: "3" }),
+      pod("canary", { labels: { "istio.io/rev": "canary", "pod-template-hash": "c" }, created: "0" }),
+    ];
+    const names = [...groupPods(pods)].map(([key, group]) => [key, group.map(({ metadata }) => metadata.name)]);
+    assert.deepEqual(names, [
+      ["istio-system_canary_c", ["canary"]],
+      ["istio-system_default_a", ["a", "b"]],
+      ["istio-system_default_b", ["next"]],
+    ]);
+  });
+
+  it("have none before they are on a node, once they are deleted, and when they are over", () => {
+    const pods = [pod("waiting", { node: "" }), pod("going", { deleted: "1" }), pod("over", { phase: "Failed" })];
+    assert.equal(groupPods(pods).size, 0);
+  });
+
+  it("give it the environment of the pod, without a container's files and limits", () => {
+    assert.deepEqual(environmentOf(pod("istiod-1")), {
+      REVISION: "default",
+      POD_NAME: "istiod-1",
+      APP: "istiod",
+      SERVICE_ACCOUNT: "istiod",
+    });
+  });
+
+  it("are ready or not as the status says that is written for them", () => {
+    for (const ready of [true, false]) {
+      const { status } = statusPatch(pod("x"), ready, 2, true, "now") as { status: NonNullable<Pod["status"]> };
+      assert.equal(isReady({ ...pod("x"), status }), ready);
+      assert.equal(status.containerStatuses?.[0]?.restartCount, 2);
+    }
+    assert.equal(isReady(pod("x")), false);
+  });
+});
+
+describe("routes of Services", () => {
+  const service = (name: string, selector: Record<string, string>, targetPort: number | string): Service => ({
+    metadata: { name, namespace: "istio-system", uid: name, creationTimestamp: "1" },
+    spec: { clusterIP: "127.100.0.7", selector, ports: [{ port: 443, targetPort }] },
+  });
+  const backend = (address: string, ...pods: Pod[]) => ({ pods, address, ports: new Map([[15017, 40_001]]) });
+
+  it("lead from a Service's address to the process behind the pods that it selects", () => {
+    const routes = routesOf([service("istiod", { app: "istiod" }, 15017)], [backend("127.100.1.20", pod("a"))]);
+    assert.deepEqual([...routes], [["127.100.0.7:443", { address: "127.100.1.20", port: 40_001 }]]);
+  });
+
+  it("know ports by name", () => {
+    const routes = routesOf(
+      [service("istiod", { app: "istiod" }, "https-webhooks")],
+      [backend("127.100.1.20", pod("a"))],
+    );
+    assert.equal(routes.get("127.100.0.7:443")?.port, 40_001);
+  });
+
+  it("prefer the latest of several processes", () => {
+    const backends = [backend("127.100.1.20", pod("old")), backend("127.100.1.21", pod("new"))];
+    assert.equal(
+      routesOf([service("istiod", { app: "istiod" }, 15017)], backends).get("127.100.0.7:443")?.address,
+      "127.100.1.21",
+    );
+  });
+
+  it("are none for other pods, other namespaces, unknown ports, and Services without selector or address", () => {
+    const good = service("istiod", { app: "istiod" }, 15017);
+    const services: Service[] = [
+      service("other", { app: "other" }, 15017),
+      { ...good, metadata: { ...good.metadata, namespace: "elsewhere" } },
+      service("unknown", { app: "istiod" }, 1),
+      service("external", {}, 15017),
+      { ...good, spec: { ...good.spec, clusterIP: "None" } },
+    ];
+    assert.equal(routesOf(services, [backend("127.100.1.20", pod("a"))]).size, 0);
+    assert.equal(routesOf([good], []).size, 0);
+  });
+});
+
+describe("parts", () => {
+  it("are started again after longer and longer pauses, of ten seconds at most", () => {
+    assert.deepEqual([1, 2, 3, 6, 20].map(backoffMilliseconds), [200, 400, 800, 6_400, 10_000]);
+  });
+
+  it("write logs of bounded size: the current one and the one before", () => {
+    const folder = mkdtempSync(join(tmpdir(), "log-"));
+    try {
+      const path = join(folder, "x.log");
+      const log = new BoundedLog(path, 100);
+      for (let index = 0; index < 50; index++) {
+        log.write(`line ${String(index).padStart(4, "0")}\n`);
+      }
+      assert.ok(existsSync(`${path}.1`));
+      assert.ok(statSync(path).size + statSync(`${path}.1`).size <= 100);
+      assert.match(readFileSync(path, "utf8"), /line 0049\n$/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("addresses", () => {
+  it("are a range of loopback that nobody else has, until it is released", async () => {
+    const [first, second] = [await claimRange(), await claimRange()];
+    try {
+      assert.notEqual(first.serviceCidr, second.serviceCidr);
+      assert.match(first.serviceCidr, /^127\.\d+\.0\.0\/24$/);
+      assert.equal(first.address(7), first.serviceCidr.replace("0.0/24", "1.7"));
+    } finally {
+      first.release();
+      second.release();
+    }
+  });
+
+  it("get the preferred port if it is free, else another one", async () => {
+    const port = await choosePort("127.0.0.1", 0);
+    assert.equal(await choosePort("127.0.0.1", port), port);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    try {
+      assert.notEqual(await choosePort("127.0.0.1", port), port);
+    } finally {
+      server.close();
+    }
+  });
+});
+
+describe("configuration", () => {
+  it("of KWOK is a stream of documents with a stage for every kind that it plays", () => {
+    const documents = parseAllDocuments(kwokConfiguration()).map(
+      (document) =>
+        document.toJS() as { kind: string; metadata?: { name: string }; spec?: { resourceRef: { kind: string } } },
+    );
+    assert.deepEqual(
+      documents.map(({ kind, spec }) => spec?.resourceRef.kind ?? kind),
+      ["KwokConfiguration", "Node", "Pod", "Pod", "Pod", "Pod", "Service"],
+    );
+  });
+
+  it("of clients is a kubeconfig with one context", () => {
+    const config = parse(kubeconfig("sandbox-x", "https://127.100.1.2:6443", Buffer.from("ca"), "token")) as {
+      "current-context": string;
+      clusters: { cluster: Record<string, string> }[];
+    };
+    assert.equal(config["current-context"], "sandbox-x");
+    assert.deepEqual(config.clusters[0]?.cluster, {
+      server: "https://127.100.1.2:6443",
+      "certificate-authority-data": "Y2E=",
+    });
+  });
+
+  it("refuses a name that could lead out of the folder of sandboxes", () => {
+    for (const name of ["", "..", "a/b", "A", "-a", "a".repeat(33)]) {
+      assert.throws(() => sandboxFolder(name), /the name of a sandbox is 1 to 32/);
+    }
+    assert.match(sandboxFolder("a-1"), /\.sandbox\/a-1$/);
+  });
+});
