@@ -3,14 +3,16 @@ import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { type StackOutputs, encryptedIngress } from "./stacks/encrypted-ingress";
 import { loadSettings, settingsWarnings } from "./stacks/settings";
 import { SettingsError } from "./stacks/settings-error";
-import { preflight, preflightError } from "./verify/preflight";
+import { errorsOf, findingText, preflight, preflightError } from "./verify/preflight";
 
 /** The Pulumi program: settings of the selected stack → preflight → rollout → stack outputs. */
 export = async (): Promise<StackOutputs> => {
   const settings = stackSettings();
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
   const findings = await preflight(settings);
-  if (findings.length > 0) throw new pulumi.RunError(preflightError(findings));
+  // All of them, so that nobody has to come back for the next one.
+  if (errorsOf(findings).length > 0) throw refusal(preflightError(findings));
+  for (const warning of findings) await pulumi.log.warn(findingText(warning));
   return encryptedIngress(settings);
 };
 
@@ -27,7 +29,15 @@ function stackSettings() {
       secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
     });
   } catch (error) {
-    // A RunError is shown by its message alone; a stack trace would bury it.
-    throw error instanceof SettingsError ? new pulumi.RunError(error.message) : error;
+    throw error instanceof SettingsError ? refusal(error.message) : error;
   }
+}
+
+/** An error that is shown by its message alone; a stack trace would bury it. */
+function refusal(message: string): pulumi.RunError {
+  const error = new pulumi.RunError(message);
+  // The SDK inspects the stack all the same, in colour, and on Node.js 20.20 that takes 15 s where it passes through
+  // node_modules (the pitfall of pulumi/pulumi#20567 and #21326).
+  delete error.stack;
+  return error;
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
@@ -235,8 +235,16 @@ async function buildPart(
   const endChild = () => child.kill("SIGINT");
   process.once("exit", endChild);
   const output = follow(child);
+  let most = "";
+  // Packages that are compiled already count as well, so it is an upper bound; no more than a help to the one who waits.
+  execFile("go", ["list", "-deps", module.parts[part]!], { cwd: source, maxBuffer: 1e8 }, (error, stdout) => {
+    most = error === null ? ` of at most ${stdout.trimEnd().split("\n").length}` : "";
+  });
   const heartbeat = setInterval(() => {
-    report(`${label}: ${output.compiled} packages compiled, ${output.downloaded} modules fetched, ${elapsed()}`, true);
+    report(
+      `${label}: ${output.compiled}${most} packages compiled, ${output.downloaded} modules fetched, ${elapsed()}`,
+      true,
+    );
   }, 1000);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
@@ -285,7 +293,9 @@ export function sortLine(line: string, output: Output): void {
 function failure(part: string, output: readonly string[], elapsed: string): string {
   const text = output.join("\n");
   const network =
-    /dial tcp|no such host|connection refused|i\/o timeout|proxyconnect|TLS handshake|: 40[34] |: 5\d\d /.test(text);
+    /dial tcp|no such host|connection refused|i\/o timeout|proxyconnect|TLS handshake|GOPROXY=off|: 40[34] |: 5\d\d /.test(
+      text,
+    );
   const advice = network
     ? "The Go module proxy could not be reached or refused: check the network and `go env GOPROXY`, then run the same command again. What is built already is kept."
     : /no space left/.test(text)

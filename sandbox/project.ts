@@ -5,7 +5,11 @@ import { parse, stringify } from "yaml";
 import type { Report } from "./progress";
 import { type SandboxEndpoints, forSandbox } from "./stacks";
 
-const readYaml = (path: string) => parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+/** The little of a Pulumi.yaml that matters here. */
+interface Definition {
+  readonly main?: string;
+  readonly stackConfigDir?: string;
+}
 
 /**
  * Writes the Pulumi project that the sandbox works in: the checkout's program, with the checkout's stacks as they are in
@@ -15,13 +19,10 @@ const readYaml = (path: string) => parse(readFileSync(path, "utf8")) as Record<s
  */
 export function writeProject(checkout: string, folder: string, sandbox: SandboxEndpoints, report: Report): string {
   const project = join(folder, "project");
-  const definition = readYaml(join(checkout, "Pulumi.yaml"));
-  const stackFolder = String(definition["stackConfigDir"] ?? ".");
+  const definition = parse(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) as Definition;
+  const { main = ".", stackConfigDir: stackFolder = "." } = definition;
   mkdirSync(join(project, stackFolder), { recursive: true });
-  write(
-    join(project, "Pulumi.yaml"),
-    stringify({ ...definition, main: join(checkout, String(definition["main"] ?? ".")) }),
-  );
+  write(join(project, "Pulumi.yaml"), stringify({ ...definition, main: join(checkout, main) }));
   for (const file of readdirSync(join(checkout, stackFolder))) {
     if (/^Pulumi\..+\.yaml$/.test(file)) {
       try {

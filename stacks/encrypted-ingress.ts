@@ -12,6 +12,9 @@ import { MeshMutualTls } from "../components/mesh-mutual-tls";
 import { MeshNamespace } from "../components/mesh-namespace";
 import { Prometheus } from "../components/prometheus";
 import { ServingCertificate } from "../components/serving-certificate";
+import { Verification } from "../components/verification";
+import type { ReportSummary } from "../verify/report";
+import { verify } from "../verify/verify";
 import { type Settings, defaultInjection } from "./settings";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
@@ -32,6 +35,8 @@ export interface StackOutputs {
   certificateEndOfValidity: pulumi.Output<string | undefined>;
   /** What `pulumi destroy` leaves in the cluster, and why. */
   keptOnDestroy: string[];
+  /** What the verification at the end of `pulumi up` came to; missing unless `verifyAfterUp` asks for one. */
+  verification?: pulumi.Output<ReportSummary>;
 }
 
 /**
@@ -60,7 +65,7 @@ export function encryptedIngress(settings: Settings): StackOutputs {
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
   // A namespace may hold an exception.
-  new MeshMutualTls(
+  const mutualTls = new MeshMutualTls(
     "mutual-tls",
     { rootNamespace: istio.namespace.name, exceptions: settings.mutualTls.exceptions },
     opts(mesh, gatewayNamespace, ...workloadNamespaces),
@@ -75,7 +80,11 @@ export function encryptedIngress(settings: Settings): StackOutputs {
   );
 
   // GlobalConfig is a kind of the gateway's chart, and on destruction it goes while its controller lives.
-  new MeshGlobalConfig("mesh-global-config", { namespace: gateway.namespace.name }, opts(enrouteGateway));
+  const globalConfig = new MeshGlobalConfig(
+    "mesh-global-config",
+    { namespace: gateway.namespace.name },
+    opts(enrouteGateway),
+  );
 
   // A Secret needs its namespace, and nothing of the mesh.
   const certificate = new ServingCertificate(
@@ -84,20 +93,27 @@ export function encryptedIngress(settings: Settings): StackOutputs {
     opts(...workloadNamespaces.filter(({ namespace }) => hostNamespaces.includes(namespace))),
   );
 
-  for (const host of hosts)
-    new GatewayHost(
-      host.host,
-      { ...host, tlsSecretName: certificate.secretName },
-      // GatewayHost is a kind of the gateway's chart. Without its Secret the host would be served in clear text.
-      // Its namespace is listed too: an existing Secret makes the certificate a component without resources.
-      opts(enrouteGateway, certificate, ...workloadNamespaces.filter(({ namespace }) => namespace === host.namespace)),
-    );
+  const gatewayHosts = hosts.map(
+    (host) =>
+      new GatewayHost(
+        host.host,
+        { ...host, tlsSecretName: certificate.secretName },
+        // GatewayHost is a kind of the gateway's chart. Without its Secret the host would be served in clear text.
+        // Its namespace is listed too: an existing Secret makes the certificate a component without resources.
+        opts(
+          enrouteGateway,
+          certificate,
+          ...workloadNamespaces.filter(({ namespace }) => namespace === host.namespace),
+        ),
+      ),
+  );
+  const optional: pulumi.Resource[] = [];
 
   if (settings.bookinfo !== undefined) {
     const { bookinfo } = settings;
     const home = workloadNamespaces.filter(({ namespace }) => namespace === bookinfo.namespace);
     // Sidecars, as for the gateway.
-    new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home));
+    optional.push(new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home)));
   }
 
   if (settings.prometheus !== undefined) {
@@ -106,14 +122,31 @@ export function encryptedIngress(settings: Settings): StackOutputs {
       { ...settings.prometheus, namespace: istio.namespace.name },
       opts(istioNamespace),
     );
+    optional.push(prometheus);
     if (settings.kiali !== undefined)
-      new Kiali(
-        "kiali",
-        { ...settings.kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
-        // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
-        opts(mesh),
+      optional.push(
+        new Kiali(
+          "kiali",
+          { ...settings.kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
+          // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
+          opts(mesh),
+        ),
       );
   }
+
+  // Before all of this is done there is nothing to verify.
+  const rollout = [mesh, mutualTls, enrouteGateway, globalConfig, certificate, ...gatewayHosts, ...optional];
+  const verification = settings.verifyAfterUp
+    ? new Verification(
+        "verification",
+        {
+          caCertificate: certificate.caCertificate,
+          // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
+          verify: (caCertificate) => verify(settings, { settleSeconds: 30, ...caCertificate }),
+        },
+        { dependsOn: [...rollout, ...workloadNamespaces] },
+      )
+    : undefined;
 
   return {
     versions: versions(settings),
@@ -131,6 +164,7 @@ export function encryptedIngress(settings: Settings): StackOutputs {
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
       "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
     ],
+    ...(verification === undefined ? {} : { verification: verification.summary }),
   };
 }
 

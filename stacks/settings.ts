@@ -198,6 +198,7 @@ export const settingsSchema = object({
     version: exactVersion,
     hub: text("a registry path").default("docker.io/istio"),
   }).exactOptional(),
+  verifyAfterUp: flag.default(false),
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */

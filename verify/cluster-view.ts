@@ -24,9 +24,7 @@ import type {
  * it may well be there, but we could not see it, for lack of rights or of an answer.
  */
 export type Read<Value> =
-  | { state: "read"; value: Value }
-  | { state: "absent" }
-  | { state: "unreadable"; reason: string };
+  { state: "read"; value: Value } | { state: "absent" } | { state: "unreadable"; reason: string };
 
 /** A release as Helm has written it down. */
 export interface HelmRelease {
@@ -97,8 +95,7 @@ export async function readClusterView(cluster: Cluster, settings: Settings): Pro
   const members = meshMembers(settings).map(({ name }) => name);
   const releaseNamespaces = [...new Set(expectedReleases(settings).map(({ namespace }) => namespace))];
 
-  const list = <Item>(path: string) =>
-    read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
+  const list = <Item>(path: string) => read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
   const of = async <Value>(names: string[], reader: (name: string) => Promise<Value>) =>
     Object.fromEntries(await Promise.all(names.map(async (name) => [name, await reader(name)] as const)));
   const inside = <Item>(names: string[], group: string, kind: string) =>
@@ -207,7 +204,9 @@ export function withoutKey({ type = "", data = {} }: SecretObject): ServingSecre
 
 function publicHalf(privateKey: string | undefined): string | undefined {
   try {
-    return createPublicKey(createPrivateKey(privateKey ?? "")).export({ type: "spki", format: "pem" }).toString();
+    return createPublicKey(createPrivateKey(privateKey ?? ""))
+      .export({ type: "spki", format: "pem" })
+      .toString();
   } catch {
     return undefined;
   }
@@ -228,4 +227,3 @@ async function gatewayRight(cluster: Cluster, namespace: string, [resource, grou
   );
   return { resource, allowed: review.status.allowed };
 }
-

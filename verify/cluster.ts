@@ -63,7 +63,11 @@ export class Cluster {
       throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`);
     });
     const base = this.server.replace(/\/+$/, "");
-    const headers = { ...shared.headers, Accept: accept, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
+    const headers = {
+      ...shared.headers,
+      Accept: accept,
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    };
     const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
       const call: ClientRequest = this.send(base + path, { ...shared, method, headers }, (response) => {
         textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
@@ -126,7 +130,11 @@ export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig"
 }
 
 /** Why the cluster cannot be worked with, from the error of a first request. */
-export function unreachable(settings: Pick<Settings, "kubeconfig" | "context">, cluster: Cluster, error: unknown): Finding {
+export function unreachable(
+  settings: Pick<Settings, "kubeconfig" | "context">,
+  cluster: Cluster,
+  error: unknown,
+): Finding {
   const status = error instanceof ClusterError ? error.status : undefined;
   const { context, kubeconfig } = settings;
   const name = `cluster ${context === "" ? `of ${kubeconfig}` : context} at ${cluster.server}`;

@@ -7,8 +7,8 @@ import { type Server, createServer } from "node:net";
 export interface Range {
   readonly serviceCidr: string;
   /** 127.x.1.n */
-  address(n: number): string;
-  release(): void;
+  readonly address: (n: number) => string;
+  readonly release: () => void;
 }
 
 const firstSecondByte = 100;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,10 +9,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import * as grpc from "@grpc/grpc-js";
-import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
+import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
+import type { LogRequest } from "@pulumi/pulumi/proto/engine_pb";
+import { ResourceProviderClient, ResourceProviderService } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
 import { Status } from "@pulumi/pulumi/proto/status_pb";
-import { startSandbox, type Sandbox } from "../../sandbox/cluster";
+import { build } from "esbuild";
+import type { Sandbox } from "../../sandbox/cluster";
 import { Provider } from "../../sandbox/engine/kubernetes/provider";
 import {
   containsSecret,
@@ -21,9 +25,11 @@ import {
   listen,
   plain,
   Secret,
+  unary,
   unknown as notKnown,
   type Properties,
 } from "../../sandbox/engine/wire";
+import { sharedSandbox } from "./sandbox-fixture";
 
 /** A failure that the engine keeps the state of. */
 class PartialFailure extends Error {
@@ -59,15 +65,9 @@ class Engine {
     private readonly client: ResourceProviderClient,
   ) {}
 
-  static async start(config: Record<string, string>): Promise<Engine> {
-    const provider = new Provider("4.34.2", "");
-    const { server, port } = await listen((target) =>
-      target.addService(
-        // The client's service definition is the server's.
-        (ResourceProviderClient as unknown as { service: grpc.ServiceDefinition }).service,
-        provider.service(),
-      ),
-    );
+  static async start(config: Record<string, string>, engineAddress = ""): Promise<Engine> {
+    const provider = new Provider("4.34.2", engineAddress);
+    const { server, port } = await listen((target) => target.addService(ResourceProviderService, provider.service()));
     const client = new ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
     const engine = new Engine(provider, server, client);
     const request = new rpc.ConfigureRequest();
@@ -255,30 +255,30 @@ function kubectl(...args: string[]): string {
   }).trim();
 }
 
-function startEngine(config: Record<string, string> = {}): Promise<Engine> {
-  return Engine.start({ kubeconfig: sandbox.kubeconfig, ...config });
+function startEngine(config: Record<string, string> = {}, engineAddress = ""): Promise<Engine> {
+  return Engine.start({ kubeconfig: sandbox.kubeconfig, ...config }, engineAddress);
 }
 
-before(async function () {
-  this.timeout(0);
-  sandbox = await startSandbox({ name: "kubernetes-provider", nodes: 1, tied: true });
-  process.env["ENROUTE_SANDBOX_HELM"] = sandbox.binaries.helm;
-  process.env["ENROUTE_SANDBOX_QUIET"] = "1";
-});
-after(() => sandbox.stop());
-
-beforeEach(async () => {
-  engine = await startEngine();
-  folder = mkdtempSync(join(tmpdir(), "provider-test-"));
-});
-afterEach(() => {
-  engine.stop();
-  rmSync(folder, { recursive: true });
-});
+/** Hooks of each group: the shared sandbox, and for each test a provider and a folder. */
+function setUp(): void {
+  before(async function () {
+    this.timeout(0);
+    sandbox = await sharedSandbox();
+    process.env["ENROUTE_SANDBOX_HELM"] = sandbox.binaries.helm;
+  });
+  beforeEach(async () => {
+    engine = await startEngine();
+    folder = mkdtempSync(join(tmpdir(), "provider-test-"));
+  });
+  afterEach(() => {
+    engine.stop();
+    rmSync(folder, { recursive: true });
+  });
+}
 
 /** A namespace of the test's own. */
 function namespace(): string {
-  const name = `test-${++count}`;
+  const name = `provider-${++count}`;
   kubectl("create", "namespace", name);
   return name;
 }
@@ -291,6 +291,8 @@ const configMap = (metadata: Record<string, string>, data: Properties): Properti
 });
 
 describe("kubernetes stand-in: objects", () => {
+  setUp();
+
   it("creates an object, finds no difference afterwards, updates it and deletes it", async () => {
     const inputs = { apiVersion: "v1", kind: "Namespace", metadata: { name: "made-here", labels: { a: "1", b: "2" } } };
     const made = await engine.create(types.Namespace, "ns", inputs);
@@ -320,7 +322,7 @@ describe("kubernetes stand-in: objects", () => {
     assert.ok(error instanceof Error && !(error instanceof PartialFailure));
     assert.match(
       error.message,
-      /was not successfully created by the Kubernetes API server: namespaces "test-\d+" already exists/,
+      /was not successfully created by the Kubernetes API server: namespaces "provider-\d+" already exists/,
     );
     assert.match(error.message, /NamespacePatch/);
   });
@@ -478,7 +480,99 @@ describe("kubernetes stand-in: objects", () => {
   });
 });
 
+/** Objects as people write them: with empty values, defaults left out, and numbers in their own way. */
+function manyKinds(ns: string): Properties[] {
+  const object = (kind: string, more: Properties, named = "x"): Properties => {
+    const [apiVersion = "", name = ""] = kind.split(" ");
+    const annotations = { "pulumi.com/skipAwait": "true" };
+    return { apiVersion, kind: name, metadata: { name: named, namespace: ns, annotations, labels: {} }, ...more };
+  };
+  const container: Properties = {
+    name: "main",
+    image: "example.test/app:1",
+    env: [{ name: "EMPTY", value: "" }],
+    ports: [{ containerPort: 80 }],
+    resources: { requests: { cpu: "1000m", memory: "1024Mi" }, limits: { cpu: 2 } },
+    volumeMounts: [{ name: "empty", mountPath: "/tmp", readOnly: false }],
+    securityContext: {},
+  };
+  const template: Properties = {
+    metadata: { labels: { app: "x" } },
+    spec: {
+      hostNetwork: false,
+      containers: [container],
+      volumes: [{ name: "empty", emptyDir: {} }],
+      terminationGracePeriodSeconds: 0,
+      tolerations: [],
+    },
+  };
+  const workload = { selector: { matchLabels: { app: "x" } }, template };
+  const claim = { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1024Mi" } } };
+  const once: Properties = { ...template, spec: { ...(template["spec"] as Properties), restartPolicy: "Never" } };
+  const subject = { kind: "ServiceAccount", name: "x", namespace: ns };
+  return [
+    object("v1 ServiceAccount", { automountServiceAccountToken: false }),
+    object("v1 Service", {
+      spec: { type: "NodePort", ports: [{ port: 80, targetPort: "http" }], selector: { app: "x" } },
+    }),
+    object("v1 PersistentVolumeClaim", { spec: { storageClassName: "", ...claim } }),
+    object("v1 Secret", { stringData: { a: "b" } }),
+    object("v1 ConfigMap", { data: {}, immutable: false }),
+    object("apps/v1 Deployment", { spec: { replicas: 0, strategy: { type: "Recreate" }, ...workload } }),
+    object("apps/v1 StatefulSet", {
+      spec: { serviceName: "x", ...workload, volumeClaimTemplates: [{ metadata: { name: "data" }, spec: claim }] },
+    }),
+    object("apps/v1 DaemonSet", { spec: workload }),
+    object("batch/v1 Job", { spec: { template: once } }),
+    object("batch/v1 CronJob", {
+      spec: { schedule: "0 0 * * *", suspend: false, jobTemplate: { spec: { template: once } } },
+    }),
+    object("policy/v1 PodDisruptionBudget", { spec: { minAvailable: 1, selector: { matchLabels: { app: "x" } } } }),
+    object("networking.k8s.io/v1 NetworkPolicy", { spec: { podSelector: {}, policyTypes: ["Ingress"], ingress: [] } }),
+    object("networking.k8s.io/v1 Ingress", {
+      spec: { defaultBackend: { service: { name: "x", port: { number: 80 } } } },
+    }),
+    object("rbac.authorization.k8s.io/v1 Role", { rules: [{ apiGroups: [""], resources: ["pods"], verbs: ["get"] }] }),
+    object("rbac.authorization.k8s.io/v1 RoleBinding", {
+      roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "x" },
+      subjects: [subject],
+    }),
+    object("autoscaling/v2 HorizontalPodAutoscaler", {
+      spec: {
+        scaleTargetRef: { apiVersion: "apps/v1", kind: "Deployment", name: "x" },
+        maxReplicas: 2,
+        metrics: [
+          { type: "Resource", resource: { name: "memory", target: { type: "AverageValue", averageValue: "1024Mi" } } },
+        ],
+      },
+    }),
+  ];
+}
+
+describe("kubernetes stand-in: objects of many kinds", () => {
+  setUp();
+
+  it("show no difference after creation, refresh and update", async () => {
+    const ns = namespace();
+    for (const inputs of manyKinds(ns)) {
+      const kind = inputs["kind"] as string;
+      const apiVersion = inputs["apiVersion"] as string;
+      const type = `kubernetes:${apiVersion.replace(/^v1$/, "core/v1")}:${kind}`;
+      await engine.preview(type, "x", inputs);
+      const made = await engine.create(type, "x", inputs);
+      assert.deepEqual(await engine.diff(made, inputs), {}, kind);
+      assert.deepEqual(await engine.diff(await engine.read(made), inputs), {}, `${kind} after a refresh`);
+      const labelled = { ...inputs, metadata: { ...(inputs["metadata"] as Properties), labels: { new: "label" } } };
+      await engine.update(made, labelled, { preview: true });
+      const updated = await engine.update(made, labelled);
+      assert.deepEqual(await engine.diff(updated, labelled), {}, `${kind} after an update`);
+    }
+  });
+});
+
 describe("kubernetes stand-in: Patch resources", () => {
+  setUp();
+
   it("own only their fields, and give them back", async () => {
     const ns = namespace();
     kubectl("label", "namespace", ns, "theirs=stays");
@@ -523,6 +617,8 @@ function deploymentSpec(app: string): Properties {
 }
 
 describe("kubernetes stand-in: waiting", () => {
+  setUp();
+
   it("waits until a Deployment's pods are ready, and finds no difference afterwards", async () => {
     const ns = namespace();
     const inputs = {
@@ -551,7 +647,7 @@ describe("kubernetes stand-in: waiting", () => {
     );
     assert.equal(error.id, `${ns}/d`);
     assert.ok(
-      error.reasons.some((reason) => /\[Pod .*\]: Unschedulable: 0\/1 nodes/.test(reason)),
+      error.reasons.some((reason) => /\[Pod .*\]: Unschedulable: 0\/\d nodes/.test(reason)),
       error.reasons.join("\n"),
     );
     const stored = { type: types.Deployment, name: "d", id: error.id, inputs: {}, state: error.state };
@@ -652,6 +748,8 @@ function crd(scope: "Cluster" | "Namespaced", extra: Properties = {}): Propertie
 }
 
 describe("kubernetes stand-in: custom resources", () => {
+  setUp();
+
   it("follow their definition in the same run: scope, creation, update, removal", async () => {
     // The garbage collector, which completes a foreground deletion, learns of new kinds only every half minute.
     const annotations = { "pulumi.com/deletionPropagationPolicy": "background" };
@@ -734,6 +832,7 @@ function release(ns: string, chart: string, values: Properties = {}, more: Prope
 
 describe("kubernetes stand-in: Helm releases", function () {
   this.timeout(60_000);
+  setUp();
 
   it("installs, finds no difference, upgrades, refreshes and uninstalls", async () => {
     const ns = namespace();
@@ -907,6 +1006,63 @@ describe("kubernetes stand-in: Helm releases", function () {
     assert.equal(mine().length, before.length + 1);
     other.stop();
     assert.deepEqual(mine(), before);
+  });
+});
+
+describe("kubernetes stand-in: the process", () => {
+  setUp();
+
+  it("prints its port, and ends with the engine that started it", async () => {
+    const bundle = join(folder, "provider.js");
+    const entry = join(__dirname, "../../sandbox/engine/kubernetes/main.ts");
+    await build({
+      entryPoints: [entry],
+      outfile: bundle,
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      logLevel: "error",
+    });
+    const child = spawn(process.execPath, [bundle], { stdio: ["pipe", "pipe", "inherit"] });
+    const [first] = (await once(child.stdout, "data")) as [Buffer];
+    assert.match(first.toString(), /^\d+\n$/);
+    const client = new ResourceProviderClient(
+      `127.0.0.1:${first.toString().trim()}`,
+      grpc.credentials.createInsecure(),
+    );
+    const info = await new Promise<string>((resolve, reject) => {
+      client.getPluginInfo(empty(), (error, answer) => (error ? reject(error) : resolve(answer.getVersion())));
+    });
+    assert.match(info, /^4\.\d+\.\d+$/);
+    client.close();
+    const ended = once(child, "exit");
+    child.stdin.end();
+    assert.deepEqual(await ended, [0, null]);
+  });
+
+  it("says once that it is a stand-in, unless it is told to be quiet", async () => {
+    const said: string[] = [];
+    const { server, port } = await listen((target) =>
+      target.addService(EngineService, {
+        log: unary((request: LogRequest) => {
+          said.push(request.getMessage());
+          return empty();
+        }),
+      }),
+    );
+    try {
+      for (const quiet of ["1", ""]) {
+        process.env["ENROUTE_SANDBOX_QUIET"] = quiet;
+        const talking = await startEngine({}, `127.0.0.1:${port}`);
+        await talking.check(types.ConfigMap, "c", configMap({ name: "c" }, {}));
+        talking.stop();
+      }
+    } finally {
+      delete process.env["ENROUTE_SANDBOX_QUIET"];
+      server.forceShutdown();
+    }
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? "", /stand-in for pulumi-resource-kubernetes/);
   });
 });
 

@@ -175,10 +175,12 @@ function validationWebhook(view: ClusterView, settings: Settings): Result {
     },
     (problem) => {
       const { validators } = ours(view, settings);
-      if (validators.length === 0) problem("no ValidatingWebhookConfiguration of this istiod", "run pulumi up --refresh");
+      if (validators.length === 0)
+        problem("no ValidatingWebhookConfiguration of this istiod", "run pulumi up --refresh");
       callsIstiod(validators, settings, problem);
       for (const { name, configuration: owner, failurePolicy } of validators)
-        if (failurePolicy === "Ignore") problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
+        if (failurePolicy === "Ignore")
+          problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
       return `${count(validators.length, "webhook")} of ${[...new Set(validators.map((one) => one.configuration))].join(", ")}`;
     },
   );

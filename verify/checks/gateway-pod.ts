@@ -40,7 +40,8 @@ function containers(view: ClusterView, settings: Settings): Result {
     {
       check: "gateway/containers",
       title: `every gateway pod runs ${wantedContainers.join(", ")}`,
-      fix: "run pulumi up --refresh; then restart: kubectl -n " +
+      fix:
+        "run pulumi up --refresh; then restart: kubectl -n " +
         `${settings.gateway.namespace.name} rollout restart deployment ${enroute.deployment}`,
     },
     (problem) => {
@@ -129,7 +130,7 @@ function annotations(view: ClusterView, settings: Settings): Result {
 
 function proxyMetadata(text: string | undefined): Record<string, string> | undefined {
   try {
-    return ((parse(text ?? "") as { proxyMetadata?: Record<string, string> } | null)?.proxyMetadata ?? {});
+    return (parse(text ?? "") as { proxyMetadata?: Record<string, string> } | null)?.proxyMetadata ?? {};
   } catch {
     return undefined;
   }
@@ -178,7 +179,9 @@ function rights(view: ClusterView, settings: Settings): Result {
       const reviewed = valueOf(view.gatewayRights, "rights of the gateway") ?? [];
       const denied = reviewed.filter(({ allowed }) => !allowed).map(({ resource }) => resource);
       if (denied.length > 0)
-        problem(`service account ${enroute.serviceAccount} of ${settings.gateway.namespace.name} may not list ${listed(denied)}`);
+        problem(
+          `service account ${enroute.serviceAccount} of ${settings.gateway.namespace.name} may not list ${listed(denied)}`,
+        );
       return reviewed.map(({ resource }) => resource).join(", ");
     },
   );

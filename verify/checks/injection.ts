@@ -66,7 +66,9 @@ function revisionWebhook(view: ClusterView, settings: Settings): Result {
         );
         const wanted = injectionLabels(injection);
         const all = { ...Object.fromEntries(rest), ...wanted };
-        if (!injectors.some((webhook) => selects(webhook.namespaceSelector, all) && selects(webhook.objectSelector, {})))
+        if (
+          !injectors.some((webhook) => selects(webhook.namespaceSelector, all) && selects(webhook.objectSelector, {}))
+        )
           problem(
             `no webhook matches ${Object.entries(wanted)
               .map((pair) => pair.join("="))

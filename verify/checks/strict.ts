@@ -93,9 +93,7 @@ function onlyMeshPolicy(view: ClusterView, settings: Settings): Result {
       if (policies.length > 1)
         problem(
           `${listed(policies.map(nameOf))}: Istio obeys the oldest, ${nameOf(policies[0]!)}, and ignores the others without a word`,
-          foreign
-            .map(({ metadata }) => `kubectl -n ${root} delete peerauthentication ${metadata.name}`)
-            .join("; "),
+          foreign.map(({ metadata }) => `kubectl -n ${root} delete peerauthentication ${metadata.name}`).join("; "),
         );
       return count(policies.length, "policy").replace("policys", "policies");
     },
@@ -170,7 +168,11 @@ function portPolicies(view: ClusterView, settings: Settings): Result {
       const ports = below(view, settings)
         .filter(isSelective)
         .flatMap((policy) =>
-          Object.entries(policy.spec?.portLevelMtls ?? {}).map(([port, mtls]) => ({ policy, port, mode: modeOf(mtls) })),
+          Object.entries(policy.spec?.portLevelMtls ?? {}).map(([port, mtls]) => ({
+            policy,
+            port,
+            mode: modeOf(mtls),
+          })),
         );
       for (const { policy, port, mode } of ports)
         if (weakness[mode] > allowed(settings, policy, Number(port)))

@@ -1,7 +1,7 @@
 // What differs between an object as it was last seen and as it is declared now.
 
 import { isWithin, type Path } from "./paths";
-import { at, isMap, same, unknownValue, type Tree, type TreeMap } from "./tree";
+import { at, isMap, mapMap, same, unknownValue, type Tree, type TreeMap } from "./tree";
 
 /** One difference. */
 export interface Change {
@@ -29,6 +29,19 @@ export function prune(live: Tree, inputs: Tree): Tree {
 /** As `prune`, for whole objects. */
 export function pruneMap(live: TreeMap, inputs: TreeMap): TreeMap {
   return prune(live, inputs) as TreeMap;
+}
+
+/** A pruned live object with the empty values of its inputs that the server has left out: they are no drift. */
+export function keepEmpty(live: Tree, inputs: Tree): Tree {
+  if (isMap(live) && isMap(inputs)) {
+    const absent = Object.entries(inputs).filter(([key, value]) => !Object.hasOwn(live, key) && isEmpty(value));
+    return {
+      ...mapMap(live, (value, key) => (Object.hasOwn(inputs, key) ? keepEmpty(value, inputs[key] ?? null) : value)),
+      ...Object.fromEntries(absent),
+    };
+  }
+  if (!Array.isArray(live) || !Array.isArray(inputs)) return live;
+  return live.map((value, i) => keepEmpty(value, inputs[i] ?? null));
 }
 
 /**

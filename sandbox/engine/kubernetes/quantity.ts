@@ -15,9 +15,9 @@ export function canonicalQuantity(quantity: string): string {
   if (power > 0) {
     const bytes = digits * 1024n ** BigInt(power);
     const scale = 10n ** BigInt(fraction.length);
-    // A fraction of a byte cannot be written with a binary suffix.
     if (bytes % scale === 0n) return minus + shorten(bytes / scale, 1024n, binary);
-    return quantity;
+    // A fraction of a byte cannot be written with a binary suffix.
+    return minus + shorten(ceilDivide(bytes * 10n ** 9n, scale), 1000n, decimal);
   }
   const exponent = /^[eE]/.test(suffix) ? Number(suffix.slice(1)) : (decimal.indexOf(suffix) - 3) * 3;
   const nano = exponent - fraction.length + 9;

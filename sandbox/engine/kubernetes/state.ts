@@ -2,7 +2,7 @@
 
 import { Secret, unknown as notKnown, type Properties, type Value } from "../wire";
 import { suffix } from "./naming";
-import { pruneMap } from "./diff";
+import { keepEmpty, pruneMap } from "./diff";
 import { normalise } from "./normalise";
 import { markObject } from "./secretness";
 import { bareMap, isMap, textAt, withAt, without, type TreeMap } from "./tree";
@@ -61,7 +61,8 @@ export function fieldManagerOf(inputs: TreeMap, state?: State): string {
 
 /** The inputs that a live object stands for, as declared before: what only the cluster has stays out of them. */
 export function inputsOfLive(live: TreeMap, oldInputs: TreeMap): TreeMap {
-  return pruneMap(normalise(live), normalise(oldInputs));
+  const inputs = normalise(oldInputs);
+  return keepEmpty(pruneMap(normalise(live), inputs), inputs) as TreeMap;
 }
 
 const ownAnnotations = ["deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"];

@@ -70,37 +70,23 @@ export class Charts {
       ...option("--cert-file", certFile),
       ...option("--key-file", keyFile),
     ];
-    const pull = (args: string[], env: Record<string, string> = {}): Promise<string> =>
-      this.helm.run({ args: ["pull", ...args, ...options], env });
+    const pull = (reference: string, more: string[] = [], env: Record<string, string> = {}): Promise<string> =>
+      this.helm.run({ args: ["pull", reference, ...more, ...options], env });
     const reference = repo.startsWith("oci://") ? `${repo.replace(/\/$/, "")}/${chart}` : chart;
-    if (reference.startsWith("oci://")) {
-      await pull([reference], this.registryAccount(reference, source));
-    } else if (!isUrl(repo)) {
-      await pull([repo === "" ? chart : `${repo}/${chart}`]);
-    } else if (source.username === "") {
-      // The index goes to the private folder, not to the user's cache.
-      await pull([chart, "--repo", repo], { HELM_REPOSITORY_CACHE: this.helm.newFolder() });
-    } else {
-      const env = this.repositoryAccount(source);
-      await this.updateIndex(repo, env);
-      await pull([`chosen/${chart}`], env);
-    }
-  }
-
-  // Helm takes passwords on its command line, where every user of the machine can read them, or from files.
-  private repositoryAccount({
-    repo,
-    username,
-    password,
-    caFile,
-    certFile,
-    keyFile,
-  }: ChartSource): Record<string, string> {
-    const folder = this.helm.newFolder();
-    const file = join(folder, "repositories.yaml");
-    const entry = { name: "chosen", url: repo, username, password, caFile, certFile, keyFile };
-    writeFileSync(file, stringify({ apiVersion: "", repositories: [entry] }), { mode: 0o600 });
-    return { HELM_REPOSITORY_CONFIG: file, HELM_REPOSITORY_CACHE: folder };
+    // What Helm writes on the way goes to a private folder, not to the user's own; accounts do not outlast the download.
+    await this.helm.withFolder(async (scratch) => {
+      if (reference.startsWith("oci://")) {
+        await pull(reference, [], writeRegistryAccount(scratch, reference, source));
+      } else if (!isUrl(repo)) {
+        await pull(repo === "" ? chart : `${repo}/${chart}`);
+      } else if (source.username === "") {
+        await pull(chart, ["--repo", repo], { HELM_REPOSITORY_CACHE: scratch });
+      } else {
+        const env = writeRepositoryAccount(scratch, source);
+        await this.updateIndex(repo, env);
+        await pull(`chosen/${chart}`, [], env);
+      }
+    });
   }
 
   private async updateIndex(repo: string, env: Record<string, string>): Promise<void> {
@@ -112,15 +98,23 @@ export class Charts {
       throw new HelmError(`looks like "${repo}" is not a valid chart repository or cannot be reached: ${reason}`);
     }
   }
+}
 
-  private registryAccount(reference: string, { username, password }: ChartSource): Record<string, string> {
-    if (username === "") return {};
-    const file = join(this.helm.newFolder(), "registry.json");
-    const auth = Buffer.from(`${username}:${password}`).toString("base64");
-    const accounts = { auths: { [new URL(reference).host]: { auth } } };
-    writeFileSync(file, JSON.stringify(accounts), { mode: 0o600 });
-    return { HELM_REGISTRY_CONFIG: file };
-  }
+// Helm takes passwords on its command line, where every user of the machine can read them, or from files.
+function writeRepositoryAccount(folder: string, source: ChartSource): Record<string, string> {
+  const { repo: url, username, password, caFile, certFile, keyFile } = source;
+  const file = join(folder, "repositories.yaml");
+  const entry = { name: "chosen", url, username, password, caFile, certFile, keyFile };
+  writeFileSync(file, stringify({ apiVersion: "", repositories: [entry] }), { mode: 0o600 });
+  return { HELM_REPOSITORY_CONFIG: file, HELM_REPOSITORY_CACHE: folder };
+}
+
+function writeRegistryAccount(folder: string, reference: string, source: ChartSource): Record<string, string> {
+  if (source.username === "") return {};
+  const file = join(folder, "registry.json");
+  const auth = Buffer.from(`${source.username}:${source.password}`).toString("base64");
+  writeFileSync(file, JSON.stringify({ auths: { [new URL(reference).host]: { auth } } }), { mode: 0o600 });
+  return { HELM_REGISTRY_CONFIG: file };
 }
 
 function isUrl(repo: string): boolean {

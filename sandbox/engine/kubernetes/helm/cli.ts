@@ -1,7 +1,7 @@
 // Runs the Helm CLI.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writeKubeconfig, type Target } from "../kubeconfig";
@@ -33,6 +33,7 @@ export class Helm {
   private folder: string | undefined;
   private folders = 0;
   private cancelled = false;
+  private disposed = false;
 
   /** @param binary path or name of Helm; @param env more environment variables for it */
   constructor(
@@ -40,11 +41,21 @@ export class Helm {
     private readonly env: Readonly<Record<string, string>> = {},
   ) {}
 
-  /** A new empty folder that only this user can read. */
+  /** A new empty folder that only this user can read. @throws HelmError after `dispose` */
   newFolder(): string {
     const folder = join(this.root(), String(this.folders++));
     mkdirSync(folder, { mode: 0o700 });
     return folder;
+  }
+
+  /** Runs something with a folder of its own that is gone afterwards. */
+  async withFolder<Result>(action: (folder: string) => Promise<Result>): Promise<Result> {
+    const folder = this.newFolder();
+    try {
+      return await action(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   }
 
   /** Runs Helm and returns what it printed. @throws HelmError */
@@ -68,26 +79,27 @@ export class Helm {
   dispose(): void {
     this.interrupt();
     if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
-    this.folder = undefined;
+    this.disposed = true;
   }
 
   private root(): string {
+    if (this.disposed) throw new HelmError("the provider has ended");
     this.folder ??= mkdtempSync(join(tmpdir(), "enroute-helm-"));
     return this.folder;
   }
 
-  private kubeconfig(target: Target): string {
-    const path = join(this.root(), "kubeconfig");
-    // In one step: another Helm may be reading it, and would find an empty file and take localhost:8080.
-    const partial = `${path}.${this.folders++}`;
-    writeFileSync(partial, writeKubeconfig(target), { mode: 0o600 });
-    renameSync(partial, path);
-    return path;
+  private async start(call: HelmCall): Promise<string> {
+    const { cluster } = call;
+    if (cluster === undefined) return this.spawn(call, []);
+    // One for each call, and only for as long as it takes: it holds credentials.
+    return this.withFolder((folder) => {
+      const kubeconfig = join(folder, "kubeconfig");
+      writeFileSync(kubeconfig, writeKubeconfig(cluster.target), { mode: 0o600 });
+      return this.spawn(call, ["--namespace", cluster.namespace, "--kubeconfig", kubeconfig]);
+    });
   }
 
-  private start({ args, input, cluster, env }: HelmCall): Promise<string> {
-    const place =
-      cluster === undefined ? [] : ["--namespace", cluster.namespace, "--kubeconfig", this.kubeconfig(cluster.target)];
+  private spawn({ args, input, env }: HelmCall, place: readonly string[]): Promise<string> {
     const child = spawn(this.binary, [...args, ...place], {
       env: { ...withoutClusterVariables(process.env), ...this.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],

@@ -1,0 +1,41 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../verify/report";
+
+export interface VerificationArgs {
+  /** Certificate of the CA that clients trust, PEM, where it is known. */
+  caCertificate: pulumi.Input<string | undefined>;
+  /** Looks at the cluster. */
+  verify: (known: { caCertificate?: string }) => Promise<Report>;
+}
+
+/**
+ * The look at the cluster with which `pulumi up` ends. What it waits for is said by `dependsOn`. If it fails, the update
+ * fails, with everything that was rolled out and every output kept. A preview does not run it.
+ */
+export class Verification extends pulumi.ComponentResource {
+  /** What it came to, failed or not. */
+  readonly summary: pulumi.Output<ReportSummary>;
+
+  constructor(name: string, args: VerificationArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:verify:Verification", name, {}, opts);
+    if (pulumi.runtime.isDryRun()) {
+      this.summary = pulumi.output(pulumi.unknown) as pulumi.Output<ReportSummary>;
+    } else {
+      // The engine gives a name to what is registered, and this is registered when all that it depends on is done.
+      const report = pulumi
+        .all([this.urn, args.caCertificate])
+        .apply(([, caCertificate]) => args.verify(caCertificate === undefined ? {} : { caCertificate }));
+      this.summary = report.apply(summaryOf);
+      // Beside the summary and not in it: the outputs are written down even where this fails the update.
+      report.apply((found) => this.tell(found));
+    }
+    this.registerOutputs({});
+  }
+
+  private async tell(report: Report): Promise<void> {
+    if (report.status === "failed") throw new pulumi.ResourceError(failuresText(report), this, true);
+    await pulumi.log.info(summaryText(report), this);
+    const doubts = failuresText(report);
+    if (doubts !== "") await pulumi.log.warn(doubts, this);
+  }
+}
