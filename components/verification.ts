@@ -33,7 +33,8 @@ export class Verification extends pulumi.ComponentResource {
   }
 
   private async tell(report: Report): Promise<void> {
-    if (report.status === "failed") throw new pulumi.ResourceError(failuresText(report), this, true);
+    // A RunError is shown by its message alone; a stack trace would bury it.
+    if (report.status === "failed") throw new pulumi.RunError(failuresText(report));
     await pulumi.log.info(summaryText(report), this);
     const doubts = failuresText(report);
     if (doubts !== "") await pulumi.log.warn(doubts, this);

@@ -50,7 +50,16 @@ export class Cluster {
 
   /** Reads a path. With `metadata`, a list's items carry their metadata alone. */
   get<Answer>(path: string, options: { metadata?: boolean } = {}): Promise<Answer> {
-    return this.call("GET", path, undefined, options.metadata === true ? metadataOnly : "application/json");
+    return this.call<Answer>(
+      "GET",
+      path,
+      undefined,
+      options.metadata === true ? metadataOnly : "application/json",
+    ).then((answer) => {
+      // An empty list of metadata alone says `"items": null`.
+      const list = answer as { items?: unknown };
+      return (list.items === null ? { ...list, items: [] } : list) as Answer;
+    });
   }
 
   /** Asks the API server something that it answers without keeping it, such as a review of rights or a token request. */

@@ -96,8 +96,10 @@ export function summaryText({ status, passed, failed, warnings, unknown }: Repor
 
 /** What failed, and what could not be told, with fixes; empty if all passed. */
 export function failuresText({ status, failed, results }: Report): string {
+  const rank = ({ status: one, severity }: Result) => (one === "unknown" ? 2 : severity === "warning" ? 1 : 0);
   const lines = results
     .filter((result) => result.status !== "passed")
+    .sort((a, b) => rank(a) - rank(b))
     .map(({ check, status: one, severity, evidence, fix }) => {
       const word = one === "failed" && severity === "warning" ? "warning" : words[one];
       return `  - ${word}: ${check}: ${oneLine(evidence)}${fix === undefined ? "" : `\n      fix: ${oneLine(fix)}`}`;

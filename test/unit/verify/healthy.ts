@@ -1,0 +1,302 @@
+import { X509Certificate, createPublicKey } from "node:crypto";
+import { stringify } from "yaml";
+import { enroute } from "../../../components/enroute-values";
+import { gatewayHostName } from "../../../components/gateway-host";
+import { injectionLabels } from "../../../components/mesh-namespace";
+import { meshGlobalConfig } from "../../../components/mesh-global-config";
+import { compileExceptions } from "../../../components/mutual-tls-policies";
+import type { Settings } from "../../../stacks/settings";
+import type { ClusterView, Read } from "../../../verify/cluster-view";
+import {
+  expectedReleases,
+  gatewayIdentity,
+  hostNamespaces,
+  istioTag,
+  istiodName,
+  leastIstiods,
+  meshMembers,
+  outputPath,
+  servingSecret,
+} from "../../../verify/expected";
+import type { Container, Deployment, Pod, Service, Webhook } from "../../../verify/kinds";
+import type { Probes, VerifyOptions } from "../../../verify/verify";
+import { type Issued, issue } from "../certificates";
+
+/** Everything that the checks are given. */
+export interface Seen {
+  view: ClusterView;
+  settings: Settings;
+  probes: Probes;
+  options: VerifyOptions;
+}
+
+const read = <Value>(value: Value): Read<Value> => ({ state: "read", value });
+
+/** The value of something that the healthy view holds. */
+export function valueIn<Value>(entry: Read<Value> | undefined): Value {
+  if (entry?.state !== "read") throw new Error("the healthy view does not hold it");
+  return entry.value;
+}
+
+/** A serving certificate with the CA that signed it. */
+export interface Serving {
+  ca: Issued;
+  leaf: Issued;
+}
+
+export async function serving(
+  settings: Settings,
+  options: { notAfter?: Date; hosts?: string[] } = {},
+): Promise<Serving> {
+  const ca = await issue({ name: "a CA", ca: true, notAfter: new Date(Date.now() + 3650 * 24 * 3600_000) });
+  const leaf = await issue({
+    name: "gateway",
+    hosts: settings.hosts.map(({ host }) => host),
+    notAfter: new Date(Date.now() + 90 * 24 * 3600_000),
+    ...options,
+    issuer: ca,
+  });
+  return { ca, leaf };
+}
+
+export function publicKeyOf({ privateKey }: Issued): string {
+  return createPublicKey(privateKey).export({ type: "spki", format: "pem" }).toString();
+}
+
+/** What is seen of a healthy cluster of a stack: as the API server of the sandbox gives it, cut down to what is read. */
+export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
+  const root = settings.istio.namespace.name;
+  const gateway = settings.gateway.namespace.name;
+  const revision = settings.istio.revision ?? "default";
+  const istiod = istiodName(settings);
+  const members = meshMembers(settings);
+  const names = members.map(({ name }) => name);
+  const each = <Value>(keys: readonly string[], make: (key: string) => Value) =>
+    Object.fromEntries(keys.map((key) => [key, read(make(key))]));
+  const chartOf = (release: string) => {
+    const found = expectedReleases(settings).find(({ name }) => name === release);
+    return found === undefined ? undefined : `${found.chart}-${found.version}`;
+  };
+  const deployment = (namespace: string, name: string, release: string, replicas: number): Deployment[] => {
+    const chart = chartOf(release);
+    return chart === undefined
+      ? []
+      : [
+          {
+            metadata: { name, namespace, generation: 1, labels: { "helm.sh/chart": chart } },
+            spec: { replicas },
+            status: { observedGeneration: 1, replicas, readyReplicas: replicas, updatedReplicas: replicas },
+          },
+        ];
+  };
+  const service = (namespace: string, name: string, ports: number[], more: Partial<Service> = {}): Service => ({
+    metadata: { name, namespace },
+    spec: { clusterIP: "10.0.0.1", ports: ports.map((port) => ({ port })), selector: { app: name } },
+    ...more,
+  });
+  const webhook = (name: string, path: string, match: Partial<Webhook>): Webhook => ({
+    name,
+    failurePolicy: "Fail",
+    clientConfig: {
+      caBundle: Buffer.from(ca.certificate).toString("base64"),
+      service: { name: istiod, namespace: root, path, port: 443 },
+    },
+    ...match,
+  });
+  const labels = { "istio.io/rev": revision };
+  const rootCertificate = { metadata: { name: "istio-ca-root-cert" }, data: { "root-cert.pem": ca.certificate } };
+  const backends = settings.hosts.flatMap(({ namespace, routes }) => routes.map((route) => ({ namespace, ...route })));
+  const view: ClusterView = {
+    namespaces: {
+      [root]: read({}),
+      ...Object.fromEntries(members.map(({ name, injection }) => [name, read(injectionLabels(injection))])),
+    },
+    releases: each([...new Set(expectedReleases(settings).map(({ namespace }) => namespace))], (namespace) =>
+      expectedReleases(settings)
+        .filter((release) => release.namespace === namespace)
+        .map(({ name }) => ({ name, revision: 2, status: "deployed", lastDeployed: 2 })),
+    ),
+    deployments: {
+      [root]: read([
+        ...deployment(root, istiod, "istiod", leastIstiods(settings)),
+        ...deployment(root, "prometheus-server", "prometheus", 1),
+        ...deployment(root, "kiali", "kiali-server", 1),
+      ]),
+      [gateway]: read(deployment(gateway, enroute.deployment, enroute.release, settings.gateway.replicas)),
+    },
+    services: each([root, ...names], (namespace) => [
+      ...(namespace === root ? [service(root, istiod, [15010, 15012, 443, 15014])] : []),
+      ...(namespace === gateway
+        ? [
+            service(gateway, enroute.service, [80, 443], {
+              status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
+            }),
+          ]
+        : []),
+      ...backends
+        .filter((backend) => backend.namespace === namespace)
+        .map((backend) => service(namespace, backend.service, [backend.port])),
+    ]),
+    pods: each([root, ...names], (namespace) => {
+      if (namespace === root) return [pod(root, "istiod-1", ["discovery"], { app: istiod })];
+      if (namespace !== gateway) return [meshPod(settings, namespace, "app-1", ["app"])];
+      return Array.from({ length: settings.gateway.replicas }, (_, index) => gatewayPod(settings, `enroute-${index}`));
+    }),
+    endpointSlices: read([
+      {
+        metadata: { name: "slice", labels: { "kubernetes.io/service-name": istiod } },
+        endpoints: [{ conditions: { ready: true } }],
+      },
+    ]),
+    mutatingWebhooks: read([
+      {
+        metadata: { name: "istio-sidecar-injector", labels },
+        webhooks: [
+          webhook("rev.namespace", "/inject", {
+            namespaceSelector: {
+              matchExpressions: [
+                { key: "istio.io/rev", operator: "In", values: [revision] },
+                { key: "istio-injection", operator: "DoesNotExist" },
+              ],
+            },
+            objectSelector: {
+              matchExpressions: [{ key: "sidecar.istio.io/inject", operator: "NotIn", values: ["false"] }],
+            },
+          }),
+          ...(revision === "default"
+            ? [
+                webhook("namespace", "/inject", {
+                  namespaceSelector: {
+                    matchExpressions: [{ key: "istio-injection", operator: "In", values: ["enabled"] }],
+                  },
+                }),
+              ]
+            : []),
+        ],
+      },
+    ]),
+    validatingWebhooks: read([
+      { metadata: { name: `istio-validator-${root}`, labels }, webhooks: [webhook("rev.validation", "/validate", {})] },
+      {
+        metadata: { name: "istiod-default-validator", labels: { ...labels, "helm.sh/chart": chartOf("istio-base")! } },
+        webhooks: [webhook("validation", "/validate", {})],
+      },
+    ]),
+    meshConfig: read({
+      metadata: { name: "istio" },
+      data: { mesh: stringify({ rootNamespace: root, trustDomain: settings.istio.trustDomain }) },
+    }),
+    rootCertificates: each([root, ...names], () => rootCertificate),
+    peerAuthentications: read([
+      {
+        metadata: { name: "default", namespace: root, creationTimestamp: "2026-11-01T00:00:00Z" },
+        spec: { mtls: { mode: "STRICT" } },
+      },
+      ...compileExceptions(settings.mutualTls.exceptions).map(({ name, namespace, spec }) => ({
+        metadata: { name, namespace, creationTimestamp: "2026-11-01T00:00:00Z" },
+        spec,
+      })),
+    ]),
+    destinationRules: read([]),
+    globalConfigs: read([
+      {
+        metadata: { name: "mesh", namespace: gateway },
+        spec: { name: "mesh", type: "globalconfig_globals", config: meshGlobalConfig() },
+      },
+    ]),
+    gatewayHosts: read(
+      settings.hosts.map(({ host, namespace, minimumTlsVersion, routes }) => ({
+        metadata: { name: gatewayHostName(host), namespace },
+        spec: {
+          virtualhost: {
+            fqdn: host,
+            tls: { secretName: servingSecret(settings), minimumProtocolVersion: minimumTlsVersion },
+          },
+          routes: routes.map((route) => ({ services: [{ name: route.service, port: route.port }] })),
+        },
+      })),
+    ),
+    serviceRoutes: read([]),
+    servingSecrets: each(hostNamespaces(settings), () => ({
+      type: "kubernetes.io/tls",
+      certificateChain: leaf.certificate,
+      publicKey: publicKeyOf(leaf),
+    })),
+    gatewayRights: read([
+      { resource: "secrets", allowed: true },
+      { resource: "gatewayhosts", allowed: true },
+    ]),
+  };
+  const probes: Probes = {
+    clientLeg: Object.fromEntries(
+      settings.hosts.map(({ host }) => [
+        host,
+        {
+          handshake: { outcome: "connected", fingerprint: fingerprintOf(leaf), version: "TLSv1.3" },
+          outdated: { outcome: "refused", reason: "tlsv1 alert protocol version" },
+          plain: { outcome: "answered", status: 301, location: `https://${host}/` },
+        },
+      ]),
+    ),
+    signing: {
+      outcome: "signed",
+      names: `URI:${gatewayIdentity(settings)}`,
+      trusted: true,
+      validUntil: "2026-11-01T00:10:00Z",
+    },
+  };
+  return { view, settings, probes, options: { caCertificate: ca.certificate } };
+}
+
+function pod(namespace: string, name: string, containers: string[], labels: Record<string, string> = {}): Pod {
+  return {
+    metadata: { name, namespace, labels },
+    spec: { containers: containers.map((container): Container => ({ name: container })) },
+    status: {
+      phase: "Running",
+      containerStatuses: containers.map((container) => ({ name: container, ready: true })),
+    },
+  };
+}
+
+/** A pod with a sidecar, as an init container: the form that new clusters have. */
+export function meshPod(
+  settings: Settings,
+  namespace: string,
+  name: string,
+  containers: string[],
+  labels: Record<string, string> = {},
+): Pod {
+  const plain = pod(namespace, name, containers, labels);
+  return {
+    ...plain,
+    spec: {
+      ...plain.spec,
+      initContainers: [
+        { name: "istio-init" },
+        { name: "istio-proxy", restartPolicy: "Always", image: `docker.io/istio/proxyv2:${istioTag(settings)}` },
+      ],
+    },
+    status: { ...plain.status, initContainerStatuses: [{ name: "istio-proxy", ready: true, started: true }] },
+  };
+}
+
+export function gatewayPod(settings: Settings, name: string): Pod {
+  const path = outputPath(settings);
+  const ttl = settings.gateway.workloadCertificate?.ttl;
+  const own = ["enroute", "cert-server", "redis", "envoy"];
+  const made = meshPod(settings, settings.gateway.namespace.name, name, own, { ...enroute.selector });
+  const proxyMetadata = { OUTPUT_CERTS: path, ...(ttl === undefined ? {} : { SECRET_TTL: ttl }) };
+  made.metadata.annotations = { "proxy.istio.io/config": stringify({ proxyMetadata }) };
+  made.spec.volumes = [{ name: "istio-certs", emptyDir: { medium: "Memory" } }];
+  const container = (wanted: string) =>
+    [...made.spec.containers, ...made.spec.initContainers!].find((each) => each.name === wanted)!;
+  container("cert-server").volumeMounts = [{ name: "istio-certs", mountPath: "/etc/istio-certs/" }];
+  container("istio-proxy").volumeMounts = [{ name: "istio-certs", mountPath: path }];
+  container("istio-proxy").env = [{ name: "OUTPUT_CERTS", value: path }];
+  return made;
+}
+
+export function fingerprintOf({ certificate }: Issued): string {
+  return new X509Certificate(certificate).fingerprint256;
+}
