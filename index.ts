@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
+import { refusal } from "./components/refusal";
 import { type StackOutputs, encryptedIngress } from "./stacks/encrypted-ingress";
 import { loadSettings, settingsWarnings } from "./stacks/settings";
 import { SettingsError } from "./stacks/settings-error";
@@ -31,13 +32,4 @@ function stackSettings() {
   } catch (error) {
     throw error instanceof SettingsError ? refusal(error.message) : error;
   }
-}
-
-/** An error that is shown by its message alone; a stack trace would bury it. */
-function refusal(message: string): pulumi.RunError {
-  const error = new pulumi.RunError(message);
-  // The SDK inspects the stack all the same, in colour, and on Node.js 20.20 that takes 15 s where it passes through
-  // node_modules (the pitfall of pulumi/pulumi#20567 and #21326).
-  delete error.stack;
-  return error;
 }

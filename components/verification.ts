@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { refusal } from "./refusal";
 import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../verify/report";
 
 export interface VerificationArgs {
@@ -33,8 +34,7 @@ export class Verification extends pulumi.ComponentResource {
   }
 
   private async tell(report: Report): Promise<void> {
-    // A RunError is shown by its message alone; a stack trace would bury it.
-    if (report.status === "failed") throw new pulumi.RunError(failuresText(report));
+    if (report.status === "failed") throw refusal(failuresText(report));
     await pulumi.log.info(summaryText(report), this);
     const doubts = failuresText(report);
     if (doubts !== "") await pulumi.log.warn(doubts, this);

@@ -67,6 +67,15 @@ export class Cluster {
     return this.call("POST", path, JSON.stringify(question), "application/json");
   }
 
+  /** Deletes an object. One that is gone already is fine. */
+  async remove(path: string): Promise<void> {
+    try {
+      await this.call("DELETE", path, undefined, "application/json");
+    } catch (error) {
+      if (!(error instanceof ClusterError && error.status === 404)) throw error;
+    }
+  }
+
   private async call<Answer>(method: string, path: string, body: string | undefined, accept: string): Promise<Answer> {
     const shared = await this.options.catch((error: unknown) => {
       throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`);

@@ -2,8 +2,7 @@ import { X509Certificate, webcrypto } from "node:crypto";
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import { PortForward } from "@kubernetes/client-node";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
-import type { Cluster } from "../cluster";
-import { messageOf } from "../cluster";
+import { type Cluster, isAbsent, messageOf } from "../cluster";
 
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
 export type SigningAttempt =
@@ -48,7 +47,8 @@ export async function probeSigning(options: SigningOptions): Promise<SigningAtte
       )
     ).status.token;
   } catch (error) {
-    return { outcome: "silent", reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}` };
+    // Without its service account the gateway's own sidecar gets none either.
+    return { outcome: isAbsent(error) ? "denied" : "silent", reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}` };
   }
   if ("clusterIP" in route) return sign(`${route.clusterIP}:${caPort}`, token, options);
   const tunnel = await openTunnel(cluster, options.rootNamespace, route.pod, caPort);

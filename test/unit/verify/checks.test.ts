@@ -787,13 +787,12 @@ describe("the checks of verify", () => {
   });
 
   it("know a cluster where nothing was installed", () => {
+    const absent = { state: "absent" } as const;
     const seen = fresh();
     const view = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>>>;
     for (const [key, entry] of Object.entries(view))
       view[key] =
-        "state" in entry
-          ? { state: "absent" }
-          : Object.fromEntries(Object.keys(entry).map((inner) => [inner, { state: "absent" }]));
+        "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
     seen.probes = { clientLeg: undefined, signing: { outcome: "silent", reason: "no istiod is ready" } };
     const results = look(seen);
     const failed = named(results, "failed");

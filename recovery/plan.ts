@@ -1,0 +1,52 @@
+/** One revision of a Helm release, as the labels of its Secret tell it. */
+export interface Revision {
+  namespace: string;
+  name: string;
+  revision: number;
+  /** Helm's word: deployed, failed, superseded, pending-install, pending-upgrade, pending-rollback, uninstalling, uninstalled. */
+  status: string;
+}
+
+/** Revisions that Helm is to forget, and why. Their objects stay in the cluster, and the next installation takes them over. */
+export interface Forget {
+  namespace: string;
+  name: string;
+  revisions: number[];
+  why: string;
+}
+
+/**
+ * What stands in the way of the next `pulumi up` after one that was cut off. Helm keeps its record of a release apart from
+ * Pulumi's state, and a cut-off leaves the two at odds:
+ * - a revision in the middle of something: Helm refuses to touch the release ("another operation is in progress");
+ * - a release that the state does not have: Helm refuses to install it ("cannot re-use a name that is still in use").
+ *
+ * Helm is made to forget those records, never the objects: they carry the release's name, and Helm adopts such objects when it
+ * installs the release again (since Helm 3.2), without a pod restarting.
+ *
+ * @param inState `namespace/name` of the releases in Pulumi's state
+ */
+export function planRecovery(revisions: readonly Revision[], inState: ReadonlySet<string>): Forget[] {
+  const names = [...new Set(revisions.map(({ namespace, name }) => `${namespace}/${name}`))].sort();
+  return names.flatMap((id) => {
+    const own = revisions
+      .filter(({ namespace, name }) => `${namespace}/${name}` === id)
+      .sort((a, b) => a.revision - b.revision);
+    const { namespace, name, status } = own.at(-1)!;
+    const forget = (which: readonly Revision[], why: string): Forget[] => [
+      { namespace, name, revisions: which.map(({ revision }) => revision), why },
+    ];
+    if (!inState.has(id)) {
+      return status === "uninstalled"
+        ? []
+        : forget(own, `is ${status}, but Pulumi does not know of it: the update that made it was cut off`);
+    }
+    const stuck = own.filter((revision) => /^pending-/.test(revision.status));
+    const worked = own.some((revision) => ["deployed", "superseded"].includes(revision.status));
+    if (stuck.length > 0)
+      return worked
+        ? forget(stuck, `is ${status}: the upgrade was cut off. What ran before counts again`)
+        : forget(own, `is ${status}: the installation was cut off`);
+    return status === "uninstalling" ? forget(own, "is uninstalling: its removal was cut off") : [];
+  });
+}

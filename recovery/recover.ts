@@ -1,0 +1,105 @@
+import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation";
+import type { Settings } from "../stacks/settings";
+import { type Cluster, openCluster } from "../verify/cluster";
+import { expectedReleases } from "../verify/expected";
+import type { StackOptions } from "../verify/stack";
+import { UserError } from "../verify/stack";
+import { type Forget, type Revision, planRecovery } from "./plan";
+
+/** What a cut-off update left behind. */
+export interface Recovery {
+  /** Records that Helm is to forget. */
+  forget: Forget[];
+  /** Operations that the engine began and never finished, as `type name`. */
+  pending: string[];
+}
+
+interface Deployment {
+  resources?: { type: string; id?: string }[];
+  pending_operations?: { type: string; resource: { urn: string } }[];
+}
+
+/** Looks at what a cut-off update left behind. Changes nothing. */
+export async function inspect(options: StackOptions, settings: Settings): Promise<Recovery> {
+  const stack = await select(options);
+  const { deployment } = await stack.exportStack();
+  const { resources = [], pending_operations: pending = [] } = (deployment ?? {}) as Deployment;
+  const inState = new Set(
+    resources.flatMap(({ type, id }) => (type === "kubernetes:helm.sh/v3:Release" && id ? [id] : [])),
+  );
+  return {
+    forget: planRecovery(await revisions(open(settings), settings), inState),
+    pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
+  };
+}
+
+/**
+ * Puts right what {@link inspect} found, so that the next `pulumi up` can go on: releases the stack's lock, makes Helm forget,
+ * and refreshes the state. No object of the rollout is deleted.
+ *
+ * @throws if an update of the stack really is running elsewhere, that update fails at its next step: ask before.
+ */
+export async function recover(options: StackOptions, settings: Settings, recovery: Recovery): Promise<void> {
+  const cluster = open(settings);
+  const stack = await select(options);
+  await unlock(stack);
+  for (const { namespace, name, revisions: numbers } of recovery.forget)
+    for (const number of numbers)
+      await cluster.remove(`/api/v1/namespaces/${namespace}/secrets/sh.helm.release.v1.${name}.v${number}`);
+  await stack.refresh({ clearPendingCreates: true });
+}
+
+async function unlock(stack: Stack): Promise<void> {
+  try {
+    await stack.cancel();
+  } catch (error) {
+    // Nothing to cancel is fine; every backend says it in its own words. A lock that stays makes the refresh fail, and say so.
+    if (
+      !/no update in progress|not (currently )?(running|locked)|conflict|nothing to cancel/i.test(
+        (error as Error).message,
+      )
+    )
+      throw error;
+  }
+}
+
+async function select({ project, stack }: StackOptions): Promise<Stack> {
+  try {
+    return await LocalWorkspace.selectStack(
+      { stackName: stack, workDir: project },
+      { envVars: { PULUMI_OPTION_CWD: project, PULUMI_SKIP_UPDATE_CHECK: "true" } },
+    );
+  } catch (error) {
+    if (/no stack named/.test((error as Error).message))
+      throw new UserError(`There is no stack ${stack} in ${project}.\n  fix: choose one of pulumi stack ls`);
+    throw error;
+  }
+}
+
+function open(settings: Settings): Cluster {
+  const cluster = openCluster(settings);
+  if ("problem" in cluster) throw new UserError(`${cluster.problem}\n  fix: ${cluster.fix}`);
+  return cluster;
+}
+
+/** Every revision of the releases that the stack installs. */
+async function revisions(cluster: Cluster, settings: Settings): Promise<Revision[]> {
+  const expected = expectedReleases(settings);
+  const namespaces = [...new Set(expected.map(({ namespace }) => namespace))];
+  const found = await Promise.all(
+    namespaces.map(async (namespace) => {
+      const { items } = await cluster.get<{ items: { metadata: { labels?: Record<string, string> } }[] }>(
+        `/api/v1/namespaces/${namespace}/secrets?labelSelector=owner%3Dhelm`,
+        { metadata: true },
+      );
+      return items.flatMap(({ metadata: { labels = {} } }): Revision[] => {
+        const { name, version, status } = labels;
+        return name !== undefined &&
+          expected.some((release) => release.name === name && release.namespace === namespace)
+          ? [{ namespace, name, revision: Number(version), status: status ?? "unknown" }]
+          : [];
+      });
+    }),
+  );
+  return found.flat();
+}
