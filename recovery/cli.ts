@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { UserError, stackSettings } from "../verify/stack";
 import { inspect, recover } from "./recover";
+import { damagedState, restore } from "./state-file";
 
 interface Options {
   stack: string;
@@ -39,6 +40,18 @@ Example:
 
 async function main({ stack, cwd, yes, json }: Options): Promise<void> {
   const options = { project: resolve(cwd), stack };
+  // First of all: without its state file not even the settings of a stack can be read.
+  const damaged = await damagedState(options);
+  if (damaged !== undefined) {
+    const what = `The state file of stack ${stack} is cut short. Its copy of ${damaged.from.toISOString()}`;
+    if (yes !== true) {
+      console.log(`${what} can take its place.\nPut it right with: npm run recover -- --stack ${stack} --yes`);
+      process.exitCode = 1;
+      return;
+    }
+    restore(damaged);
+    console.error(`${what} took its place; the damaged one is kept beside it.`);
+  }
   const settings = await stackSettings(options);
   const found = await inspect(options, settings);
   if (yes === true) await recover(options, settings, found);

@@ -181,6 +181,9 @@ function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): 
     // What somebody changed by hand in an object of ours is put right. Without it their tool would own the field, and the
     // update would end in a conflict while, say, a policy stays PERMISSIVE.
     enablePatchForce: true,
+    // An update that was cut off may have made objects that the state does not know of; the next one takes them over. What
+    // belongs to somebody else under one of our names, preflight refuses before.
+    upsertExistingObjects: true,
   });
 }
 

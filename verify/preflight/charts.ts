@@ -88,7 +88,7 @@ export async function chartVersions(
   let itemIndent: number | undefined;
   for await (const line of lines) {
     if (/^\S/.test(line) && !line.startsWith("#") && !line.startsWith("-")) {
-      if (line.startsWith("{")) return jsonVersions(line, lines, charts);
+      if (line.startsWith("{")) return await jsonVersions(line, lines, charts);
       if (inEntries) break;
       inEntries = /^entries:\s*(\{\})?\s*$/.test(line);
       continue;

@@ -18,6 +18,8 @@ export interface SigningOptions {
   service: string;
   /** How to reach it: a Service address that can be dialled from here, or else a pod, through the API server. */
   route: { clusterIP: string } | { pod: string };
+  /** Port of its certificate authority. @default 15012 */
+  port?: number;
   /** Whose certificate is asked for. */
   account: { namespace: string; name: string };
   /** The mesh's root certificates, PEM. */
@@ -26,14 +28,12 @@ export interface SigningOptions {
   timeout?: number;
 }
 
-const caPort = 15012;
-
 /**
  * Asks istiod's certificate authority for a certificate, as the sidecar of a pod does: with a token of its service account,
  * and trusting nothing but the mesh's root. The key is made for this and forgotten; the certificate lasts ten minutes.
  */
 export async function probeSigning(options: SigningOptions): Promise<SigningAttempt> {
-  const { cluster, account, route } = options;
+  const { cluster, account, route, port = 15012 } = options;
   let token: string;
   try {
     token = (
@@ -48,10 +48,13 @@ export async function probeSigning(options: SigningOptions): Promise<SigningAtte
     ).status.token;
   } catch (error) {
     // Without its service account the gateway's own sidecar gets none either.
-    return { outcome: isAbsent(error) ? "denied" : "silent", reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}` };
+    return {
+      outcome: isAbsent(error) ? "denied" : "silent",
+      reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}`,
+    };
   }
-  if ("clusterIP" in route) return sign(`${route.clusterIP}:${caPort}`, token, options);
-  const tunnel = await openTunnel(cluster, options.rootNamespace, route.pod, caPort);
+  if ("clusterIP" in route) return sign(`${route.clusterIP}:${port}`, token, options);
+  const tunnel = await openTunnel(cluster, options.rootNamespace, route.pod, port);
   try {
     const attempt = await sign(`127.0.0.1:${tunnel.port}`, token, options);
     return attempt.outcome === "silent"

@@ -791,8 +791,7 @@ describe("the checks of verify", () => {
     const seen = fresh();
     const view = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>>>;
     for (const [key, entry] of Object.entries(view))
-      view[key] =
-        "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
+      view[key] = "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
     seen.probes = { clientLeg: undefined, signing: { outcome: "silent", reason: "no istiod is ready" } };
     const results = look(seen);
     const failed = named(results, "failed");

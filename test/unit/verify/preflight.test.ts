@@ -1,0 +1,279 @@
+import assert from "node:assert/strict";
+import type { Settings } from "../../../stacks/settings";
+import { type Finding, errorsOf, preflight, preflightError } from "../../../verify/preflight";
+import { neededKinds } from "../../../verify/preflight/rights";
+import { versionFindings } from "../../../verify/preflight/versions";
+import { stackFile, stackNames } from "../stack-files";
+import { type Answer, type Question, Status, fakeApi } from "./fake-api";
+
+const root = "istio-system";
+const review = (allows: (attributes: Record<string, string>) => boolean) => (question: Question) => {
+  const { spec } = question.body as { spec: { resourceAttributes: Record<string, string> } };
+  return { status: { allowed: allows(spec.resourceAttributes) } };
+};
+const selfReview = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+const node = (name: string, ready: boolean) => ({
+  metadata: { name },
+  status: { conditions: [{ type: "Ready", status: ready ? "True" : "False" }] },
+});
+const none = { items: [] };
+
+/** An empty cluster on which everything can be rolled out. */
+const empty: Record<string, Answer> = {
+  "/version": { major: "1", minor: "36", gitVersion: "v1.36.2" },
+  "/api/v1/nodes": { items: [node("a", true), node("b", true)] },
+  [selfReview]: review(() => true),
+  [`/api/v1/namespaces/${root}/secrets`]: none,
+  "/api/v1/namespaces/enroute-system/secrets": none,
+  "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": none,
+  "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": none,
+  "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations": none,
+  "/apis/apps/v1/deployments": none,
+};
+
+async function findings(answers: Record<string, Answer>, settings = stackFile("sandbox")): Promise<Finding[]> {
+  const api = await fakeApi({ ...empty, ...answers });
+  try {
+    return await preflight({ ...settings, kubeconfig: api.kubeconfig, context: "fake" });
+  } finally {
+    await api.close();
+  }
+}
+
+const brief = (found: Finding[]) => found.map(({ check, severity }) => `${check} ${severity}`);
+const helm = (name: string, namespace: string) => ({
+  "meta.helm.sh/release-name": name,
+  "meta.helm.sh/release-namespace": namespace,
+});
+const policies = `/apis/security.istio.io/v1/namespaces/${root}/peerauthentications`;
+const policy = (name: string, creationTimestamp: string, annotations = {}) => ({
+  metadata: { name, namespace: root, creationTimestamp, annotations },
+  spec: { mtls: { mode: "PERMISSIVE" } },
+});
+const ours = policy("default", "2026-11-01T00:00:00Z", { "enroute-istio/reason": "x" });
+
+describe("preflight", () => {
+  it("finds nothing against a rollout on an empty cluster", async () => assert.deepEqual(await findings({}), []));
+
+  it("finds everything at once, errors first, each with cause and fix", async () => {
+    const found = await findings({
+      "/version": { major: "1", minor: "29+", gitVersion: "v1.29.4-gke.1" },
+      "/api/v1/nodes": { items: [node("a", true), node("b", false)] },
+      "/api/v1/namespaces/bookinfo": { metadata: { name: "bookinfo" } },
+      [policies]: { items: [policy("legacy", "2026-01-01T00:00:00Z")] },
+    });
+    assert.deepEqual(brief(found), [
+      "cluster/version error",
+      "cluster/namespaces error",
+      "mesh/other-policy error",
+      "cluster/nodes warning",
+    ]);
+    assert.ok(found.every(({ problem, fix }) => problem !== "" && fix !== ""));
+    const text = preflightError(errorsOf(found));
+    assert.match(
+      text,
+      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- the cluster runs Kubernetes v1\.29/,
+    );
+    assert.doesNotMatch(text, /nodes/);
+  });
+
+  it("stops at a cluster that does not answer: nothing else can be known", async () => {
+    const found = await findings({ "/version": new Status(503, "no leader") });
+    assert.deepEqual(brief(found), ["cluster/reachable error"]);
+  });
+
+  describe("on the version", () => {
+    const version = (minor: string, istio = "1.31.0") =>
+      versionFindings(istio, { major: "1", minor, gitVersion: `v1.${minor}.0` });
+    it("lets the supported ones pass, refuses older ones, and warns of newer ones", () => {
+      assert.deepEqual([version("32"), version("36"), version("34+")], [[], [], []]);
+      assert.deepEqual(brief(version("31")), ["cluster/version error"]);
+      assert.deepEqual(brief(version("37")), ["cluster/version warning"]);
+      assert.deepEqual(brief(version("34", "1.99.0")), ["cluster/version warning"]);
+      assert.match(
+        version("31")[0]!.problem,
+        /runs Kubernetes v1\.31\.0; Istio 1\.31 supports Kubernetes 1\.32 to 1\.36/,
+      );
+    });
+  });
+
+  describe("on the nodes", () => {
+    it("refuses a cluster without any that is ready", async () => {
+      assert.deepEqual(brief(await findings({ "/api/v1/nodes": none })), ["cluster/nodes error"]);
+      assert.deepEqual(brief(await findings({ "/api/v1/nodes": { items: [node("a", false)] } })), [
+        "cluster/nodes error",
+      ]);
+    });
+  });
+
+  describe("on the rights", () => {
+    it("asks once where everything is allowed", async () => {
+      let questions = 0;
+      const counted = (question: Question) => {
+        questions++;
+        return review(() => true)(question);
+      };
+      assert.deepEqual(await findings({ [selfReview]: counted }), []);
+      assert.equal(questions, 1);
+    });
+
+    it("names what is not allowed, by kind and place", async () => {
+      const found = await findings({
+        [selfReview]: review(
+          ({ verb, resource, namespace }) =>
+            verb !== "*" && resource !== "customresourcedefinitions" && !(namespace === root && verb === "delete"),
+        ),
+      });
+      assert.deepEqual(brief(found), ["cluster/rights error"]);
+      assert.match(found[0]!.problem, /get\/create\/patch\/delete customresourcedefinitions\.apiextensions\.k8s\.io/);
+      assert.match(found[0]!.problem, /delete deployments\.apps in istio-system/);
+      assert.doesNotMatch(found[0]!.problem, /enroute-system/);
+    });
+
+    it("warns where rights may not be passed on, and where something could not be looked at", async () => {
+      const found = await findings({
+        [selfReview]: review(({ verb }) => verb !== "*" && verb !== "escalate"),
+        "/api/v1/nodes": new Status(403, "nodes is forbidden"),
+      });
+      assert.deepEqual(brief(found), ["cluster/escalation warning", "cluster/rights warning"]);
+      assert.match(found[1]!.problem, /the nodes could not be looked at: nodes is forbidden/);
+    });
+
+    it("are those of what the stack makes", () => {
+      const text = (settings: Settings) =>
+        neededKinds(settings).map(({ group, resource, namespace }) =>
+          [resource, group, namespace].filter(Boolean).join(" "),
+        );
+      const staging = text(stackFile("staging"));
+      for (const kind of [
+        "customresourcedefinitions apiextensions.k8s.io",
+        "peerauthentications security.istio.io istio-system",
+        "peerauthentications security.istio.io shop",
+        "gatewayhosts enroute.saaras.io bookinfo",
+        "globalconfigs enroute.saaras.io enroute-system",
+        "secrets bookinfo",
+        "poddisruptionbudgets policy enroute-system",
+        "persistentvolumeclaims istio-system",
+      ])
+        assert.ok(staging.includes(kind), kind);
+      assert.ok(!text(stackFile("sandbox")).includes("poddisruptionbudgets policy enroute-system"));
+      assert.ok(!text(stackFile("prod")).includes("secrets shop"), "an existing Secret is not made");
+      for (const name of stackNames)
+        assert.equal(new Set(text(stackFile(name))).size, text(stackFile(name)).length, name);
+    });
+  });
+
+  describe("on the namespaces", () => {
+    const namespace = (labels = {}, more = {}) => ({ metadata: { name: "bookinfo", labels, ...more } });
+    const managed = { "app.kubernetes.io/managed-by": "enroute-istio" };
+    it("takes our own for ours, and nobody else's", async () => {
+      assert.deepEqual(await findings({ "/api/v1/namespaces/bookinfo": namespace(managed) }), []);
+      const [found] = await findings({ "/api/v1/namespaces/bookinfo": namespace() });
+      assert.match(found!.problem, /namespace bookinfo exists already, and namespaces\[0\] asks to create it/);
+      assert.match(found!.fix, /set namespaces\[0\]\.create to false/);
+    });
+    it("tells of one that is missing, and of one on its way out", async () => {
+      const [missing] = await findings({}, stackFile("prod"));
+      assert.match(missing!.problem, /namespace shop does not exist, and namespaces\[0\]\.create is false/);
+      const [leaving] = await findings({
+        "/api/v1/namespaces/bookinfo": namespace(managed, { deletionTimestamp: "2026-11-01T00:00:00Z" }),
+      });
+      assert.match(leaving!.problem, /namespace bookinfo is being deleted/);
+    });
+  });
+
+  describe("on the Helm releases", () => {
+    const secret = (name: string, version: number, status: string) => ({
+      metadata: { name: `sh.helm.release.v1.${name}.v${version}`, labels: { name, version: String(version), status } },
+    });
+    const inRoot = (...items: object[]) => findings({ [`/api/v1/namespaces/${root}/secrets`]: { items } });
+
+    it("explains one that was cut off, with the command that helps", async () => {
+      const [first] = await inRoot(secret("istiod", 1, "pending-install"));
+      assert.equal(first!.severity, "error");
+      assert.match(first!.problem, /release istiod in namespace istio-system is pending-install at revision 1/);
+      assert.match(first!.fix, /helm uninstall istiod -n istio-system/);
+      const [upgrade] = await inRoot(secret("istiod", 3, "deployed"), secret("istiod", 4, "pending-upgrade"));
+      assert.match(upgrade!.fix, /helm rollback istiod 3 -n istio-system/);
+    });
+    it("warns of one that failed, which the engine tries again", async () => {
+      assert.deepEqual(brief(await inRoot(secret("istiod", 1, "failed"))), ["releases/unfinished warning"]);
+    });
+    it("minds its own releases only", async () => {
+      assert.deepEqual(await inRoot(secret("other", 1, "pending-install"), secret("istiod", 1, "deployed")), []);
+    });
+  });
+
+  describe("on what is there already", () => {
+    const kinds = (...items: object[]) => ({ "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": { items } });
+    const named = (name: string, annotations = {}, labels = {}, namespace?: string) => ({
+      metadata: { name, annotations, labels, ...(namespace === undefined ? {} : { namespace }) },
+    });
+    const istiods = (...items: object[]) => ({ "/apis/apps/v1/deployments": { items } });
+
+    it("finds CRDs of an Istio that Helm does not know, and of another release", async () => {
+      const [unknown] = await findings(
+        kinds(
+          named("peerauthentications.security.istio.io"),
+          named("gateways.networking.istio.io"),
+          named("gateways.gateway.networking.k8s.io"),
+        ),
+      );
+      assert.equal(unknown!.check, "cluster/ownership");
+      assert.match(
+        unknown!.problem,
+        /CustomResourceDefinition peerauthentications\.security\.istio\.io, .* belong to nobody's Helm release/,
+      );
+      assert.match(unknown!.fix, /istioctl uninstall/);
+      const [other] = await findings(
+        kinds(named("peerauthentications.security.istio.io", helm("base", "istio-system"))),
+      );
+      assert.match(other!.problem, /belongs to Helm release istio-system\/base: Helm refuses/);
+      assert.match(other!.fix, /helm uninstall base -n istio-system/);
+    });
+    it("takes what a destroy of ours has left for ours", async () => {
+      assert.deepEqual(
+        await findings(kinds(named("peerauthentications.security.istio.io", helm("istio-base", root)))),
+        [],
+      );
+    });
+    it("finds a gateway of the same name in other hands", async () => {
+      const found = await findings({
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/enroute": named("enroute", helm("enroute", "edge")),
+      });
+      assert.deepEqual(brief(found), ["cluster/ownership error"]);
+      assert.match(found[0]!.problem, /ClusterRole enroute belongs to Helm release edge\/enroute/);
+    });
+    it("finds another Istio: of the same revision it is in the way, of another it is news", async () => {
+      const same = await findings(
+        istiods(named("istiod", helm("istiod", "mesh"), { "istio.io/rev": "default" }, "mesh")),
+      );
+      assert.deepEqual(brief(same), ["mesh/other-istio error"]);
+      const other = await findings(
+        istiods(named("istiod-1-30", helm("istiod-1-30", root), { "istio.io/rev": "1-30" }, root)),
+      );
+      assert.deepEqual(brief(other), ["mesh/other-istio warning"]);
+    });
+  });
+
+  describe("on mesh-wide policies", () => {
+    it("is content with ours alone", async () =>
+      assert.deepEqual(await findings({ [policies]: { items: [ours] } }), []));
+    it("refuses an older one, with ours there and without", async () => {
+      const legacy = policy("legacy", "2026-01-01T00:00:00Z");
+      for (const items of [[legacy], [ours, legacy]])
+        assert.deepEqual(brief(await findings({ [policies]: { items } })), ["mesh/other-policy error"]);
+    });
+    it("refuses one that has our name", async () => {
+      const [found] = await findings({ [policies]: { items: [policy("default", "2026-12-01T00:00:00Z")] } });
+      assert.match(found!.problem, /istio-system\/default exists, and is not ours/);
+      assert.equal(found!.severity, "error");
+    });
+    it("warns of a younger one, and passes over one with a selector", async () => {
+      const later = policy("later", "2026-12-01T00:00:00Z");
+      assert.deepEqual(brief(await findings({ [policies]: { items: [ours, later] } })), ["mesh/other-policy warning"]);
+      const narrow = { ...policy("narrow", "2026-01-01T00:00:00Z"), spec: { selector: { matchLabels: { a: "b" } } } };
+      assert.deepEqual(await findings({ [policies]: { items: [ours, narrow] } }), []);
+    });
+  });
+});
