@@ -22,8 +22,8 @@ interface Deployment {
 /** Looks at what a cut-off update left behind. Changes nothing. */
 export async function inspect(options: StackOptions, settings: Settings): Promise<Recovery> {
   const stack = await select(options);
-  const { deployment } = await stack.exportStack();
-  const { resources = [], pending_operations: pending = [] } = (deployment ?? {}) as Deployment;
+  const exported = (await stack.exportStack()) as { deployment?: Deployment };
+  const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const inState = new Set(
     resources.flatMap(({ type, id }) => (type === "kubernetes:helm.sh/v3:Release" && id ? [id] : [])),
   );

@@ -54,6 +54,7 @@ const modules: readonly Module[] = [
       helm: "helm.sh/helm/v3/cmd/helm",
       kubectl: "k8s.io/kubernetes/cmd/kubectl",
       "pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery",
+      istioctl: "istio.io/istio/istioctl/cmd/istioctl",
     },
     stamps: (goMod) => {
       const kubernetes = requiredVersion(goMod, "k8s.io/kubernetes");

@@ -135,16 +135,19 @@ export function encryptedIngress(settings: Settings): StackOutputs {
   }
 
   // Before all of this is done there is nothing to verify.
-  const rollout = [mesh, mutualTls, enrouteGateway, globalConfig, certificate, ...gatewayHosts, ...optional];
+  const rollout = [
+    ...[istioNamespace, gatewayNamespace, ...workloadNamespaces],
+    ...[mesh, mutualTls, enrouteGateway, globalConfig, certificate, ...gatewayHosts, ...optional],
+  ];
   const verification = settings.verifyAfterUp
     ? new Verification(
         "verification",
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (caCertificate) => verify(settings, { settleSeconds: 30, ...caCertificate }),
+          verify: (known) => verify(settings, { ...known, settleSeconds: 30 }),
         },
-        { dependsOn: [...rollout, ...workloadNamespaces] },
+        { dependsOn: rollout },
       )
     : undefined;
 

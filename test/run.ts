@@ -1,53 +1,103 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
+import { buildBinaries } from "../sandbox/build";
+import { reportTo } from "../sandbox/progress";
 
 /*
  * `npm test`: static checks, unit tests, then engine tests with the real Pulumi CLI against the sandbox's control plane. The
- * engine tests build what is missing.
+ * engine tests build what is missing, and run in two lots side by side, each on a sandbox of its own: they mostly wait.
  */
 const root = join(__dirname, "..");
 
 const command = new Command("npm test --")
   .description("Checks formatting, lint and types, then runs the tests. Without options, all of it.")
   .option("--unit", "the unit tests alone: seconds, and nothing is built")
-  .option("--engine", "the engine tests alone, on a sandbox of their own")
+  .option("--engine", "the engine tests alone, on sandboxes of their own")
   .option("--grep <pattern>", "only tests whose title matches")
   .parse();
 const options = command.opts<{ unit?: true; engine?: true; grep?: string }>();
 const partly = options.unit === true || options.engine === true || options.grep !== undefined;
 
-if (!partly) {
-  check("formatting", "prettier/bin/prettier.cjs", "--check", "--log-level", "warn", ".");
-  check("lint", "eslint/bin/eslint.js", ".", "--max-warnings", "0");
-  check("types", "typescript/bin/tsc", "--noEmit", "--noCheck", "false", "--project", root);
+/** How a run of mocha ended. */
+interface Outcome {
+  passed: number;
+  failed: number;
 }
-const specs = [
-  ...(options.engine === true ? [] : ["test/unit/**/*.test.ts"]),
-  ...(options.unit === true ? [] : ["test/engine/**/*.test.ts"]),
-];
-process.exitCode = run(
-  "mocha/bin/mocha.js",
-  "--reporter",
-  join(__dirname, "reporter.ts"),
-  ...(options.unit === true ? [] : ["--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")]),
-  ...(options.grep === undefined ? [] : ["--grep", options.grep]),
-  ...specs,
-);
 
-function check(what: string, ...tool: [string, ...string[]]): void {
+async function main(): Promise<void> {
+  const outcomes: Outcome[] = [];
+  if (!partly) {
+    check("formatting", "prettier/bin/prettier.cjs", "--check", "--log-level", "warn", ".");
+    check("lint", "eslint/bin/eslint.js", ".", "--max-warnings", "0");
+    check("types", "typescript/bin/tsc", "--noEmit", "--noCheck", "false", "--project", root);
+  }
+  if (options.engine !== true) outcomes.push(await mocha(["test/unit/**/*.test.ts"], true));
+  if (options.unit !== true) {
+    await buildBinaries({ report: reportTo(process.stderr) });
+    const slow = ["test/engine/rollout.test.ts", "test/engine/healing.test.ts"];
+    const engine = ["test/engine", "test/faults"].flatMap((folder) =>
+      readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
+    );
+    const lots = [slow, engine.filter((file) => !slow.includes(file))];
+    // The first lot is shown as it goes, the second when it is done.
+    outcomes.push(...(await Promise.all(lots.map((specs, index) => mocha(specs, index === 0)))));
+  }
+  const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+  const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
+  console.log(`${passed} passed, ${failed} failed`);
+  if (failed > 0 || passed === 0) process.exitCode = 1;
+}
+
+/** Runs mocha. A run that ends badly without a failed test, such as by a crash, counts as one failure. */
+async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
+  const isEngine = specs.some((spec) => !spec.startsWith("test/unit"));
+  const args = [
+    join(root, "node_modules/mocha/bin/mocha.js"),
+    "--reporter",
+    join(__dirname, "reporter.ts"),
+    // A lot, or a pattern, may leave one of two runs without a test; none at all is found out at the end.
+    ...(options.grep === undefined ? [] : ["--grep", options.grep, "--no-fail-zero"]),
+    ...(isEngine ? ["--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")] : []),
+    ...specs,
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", isShown ? "inherit" : "pipe"] });
+  const chunks: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      chunks.push(text);
+      if (isShown) process.stdout.write(text);
+    });
+  const pass = (signal: NodeJS.Signals) => void child.kill(signal);
+  process.on("SIGINT", pass).on("SIGTERM", pass);
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (status) => resolve(status ?? 1));
+  });
+  process.off("SIGINT", pass).off("SIGTERM", pass);
+  const text = chunks.join("");
+  if (!isShown) process.stdout.write(text);
+  const counts = /^(\d+) passed, (\d+) failed$/m.exec(text);
+  const [passed, failed] = [Number(counts?.[1] ?? 0), Number(counts?.[2] ?? 0)];
+  return { passed, failed: code !== 0 && failed === 0 ? 1 : failed };
+}
+
+function check(what: string, script: string, ...args: string[]): void {
   console.log(`checking ${what}`);
-  if (run(...tool) !== 0) {
+  const { status, error } = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (error !== undefined) throw error;
+  if (status !== 0) {
     console.log(`${what}: see above\n0 passed, 1 failed`);
     process.exit(1);
   }
 }
 
-function run(script: string, ...args: string[]): number {
-  const result = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {
-    cwd: root,
-    stdio: "inherit",
-  });
-  if (result.error !== undefined) throw result.error;
-  return result.status ?? 1;
-}
+main().catch((error: unknown) => {
+  console.error(error);
+  console.log("0 passed, 1 failed");
+  process.exitCode = 1;
+});

@@ -33,8 +33,6 @@ export interface HelmRelease {
   revision: number;
   /** `deployed`, `failed`, `pending-install`, `pending-upgrade`, `pending-rollback`, `uninstalling`, … */
   status: string;
-  /** Latest revision that was deployed at some time; what a roll-back can go back to. */
-  lastDeployed?: number;
   /** Helm's own words about the latest revision; read only where it is not deployed. */
   description?: string;
 }
@@ -161,9 +159,8 @@ export async function helmReleases(cluster: Cluster, namespace: string): Promise
     return name === undefined ? [] : [{ name, revision: Number(version), status: status ?? "unknown" }];
   });
   const latest = [...new Set(revisions.map(({ name }) => name))].map((name) => {
-    const own = revisions.filter((release) => release.name === name).sort((a, b) => b.revision - a.revision);
-    const deployed = own.find(({ status }) => status === "deployed" || status === "superseded");
-    return { ...own[0]!, ...(deployed === undefined ? {} : { lastDeployed: deployed.revision }) };
+    const own = revisions.filter((release) => release.name === name);
+    return own.sort((a, b) => b.revision - a.revision)[0]!;
   });
   return Promise.all(
     latest.map(async (release) => {

@@ -40,7 +40,7 @@ export class Cluster {
     });
     // Whoever asks gets the error; without a listener the process would end before that.
     this.options.catch(() => {});
-    this.send = this.server.startsWith("http:") ? (httpRequest as typeof httpsRequest) : httpsRequest;
+    this.send = this.server.startsWith("http:") ? httpRequest : httpsRequest;
   }
 
   /** URL of the API server. */

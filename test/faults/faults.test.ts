@@ -1,481 +1,27 @@
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Settings } from "../../stacks/settings";
-import { issue } from "../unit/certificates";
-import { type HealthyStack, notToTell, rollOut, takeDown, verifyUntil } from "./healthy-stack";
-import type { Heal, Reference, Seeds, Thing } from "./seeds";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pulumi, run, sharedSandbox, succeed } from "../engine/sandbox-fixture";
+import { editStack, makeStack } from "../engine/stacks";
+import { kubeconfigOf } from "../unit/verify/fake-api";
+import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
+import { faults } from "./table";
 
-const root = "istio-system";
-const edge = "enroute-system";
-const workloads = "bookinfo";
-const host = "bookinfo.sandbox.example";
-const day = 24 * 3600_000;
+const cli = join(__dirname, "../../verify/cli.ts");
 
-const namespace = (name: string): Reference => ({ apiVersion: "v1", kind: "Namespace", name });
-const inside = (apiVersion: string, kind: string, place: string, name: string): Reference => ({
-  apiVersion,
-  kind,
-  namespace: place,
-  name,
-});
-const deployment = (place: string, name: string) => inside("apps/v1", "Deployment", place, name);
-const service = (place: string, name: string) => inside("v1", "Service", place, name);
-const helmSecret = (place: string, name: string) => inside("v1", "Secret", place, `sh.helm.release.v1.${name}.v1`);
-const gateway = deployment(edge, "enroute");
-const istiod = deployment(root, "istiod");
-const meshPolicy = inside("security.istio.io/v1", "PeerAuthentication", root, "default");
-const globalConfig = inside("enroute.saaras.io/v1", "GlobalConfig", edge, "mesh");
-const gatewayHost = inside("enroute.saaras.io/v1", "GatewayHost", workloads, "bookinfo-sandbox-example");
-const servingSecret = inside("v1", "Secret", workloads, "gateway-serving-certificate");
-const webhook = (kind: string, name: string): Reference => ({
-  apiVersion: "admissionregistration.k8s.io/v1",
-  kind,
-  name,
-});
-const injector = webhook("MutatingWebhookConfiguration", "istio-sidecar-injector");
-
-const object = ({ apiVersion, kind, namespace: place, name }: Reference, body: object): Thing =>
-  ({ apiVersion, kind, metadata: { name, ...(place === undefined ? {} : { namespace: place }) }, ...body }) as Thing;
-const policy = (place: string, name: string, spec: object) =>
-  object(inside("security.istio.io/v1", "PeerAuthentication", place, name), { spec });
-const pod = (name: string, labels: Record<string, string> = {}): Thing => ({
-  apiVersion: "v1",
-  kind: "Pod",
-  metadata: { name, namespace: workloads, labels },
-  spec: { containers: [{ name: "app", image: "app:1" }] },
-});
-
-/** One after the other; taken back in the opposite order. */
-async function both(...steps: (() => Promise<Heal>)[]): Promise<Heal> {
-  const heals: Heal[] = [];
-  for (const step of steps) heals.unshift(await step());
-  return async () => {
-    for (const heal of heals) await heal();
-  };
+/** Runs one of the commands as `npm run` does. */
+function command(...args: string[]) {
+  return run(process.execPath, ["--import", "tsx", cli, ...args]);
 }
 
-interface Fault {
-  name: string;
-  break: (seeds: Seeds) => Promise<Heal>;
-  /** Every check that fails: the first is the one that is meant for it. */
-  found: string[];
-  /** Further checks that cannot be told while it lasts. */
-  hidden?: string[];
-  /** Settings that the cluster is held against, where the fault is a difference between the two. */
-  settings?: (settings: Settings) => Settings;
+/** One clear error: what is wrong and what to do, and no stack trace. */
+function assertPlain(text: string, message: RegExp): void {
+  assert.match(text, message);
+  assert.match(text, /\n {2}fix: /);
+  assert.doesNotMatch(text, /^\s+at .*:\d+/m);
 }
 
-// What istiod or a controller puts right at once, such as the root certificate in a namespace, is no fault that lasts: such
-// checks are tried on made-up views alone (test/unit/verify/checks.test.ts).
-const faults: Fault[] = [
-  {
-    name: "a Helm release that failed",
-    break: (seeds) => seeds.patch(helmSecret(root, "istiod"), { metadata: { labels: { status: "failed" } } }),
-    found: ["releases/deployed"],
-  },
-  {
-    name: "a Helm release that is pending",
-    break: (seeds) =>
-      seeds.patch(helmSecret(edge, "enroute-istio"), { metadata: { labels: { status: "pending-install" } } }),
-    found: ["releases/deployed"],
-  },
-  {
-    name: "a Helm release that nobody knows of any more",
-    break: (seeds) => seeds.delete(helmSecret(root, "kiali-server")),
-    found: ["releases/deployed"],
-  },
-  {
-    name: "a chart of another version than the stack's",
-    break: (seeds) => seeds.patch(gateway, { metadata: { labels: { "helm.sh/chart": "enroute-0.8.6" } } }),
-    found: ["releases/versions"],
-  },
-  {
-    name: "istiod scaled to zero",
-    break: (seeds) => seeds.patch(istiod, { spec: { replicas: 0 } }),
-    found: ["control-plane/istiod-ready", "control-plane/istiod-service"],
-    hidden: ["identity/gateway-certificate"],
-  },
-  {
-    name: "an istiod Service that selects nothing",
-    break: (seeds) => seeds.patch(service(root, "istiod"), { spec: { selector: { app: "nobody" } } }),
-    found: ["control-plane/istiod-service"],
-    hidden: ["identity/gateway-certificate"],
-  },
-  {
-    name: "a mesh without automatic mutual TLS",
-    break: (seeds) =>
-      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
-        data: { mesh: "enableAutoMtls: false\nrootNamespace: istio-system\ntrustDomain: cluster.local\n" },
-      }),
-    found: ["control-plane/mesh-configuration"],
-  },
-  {
-    name: "a webhook with a wrong CA, which istiod is not there to put right",
-    break: (seeds) =>
-      both(
-        () => seeds.patch(istiod, { spec: { replicas: 0 } }),
-        async () => {
-          // The last istiod puts its own CA back for as long as it runs.
-          await sleep(2000);
-          return () => Promise.resolve();
-        },
-        async () => {
-          const { certificate } = await issue({ name: "stranger", ca: true });
-          const caBundle = Buffer.from(certificate).toString("base64");
-          const { webhooks } = (await seeds.read(injector)) as unknown as { webhooks: { clientConfig: object }[] };
-          return seeds.patch(injector, {
-            webhooks: webhooks.map((each) => ({ ...each, clientConfig: { ...each.clientConfig, caBundle } })),
-          });
-        },
-      ),
-    found: ["control-plane/webhook-ca", "control-plane/istiod-ready", "control-plane/istiod-service"],
-    hidden: ["identity/gateway-certificate"],
-  },
-  {
-    name: "an injection webhook that fails open",
-    break: async (seeds) => {
-      const { webhooks } = (await seeds.read(injector)) as unknown as { webhooks: object[] };
-      return seeds.patch(injector, { webhooks: webhooks.map((each) => ({ ...each, failurePolicy: "Ignore" })) });
-    },
-    found: ["control-plane/injection-webhook"],
-  },
-  {
-    name: "no injection webhook at all",
-    break: (seeds) => seeds.delete(injector),
-    found: ["control-plane/injection-webhook", "injection/revision-webhook"],
-  },
-  {
-    name: "no validation webhooks",
-    break: (seeds) =>
-      both(
-        () => seeds.delete(webhook("ValidatingWebhookConfiguration", "istiod-default-validator")),
-        () => seeds.delete(webhook("ValidatingWebhookConfiguration", "istio-validator-istio-system")),
-      ),
-    found: ["control-plane/validation-webhook"],
-  },
-  {
-    name: "an injection label that was removed",
-    break: (seeds) => seeds.patch(namespace(workloads), { metadata: { labels: { "istio-injection": null } } }),
-    found: ["injection/namespace-labels"],
-  },
-  {
-    name: "both injection labels on a namespace",
-    break: (seeds) => seeds.patch(namespace(workloads), { metadata: { labels: { "istio.io/rev": "canary" } } }),
-    found: ["injection/namespace-labels"],
-  },
-  {
-    name: "a revision label without a webhook",
-    break: (seeds) =>
-      seeds.patch(namespace(workloads), {
-        metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } },
-      }),
-    found: ["injection/revision-webhook"],
-    settings: (settings) => ({
-      ...settings,
-      namespaces: settings.namespaces.map((each) => ({ ...each, injection: { revision: "canary" } })),
-    }),
-  },
-  {
-    name: "a pod that started before its namespace had the label",
-    break: async (seeds) => {
-      const relabel = await seeds.patch(namespace(workloads), { metadata: { labels: { "istio-injection": null } } });
-      for (;;) {
-        const heal = await seeds.create(pod("early"));
-        const { spec } = (await seeds.read(inside("v1", "Pod", workloads, "early"))) as unknown as {
-          spec: { initContainers?: object[] };
-        };
-        if (spec.initContainers === undefined) {
-          await relabel();
-          return heal;
-        }
-        // The API server had not heard of the label's removal yet.
-        await heal();
-        await sleep(200);
-      }
-    },
-    found: ["injection/pods-in-mesh"],
-  },
-  {
-    name: "a pod that opted out",
-    break: (seeds) => seeds.create(pod("apart", { "sidecar.istio.io/inject": "false" })),
-    found: ["injection/opted-out"],
-  },
-  {
-    name: "a sidecar of another version",
-    break: (seeds) =>
-      seeds.create({
-        ...pod("stale"),
-        metadata: {
-          name: "stale",
-          namespace: workloads,
-          annotations: { "sidecar.istio.io/proxyImage": "docker.io/istio/proxyv2:1.29.4" },
-        },
-      }),
-    found: ["injection/proxies-current"],
-  },
-  {
-    name: "a gateway without cert-server",
-    break: async (seeds) => {
-      const { spec } = (await seeds.read(gateway)) as unknown as {
-        spec: { template: { spec: { containers: { name: string }[] } } };
-      };
-      const containers = spec.template.spec.containers.filter(({ name }) => name !== "cert-server");
-      return seeds.patch(gateway, { spec: { template: { spec: { containers } } } });
-    },
-    found: ["gateway/containers"],
-  },
-  {
-    name: "a gateway of one replica where two are asked for",
-    break: (seeds) => seeds.patch(gateway, { spec: { replicas: 1 } }),
-    found: ["gateway/replicas"],
-  },
-  {
-    name: "OUTPUT_CERTS lost from the gateway's annotation",
-    break: (seeds) =>
-      seeds.patch(gateway, {
-        spec: {
-          template: { metadata: { annotations: { "proxy.istio.io/config": "proxyMetadata:\n  SECRET_TTL: 1h\n" } } },
-        },
-      }),
-    found: ["gateway/certificate-annotations"],
-  },
-  {
-    name: "the certificates mounted at another path",
-    break: (seeds) =>
-      seeds.patch(gateway, {
-        spec: {
-          template: {
-            metadata: {
-              annotations: {
-                "sidecar.istio.io/userVolumeMount": JSON.stringify([
-                  { name: "istio-certs", mountPath: "/etc/elsewhere" },
-                ]),
-              },
-            },
-          },
-        },
-      }),
-    found: ["gateway/certificate-mount"],
-  },
-  {
-    name: "a gateway whose rights nobody bound",
-    break: (seeds) =>
-      seeds.delete({
-        apiVersion: "rbac.authorization.k8s.io/v1",
-        kind: "ClusterRoleBinding",
-        name: "enroute-istio-gateway",
-      }),
-    found: ["gateway/rights"],
-  },
-  {
-    name: "no mesh-wide policy",
-    break: (seeds) => seeds.delete(meshPolicy),
-    found: ["strict/mesh-wide"],
-  },
-  {
-    name: "a mesh-wide policy that is PERMISSIVE",
-    break: (seeds) => seeds.patch(meshPolicy, { spec: { mtls: { mode: "PERMISSIVE" } } }),
-    found: ["strict/mesh-wide"],
-  },
-  {
-    name: "an older mesh-wide policy that is PERMISSIVE",
-    break: async (seeds) => {
-      const restore = await seeds.delete(meshPolicy);
-      const heal = await seeds.create(policy(root, "legacy", { mtls: { mode: "PERMISSIVE" } }));
-      await sleep(1100); // ages are counted in whole seconds
-      await restore();
-      return heal;
-    },
-    found: ["strict/mesh-wide", "strict/one-mesh-policy"],
-  },
-  {
-    name: "a younger mesh-wide policy",
-    break: async (seeds) => {
-      await sleep(1100);
-      return seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } }));
-    },
-    found: ["strict/one-mesh-policy"],
-  },
-  {
-    name: "a PERMISSIVE policy in a namespace",
-    break: (seeds) => seeds.create(policy(workloads, "default", { mtls: { mode: "PERMISSIVE" } })),
-    found: ["strict/namespaces"],
-  },
-  {
-    name: "a PERMISSIVE policy on a workload",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", { selector: { matchLabels: { app: "reviews" } }, mtls: { mode: "PERMISSIVE" } }),
-      ),
-    found: ["strict/workloads"],
-  },
-  {
-    name: "a port without mutual TLS",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", {
-          selector: { matchLabels: { app: "reviews" } },
-          mtls: { mode: "STRICT" },
-          portLevelMtls: { "9080": { mode: "DISABLE" } },
-        }),
-      ),
-    found: ["strict/ports"],
-  },
-  {
-    name: "a declared exception that is missing",
-    break: async (seeds) => {
-      const { items } = await seeds.api.list("security.istio.io/v1", "PeerAuthentication", workloads);
-      const [exception] = items.filter(({ metadata }) => metadata?.name?.startsWith("plain-text-"));
-      return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
-    },
-    found: ["strict/exceptions"],
-  },
-  {
-    name: "a DestinationRule that turns TLS off",
-    break: (seeds) =>
-      seeds.create(
-        object(inside("networking.istio.io/v1", "DestinationRule", workloads, "plain"), {
-          spec: { host: "productpage", trafficPolicy: { tls: { mode: "DISABLE" } } },
-        }),
-      ),
-    found: ["strict/destination-rules"],
-  },
-  {
-    name: "no GlobalConfig",
-    break: (seeds) => seeds.delete(globalConfig),
-    found: ["global-config/one"],
-    hidden: ["global-config/json", "global-config/istio-enabled"],
-  },
-  {
-    name: "two GlobalConfigs",
-    break: (seeds) =>
-      seeds.create(
-        object(
-          { ...globalConfig, name: "other" },
-          {
-            spec: { name: "other", type: "globalconfig_globals", config: '{"istio_enabled":true}' },
-          },
-        ),
-      ),
-    found: ["global-config/one"],
-  },
-  {
-    name: "a GlobalConfig with a slip",
-    break: (seeds) => seeds.patch(globalConfig, { spec: { config: '{"istio_enable":true}' } }),
-    found: ["global-config/istio-enabled"],
-  },
-  {
-    name: "a GlobalConfig that is no JSON",
-    break: (seeds) => seeds.patch(globalConfig, { spec: { config: "istio_enabled: true" } }),
-    found: ["global-config/json"],
-    hidden: ["global-config/istio-enabled"],
-  },
-  {
-    name: "no GatewayHost",
-    break: (seeds) => seeds.delete(gatewayHost),
-    found: ["hosts/present"],
-  },
-  {
-    name: "a host claimed twice",
-    break: async (seeds) => {
-      const { spec } = await seeds.read(gatewayHost);
-      return seeds.create(object({ ...gatewayHost, namespace: edge, name: "thief" }, { spec }));
-    },
-    found: ["hosts/unique"],
-  },
-  {
-    name: "a GatewayHost without TLS",
-    break: (seeds) => seeds.patch(gatewayHost, { spec: { virtualhost: { tls: null } } }),
-    found: ["hosts/tls"],
-  },
-  {
-    name: "a route that may be used without TLS",
-    break: (seeds) =>
-      seeds.create(
-        object(inside("enroute.saaras.io/v1", "ServiceRoute", workloads, "open"), {
-          spec: {
-            fqdn: host,
-            route: {
-              conditions: [{ prefix: "/open" }],
-              services: [{ name: "productpage", port: 9080 }],
-              permitInsecure: true,
-            },
-          },
-        }),
-      ),
-    found: ["hosts/secure-routes"],
-  },
-  {
-    name: "a Service that a host routes to, gone",
-    break: (seeds) => seeds.delete(service(workloads, "productpage")),
-    found: ["hosts/backends"],
-  },
-  {
-    name: "the serving certificate's Secret deleted",
-    break: (seeds) => seeds.delete(servingSecret),
-    found: ["certificates/present"],
-    hidden: ["type", "key", "hosts", "valid", "renewal", "chain"].map((check) => `certificates/${check}`),
-  },
-  {
-    name: "the Secret of a wrong type",
-    break: (seeds) => seeds.remake(servingSecret, (secret) => ({ ...secret, type: "Opaque" })),
-    found: ["certificates/type"],
-  },
-  {
-    name: "the key of another certificate",
-    break: async (seeds) => {
-      const { privateKey } = await issue({ name: "stranger" });
-      return seeds.patch(servingSecret, { data: { "tls.key": Buffer.from(privateKey).toString("base64") } });
-    },
-    found: ["certificates/key"],
-  },
-  {
-    name: "a certificate that has expired",
-    break: (seeds) =>
-      replaceCertificate(seeds, {
-        hosts: [host],
-        notBefore: new Date(Date.now() - day),
-        notAfter: new Date(Date.now() - 60_000),
-      }),
-    found: ["certificates/valid", "certificates/chain"],
-  },
-  {
-    name: "a certificate for another host",
-    break: (seeds) =>
-      replaceCertificate(seeds, { hosts: ["other.example.com"], notAfter: new Date(Date.now() + 90 * day) }),
-    found: ["certificates/hosts", "certificates/chain"],
-  },
-  {
-    name: "a certificate that ends soon",
-    break: (seeds) =>
-      replaceCertificate(seeds, {
-        hosts: [host],
-        notBefore: new Date(Date.now() - 80 * day),
-        notAfter: new Date(Date.now() + 5 * day),
-      }),
-    found: ["certificates/renewal", "certificates/chain"],
-  },
-  {
-    name: "a certificate of a CA that clients do not know",
-    break: (seeds) => replaceCertificate(seeds, { hosts: [host], notAfter: new Date(Date.now() + 90 * day) }),
-    found: ["certificates/chain"],
-  },
-  {
-    name: "a gateway without its service account",
-    break: (seeds) => seeds.delete(inside("v1", "ServiceAccount", edge, "enroute")),
-    found: ["identity/gateway-certificate"],
-  },
-];
-
-/** Another CA's certificate in place of ours. The CA of the stack is the engine's secret, so its key is not to be had here. */
-async function replaceCertificate(seeds: Seeds, options: Parameters<typeof issue>[0]): Promise<Heal> {
-  const ca = await issue({ name: "another CA", ca: true });
-  const { certificate, privateKey } = await issue({ ...options, issuer: ca });
-  const base64 = (text: string) => Buffer.from(text).toString("base64");
-  return seeds.patch(servingSecret, { data: { "tls.crt": base64(certificate), "tls.key": base64(privateKey) } });
-}
-
-describe("verify, on a rollout that faults are seeded in", function () {
+describe("a rollout that is well", function () {
   this.timeout(90_000);
   let healthy: HealthyStack;
 
@@ -496,28 +42,238 @@ describe("verify, on a rollout that faults are seeded in", function () {
     assert.deepEqual(failed, [], evidence);
     assert.deepEqual(unknown, notToTell);
   };
+  const weaken = () =>
+    healthy.seeds.create({
+      apiVersion: "security.istio.io/v1",
+      kind: "PeerAuthentication",
+      metadata: { name: "weak", namespace: "bookinfo" },
+      spec: { mtls: { mode: "PERMISSIVE" } },
+    });
 
-  it("gives no false alarm before", isWell);
+  it("gives no false alarm", isWell);
 
-  for (const fault of faults)
-    it(`finds ${fault.name}`, async () => {
-      const heal = await fault.break(healthy.seeds);
+  it("is well in the eyes of others, too: istioctl and helm", async () => {
+    const { code, stdout, stderr } = await run("istioctl", ["analyze", "--all-namespaces", "--output", "json"]);
+    assert.equal(code, 0, stdout + stderr);
+    const messages = JSON.parse(stdout) as { level: string; message: string }[];
+    assert.deepEqual(
+      messages.filter(({ level }) => level !== "Info").map(({ message }) => message),
+      [],
+    );
+    assert.match(await succeed("helm", ["status", "istiod", "--namespace", "istio-system"]), /^STATUS: deployed$/m);
+  });
+
+  describe("verify finds", () => {
+    for (const fault of faults)
+      it(fault.name, async () => {
+        const heal = await fault.break(healthy.seeds);
+        try {
+          const settings = fault.settings?.(healthy.settings) ?? healthy.settings;
+          const sorted = (names: string[]) => [...names].sort();
+          const hidden = sorted([...notToTell, ...(fault.hidden ?? [])]);
+          const { failed, unknown, evidence } = await verifyUntil(
+            { ...healthy, settings },
+            (outcome) =>
+              sorted(outcome.failed).join() === sorted(fault.found).join() &&
+              sorted(outcome.unknown).join() === hidden.join(),
+          );
+          assert.deepEqual(sorted(failed), sorted(fault.found), evidence);
+          assert.deepEqual(sorted(unknown), hidden);
+        } finally {
+          await heal();
+          await isWell();
+        }
+      });
+  });
+
+  describe("the command verify", () => {
+    it("shows a line for each check, and ends with 0; with --strict 2, as not everything can be told here", async () => {
+      const { code, stdout } = await command("verify", "--stack", stack, "--dial-services");
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^passed +strict\/mesh-wide +istio-system\/default is STRICT$/m);
+      assert.match(stdout, /^passed +certificates\/chain +ends at EnRoute gateway CA$/m);
+      assert.match(stdout, /^could not tell +client-leg\/certificate /m);
+      assert.match(stdout, /\n\d+ passed, 0 failed, 3 could not tell: /);
+      assert.equal((await command("verify", "--stack", stack, "--strict")).code, 2);
+    });
+
+    it("ends with 1 and names the fault; the JSON says the same", async () => {
+      const heal = await weaken();
       try {
-        const settings = fault.settings?.(healthy.settings) ?? healthy.settings;
-        const sorted = (names: string[]) => [...names].sort().join();
-        const { failed, unknown, evidence } = await verifyUntil(
-          { ...healthy, settings },
-          (outcome) =>
-            sorted(outcome.failed) === sorted(fault.found) &&
-            sorted(outcome.unknown) === sorted([...notToTell, ...(fault.hidden ?? [])]),
-        );
-        assert.deepEqual([...failed].sort(), [...fault.found].sort(), evidence);
-        assert.deepEqual([...unknown].sort(), [...notToTell, ...(fault.hidden ?? [])].sort());
+        const { code, stdout } = await command("verify", "--stack", stack, "--json");
+        assert.equal(code, 1);
+        const { status, results } = JSON.parse(stdout) as {
+          status: string;
+          results: { check: string; status: string; evidence: string; fix?: string }[];
+        };
+        assert.equal(status, "failed");
+        const [failed] = results.filter((result) => result.status === "failed");
+        assert.equal(failed!.check, "strict/namespaces");
+        assert.match(failed!.fix!, /kubectl -n bookinfo delete peerauthentication weak/);
       } finally {
         await heal();
-        await isWell();
       }
     });
 
-  it("gives no false alarm after all of them were taken back", isWell);
+    it("tells of a stack that does not exist, and of one that was never deployed", async () => {
+      const unknown = await command("verify", "--stack", "nowhere");
+      assert.equal(unknown.code, 3);
+      assertPlain(unknown.stderr, /^There is no stack nowhere in /m);
+      await makeStack("idle");
+      const idle = await command("verify", "--stack", "idle");
+      assert.equal(idle.code, 3);
+      assertPlain(idle.stderr, /^Stack idle has never been deployed/m);
+    });
+
+    it("tells of a cluster that is gone", async () => {
+      const path = join((await sharedSandbox()).folder, "gone.kubeconfig");
+      writeFileSync(path, kubeconfigOf("https://127.0.0.1:1"));
+      let old: unknown[] = [];
+      await editStack(stack, (config) => {
+        old = [config["kubeconfig"], config["context"]];
+        Object.assign(config, { kubeconfig: path, context: "fake" });
+      });
+      try {
+        const { code, stderr } = await command("verify", "--stack", stack);
+        assert.equal(code, 3);
+        assertPlain(stderr, /^cluster fake at https:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/m);
+      } finally {
+        await editStack(stack, (config) => void ([config["kubeconfig"], config["context"]] = old));
+      }
+    });
+  });
+
+  describe("the command preflight", () => {
+    it("has nothing against another update", async () => {
+      const { code, stdout } = await command("preflight", "--stack", stack);
+      assert.equal(stdout, `The cluster is ready for stack ${stack}.\n`);
+      assert.equal(code, 0);
+    });
+
+    it("names everything at once, and ends with 1: a pending release, a foreign policy, a chart that is not there", async () => {
+      const heals = [
+        await healthy.seeds.patch(
+          { apiVersion: "v1", kind: "Secret", namespace: "istio-system", name: "sh.helm.release.v1.istiod.v1" },
+          { metadata: { labels: { status: "pending-upgrade" } } },
+        ),
+        await healthy.seeds.create({
+          apiVersion: "security.istio.io/v1",
+          kind: "PeerAuthentication",
+          metadata: { name: "later", namespace: "istio-system" },
+          spec: { mtls: { mode: "PERMISSIVE" } },
+        }),
+      ];
+      await editStack(stack, (config) => void ((config["kiali"] as { version: string }).version = "2.99.0"));
+      try {
+        const { code, stdout } = await command("preflight", "--stack", stack, "--json");
+        assert.equal(code, 1);
+        const { ready, findings } = JSON.parse(stdout) as {
+          ready: boolean;
+          findings: { check: string; severity: string }[];
+        };
+        assert.equal(ready, false);
+        assert.deepEqual(
+          findings.map(({ check, severity }) => `${severity} ${check}`),
+          ["error releases/unfinished", "error charts/version", "warning mesh/other-policy"],
+        );
+        // The program says the same of the cluster, before anything is touched.
+        const preview = await pulumi(["preview", "--stack", stack]);
+        assert.notEqual(preview.code, 0);
+        assert.match(preview.stdout + preview.stderr, /release istiod in namespace istio-system is pending-upgrade/);
+      } finally {
+        await editStack(stack, (config) => void ((config["kiali"] as { version: string }).version = "2.29.0"));
+        for (const heal of heals) await heal();
+      }
+    });
+
+    it("names the rights that credentials lack", async () => {
+      const { seeds } = healthy;
+      const heal = await seeds.create({
+        apiVersion: "v1",
+        kind: "ServiceAccount",
+        metadata: { name: "reader", namespace: "default" },
+      });
+      const unbind = await seeds.create({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRoleBinding",
+        metadata: { name: "reader" },
+        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: "view" },
+        subjects: [{ kind: "ServiceAccount", name: "reader", namespace: "default" }],
+      });
+      const { folder, serverUrl } = await sharedSandbox();
+      const token = (await succeed("kubectl", ["create", "token", "reader", "--namespace", "default"])).trim();
+      const path = join(folder, "reader.kubeconfig");
+      writeFileSync(path, kubeconfigOf(serverUrl, token), { mode: 0o600 });
+      let old: unknown[] = [];
+      await editStack(stack, (config) => {
+        old = [config["kubeconfig"], config["context"]];
+        Object.assign(config, { kubeconfig: path, context: "fake" });
+      });
+      try {
+        const { code, stdout } = await command("preflight", "--stack", stack);
+        assert.equal(code, 1, stdout);
+        assert.match(
+          stdout,
+          /^error +cluster\/rights +these credentials may not .*create\/patch\/delete clusterroles/m,
+        );
+        // Nor may it be seen whether releases are unfinished: Helm keeps them in Secrets.
+        assert.match(stdout, /^warning +cluster\/rights +the Helm releases could not be looked at: /m);
+        const { stdout: report } = await command("verify", "--stack", stack);
+        assert.match(report, /^could not tell +releases\/deployed +.*could not be read: not allowed: /m);
+        assert.match(report, /^passed +injection\/pods-in-mesh /m);
+      } finally {
+        await editStack(stack, (config) => void ([config["kubeconfig"], config["context"]] = old));
+        await unbind();
+        await heal();
+      }
+    });
+  });
+
+  describe("an update with verifyAfterUp", () => {
+    const up = () => pulumi(["up", "--yes", "--skip-preview", "--stack", stack]);
+    const summary = async () =>
+      JSON.parse(await succeed("pulumi", ["stack", "output", "verification", "--json", "--stack", stack])) as {
+        status: string;
+        failed: string[];
+        unknown: string[];
+      };
+    before(() => editStack(stack, (config) => void (config["verifyAfterUp"] = true)));
+
+    it("ends with the summary as an output, and a second one changes nothing", async function () {
+      this.timeout(180_000);
+      const { code, stdout, stderr } = await up();
+      assert.equal(code, 0, stdout + stderr);
+      // istiod is reached by port-forward, and simulated pods have none.
+      const expected = [...notToTell, "identity/gateway-certificate"];
+      assert.deepEqual(await summary(), {
+        status: "unknown",
+        passed: 45,
+        failed: [],
+        warnings: [],
+        unknown: expected,
+      });
+      const second = await pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", stack]);
+      assert.equal(second.code, 0, second.stdout + second.stderr);
+    });
+
+    it("fails with the list of what is wrong, and keeps its outputs", async function () {
+      this.timeout(180_000);
+      const heal = await weaken();
+      try {
+        const { code, stdout, stderr } = await up();
+        const said = stdout + stderr;
+        assert.notEqual(code, 0, said);
+        assert.match(said, /The rollout is done, but 1 check of its verification failed:/);
+        assert.match(said, /FAILED: strict\/namespaces: bookinfo\/weak makes its namespace PERMISSIVE/);
+        assert.doesNotMatch(said, /^\s+at .*:\d+/m);
+        const { status, failed } = await summary();
+        assert.deepEqual([status, failed], ["failed", ["strict/namespaces"]]);
+        assert.match(await succeed("pulumi", ["stack", "output", "gatewayAddress", "--stack", stack]), /^127\./);
+      } finally {
+        await heal();
+      }
+    });
+  });
+
+  it("gives no false alarm after all of that", isWell);
 });

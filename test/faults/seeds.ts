@@ -32,7 +32,7 @@ export class Seeds {
   }
 
   async read(reference: Reference): Promise<Thing> {
-    return plain(await this.api.read(header(reference) as never));
+    return plain(await this.api.read(header(reference)));
   }
 
   /** Merges a patch into an object: `null` deletes, lists are replaced whole. */
@@ -73,7 +73,7 @@ export class Seeds {
 
   /** Deletes, and waits until it is gone. */
   private async remove(reference: Reference): Promise<void> {
-    await this.api.delete(header(reference) as never, undefined, undefined, 0);
+    await this.api.delete(header(reference), undefined, undefined, 0);
     for (;;) {
       try {
         await this.read(reference);
@@ -102,9 +102,8 @@ function plain(object: unknown): Thing {
 
 /** An object as it was before it came into being. */
 function anew(object: Thing): Thing {
-  const { status: _status, ...rest } = object;
   const { name, namespace, labels, annotations } = object.metadata ?? {};
-  return { ...rest, metadata: plain({ name, namespace, labels, annotations }) } as Thing;
+  return plain({ ...object, status: undefined, metadata: { name, namespace, labels, annotations } });
 }
 
 /** The merge patch that takes another one back. */

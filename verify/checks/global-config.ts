@@ -93,7 +93,7 @@ function istioEnabled(view: ClusterView): Result {
           const near = Object.keys(switches!).filter((key) => /istio/i.test(key));
           const found =
             "istio_enabled" in switches!
-              ? `istio_enabled is ${JSON.stringify(switches!["istio_enabled"])}`
+              ? `istio_enabled is ${JSON.stringify(switches["istio_enabled"])}`
               : `has no istio_enabled${near.length === 0 ? "" : ` (but ${near.join(", ")})`}`;
           problem(`${nameOf(config)} ${found}`);
         }

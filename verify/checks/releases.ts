@@ -34,26 +34,17 @@ function deployed(view: ClusterView, settings: Settings): Result {
   );
 }
 
-/** What is the matter with a release that is not deployed, and the command that helps. */
+/** What is the matter with a release that is not deployed, and what helps. */
 export function explainRelease(release: HelmRelease, namespace: string): { what: string; wayOut: string } {
-  const { name, revision, status, description, lastDeployed } = release;
+  const { name, revision, status, description } = release;
   const words = description === undefined ? "" : ` (Helm: ${description})`;
   const what = `release ${name} in namespace ${namespace} is ${status} at revision ${revision}${words}`;
-  const back =
-    lastDeployed === undefined
-      ? `helm uninstall ${name} -n ${namespace}`
-      : `helm rollback ${name} ${lastDeployed} -n ${namespace}`;
-  if (status.startsWith("pending-"))
-    return {
-      what: `${what}: Helm was cut off in the middle, or is at work right now`,
-      wayOut: `if no other update is running: ${back}, then pulumi up --refresh`,
-    };
-  if (status === "failed")
-    return {
-      what,
-      wayOut: `pulumi up tries again; where Helm says "cannot re-use a name": ${back}, then pulumi up --refresh`,
-    };
-  return { what, wayOut: `${back}, then pulumi up --refresh` };
+  const recover = "npm run recover -- --stack <stack> --yes, then pulumi up";
+  if (status === "failed") return { what, wayOut: `pulumi up tries again; if Helm refuses to: ${recover}` };
+  return {
+    what: `${what}: Helm was cut off in the middle, or is at work right now`,
+    wayOut: `if no other update is running: ${recover}`,
+  };
 }
 
 function versions(view: ClusterView, settings: Settings): Result {

@@ -184,10 +184,8 @@ async function openTunnel(cluster: Cluster, namespace: string, pod: string, port
     sockets.add(socket);
     socket.on("error", () => {}).on("close", () => sockets.delete(socket));
     forward.portForward(namespace, pod, [port], socket, null, socket).then(
-      (websocket) => {
-        const close = () => (typeof websocket === "function" ? websocket() : websocket)?.close();
-        socket.on("close", close);
-      },
+      // Its type belongs to a package that has none.
+      (websocket: unknown) => socket.on("close", () => (websocket as { close?: () => void }).close?.()),
       (error: unknown) => {
         failure = `the API server forwards nothing to pod ${pod}: ${messageOf(error)}`;
         socket.destroy();

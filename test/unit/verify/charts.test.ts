@@ -99,8 +99,7 @@ describe("chartFindings", () => {
   });
 
   it("names a version that is not there, and the newest that are", async () => {
-    const { istiod: _, ...rest } = all.entries;
-    const entries = { ...rest, base: [entry("base", "1.30.2"), entry("base", "1.30.1")] };
+    const entries = { ...all.entries, istiod: [], base: [entry("base", "1.30.2"), entry("base", "1.30.1")] };
     await withRepository(
       (_, response) => response.end(stringify({ ...all, entries }, { indentSeq: false })),
       async (settings) => {
@@ -130,7 +129,9 @@ describe("chartFindings", () => {
 
   describe("in a registry", () => {
     const settings = (): Settings => {
-      const { prometheus: _, kiali: __, ...rest } = from("http://127.0.0.1:1");
+      const rest = from("http://127.0.0.1:1");
+      delete rest.prometheus;
+      delete rest.kiali;
       rest.istio = { ...rest.istio, chartRepository: "oci://registry.example.com/charts", version: "1.31.0" };
       rest.gateway = {
         ...rest.gateway,

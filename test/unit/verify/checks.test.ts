@@ -62,7 +62,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     /istiod in namespace istio-system is failed at revision 2 \(Helm: timed out\)/,
   ],
   "a release is pending": [
-    (seen) => void Object.assign(release(seen, "enroute-istio", edge), { status: "pending-upgrade", lastDeployed: 1 }),
+    (seen) => void Object.assign(release(seen, "enroute-istio", edge), { status: "pending-upgrade" }),
     ["releases/deployed"],
     /pending-upgrade.*cut off/,
   ],

@@ -114,7 +114,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     releases: each([...new Set(expectedReleases(settings).map(({ namespace }) => namespace))], (namespace) =>
       expectedReleases(settings)
         .filter((release) => release.namespace === namespace)
-        .map(({ name }) => ({ name, revision: 2, status: "deployed", lastDeployed: 2 })),
+        .map(({ name }) => ({ name, revision: 2, status: "deployed" })),
     ),
     deployments: {
       [root]: read([

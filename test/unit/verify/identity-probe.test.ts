@@ -1,6 +1,7 @@
+import "reflect-metadata";
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
-import { connect } from "node:net";
+import { type Socket, connect } from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import * as x509 from "@peculiar/x509";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
@@ -185,7 +186,7 @@ describe("probeSigning", () => {
     function forwardPorts(): string[] {
       const asked: string[] = [];
       const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "v4.channel.k8s.io" });
-      api.server.on("upgrade", (request: IncomingMessage, socket, head) => {
+      api.server.on("upgrade", (request: IncomingMessage, socket: Socket, head: Buffer) => {
         asked.push(request.url ?? "");
         sockets.handleUpgrade(request, socket, head, (websocket) => {
           const target = connect(istiod.port, "127.0.0.1");
