@@ -96,6 +96,13 @@ describe("sandbox", function () {
       await succeed("kubectl", ["label", "namespace", "meshed", "istio-injection=enabled"]);
     });
 
+    // The sandbox is shared: what comes next starts from an empty cluster.
+    after(async () => {
+      for (const release of ["istiod", "istio-base"])
+        await succeed("helm", ["uninstall", release, "--namespace=istio-system", "--wait"]);
+      await succeed("kubectl", ["delete", "namespace", "meshed", "istio-system", "--timeout=60s"]);
+    });
+
     it("has the real istiod inject the sidecar", async () => {
       await succeed("kubectl", ["--namespace=meshed", "create", "deployment", "app", "--image=app"]);
       await succeed("kubectl", ["--namespace=meshed", "rollout", "status", "deployment/app", "--timeout=60s"]);
