@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { type RequestOptions, request as httpsRequest } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Settings } from "../stacks/settings";
 import type { Finding } from "./finding";
@@ -86,16 +87,19 @@ export class Cluster {
       Accept: accept,
       ...(body === undefined ? {} : { "Content-Type": "application/json" }),
     };
-    const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-      const call: ClientRequest = this.send(base + path, { ...shared, method, headers }, (response) => {
-        textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
-      });
-      const timer = setTimeout(() => call.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
-      call.on("error", reject).on("close", () => clearTimeout(timer));
-      call.end(body);
-    }).catch((error: unknown) => {
-      throw new ClusterError(messageOf(error));
-    });
+    const { status, text } = await this.patiently(() =>
+      new Promise<Response>((resolve, reject) => {
+        const call: ClientRequest = this.send(base + path, { ...shared, method, headers }, (response) => {
+          const retryAfter = Number(response.headers["retry-after"]);
+          textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text, retryAfter }), reject);
+        });
+        const timer = setTimeout(() => call.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+        call.on("error", reject).on("close", () => clearTimeout(timer));
+        call.end(body);
+      }).catch((error: unknown) => {
+        throw new ClusterError(messageOf(error));
+      }),
+    );
     if (status < 200 || status > 299) throw new ClusterError(serverMessage(text) ?? `HTTP ${status}`, status);
     try {
       return JSON.parse(text) as Answer;
@@ -103,6 +107,23 @@ export class Cluster {
       throw new ClusterError(`${this.server} answers, but not as a Kubernetes API server does`, status);
     }
   }
+
+  /** Asks again where the API server says when: it is busy, or has not looked at a new kind's objects before. */
+  private async patiently(ask: () => Promise<Response>): Promise<Response> {
+    for (let waited = 0; ;) {
+      const response = await ask();
+      const seconds = response.retryAfter;
+      if (response.status !== 429 || Number.isNaN(seconds) || (waited += seconds * 1000) > patience) return response;
+      await sleep(seconds * 1000);
+    }
+  }
+}
+
+interface Response {
+  status: number;
+  text: string;
+  /** Seconds; NaN where the server does not say. */
+  retryAfter: number;
 }
 
 /** The cluster that a stack names, not looked at yet; a finding if the kubeconfig does not lead to one. */

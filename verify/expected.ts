@@ -78,7 +78,8 @@ export function leastIstiods({ istio }: Settings): number {
 
 /** Tag of Istio's images: istiod's and the sidecars'. */
 export function istioTag({ istio }: Settings): string {
-  return istio.tag ?? istio.version;
+  const { tag } = (istio.values?.["global"] ?? {}) as { tag?: unknown };
+  return typeof tag === "string" ? tag : (istio.tag ?? istio.version);
 }
 
 /** Where the sidecar writes the gateway's mesh certificate. */

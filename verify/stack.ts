@@ -21,13 +21,13 @@ export interface Stack {
 
 /** The settings of a stack, from its real configuration: encrypted values, defaults and all. */
 export async function stackSettings(options: StackOptions): Promise<Settings> {
-  const workspace = await openWorkspace(options);
-  return toSettings(options, await configuration(workspace, options));
+  const { workspace, name } = await openWorkspace(options);
+  return toSettings(name, options, await configuration(workspace, options));
 }
 
 /** The settings of a stack that was deployed, and those of its outputs that the checks use. */
 export async function deployedStack(options: StackOptions): Promise<Stack> {
-  const workspace = await openWorkspace(options);
+  const { workspace, name } = await openWorkspace(options);
   const [config, outputs] = await Promise.all([
     configuration(workspace, options),
     workspace.stackOutputs(options.stack).catch((error: unknown) => {
@@ -38,20 +38,19 @@ export async function deployedStack(options: StackOptions): Promise<Stack> {
     throw new UserError(
       `Stack ${options.stack} has never been deployed, so there is nothing to verify.\n  fix: pulumi up --stack ${options.stack}`,
     );
-  const settings = toSettings(options, config);
+  const settings = toSettings(name, options, config);
   const ca: unknown = outputs["caCertificate"]?.value;
   return { settings, ...(typeof ca === "string" ? { caCertificate: ca } : {}) };
 }
 
-async function openWorkspace({ project }: StackOptions): Promise<LocalWorkspace> {
+async function openWorkspace({ project }: StackOptions): Promise<{ workspace: LocalWorkspace; name: string }> {
   try {
     const workspace = await LocalWorkspace.create({
       workDir: project,
       // The environment may name another folder for every pulumi; what was asked for here goes first.
       envVars: { PULUMI_OPTION_CWD: project, PULUMI_SKIP_UPDATE_CHECK: "true" },
     });
-    await workspace.projectSettings();
-    return workspace;
+    return { workspace, name: (await workspace.projectSettings()).name };
   } catch (error) {
     const message = (error as Error).message;
     if (/ENOENT/.test(message) && /pulumi/.test(message) && !/Pulumi\.yaml/i.test(message))
@@ -72,8 +71,7 @@ async function configuration(workspace: LocalWorkspace, options: StackOptions): 
   }
 }
 
-function toSettings({ project, stack }: StackOptions, config: ConfigMap): Settings {
-  const name = "enroute-istio";
+function toSettings(name: string, { project, stack }: StackOptions, config: ConfigMap): Settings {
   try {
     const settings = loadSettings({
       project: name,
@@ -100,6 +98,10 @@ function explain(error: unknown, { stack, project }: StackOptions): Error {
   if (/passphrase/i.test(text))
     return new UserError(
       `The secrets of stack ${stack} cannot be read: its passphrase is not set, or wrong.\n  fix: set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE`,
+    );
+  if (/PULUMI_ACCESS_TOKEN|pulumi login/.test(text))
+    return new UserError(
+      `Stack ${stack} cannot be read without a login to its backend.\n  fix: pulumi login, or set PULUMI_ACCESS_TOKEN or PULUMI_BACKEND_URL`,
     );
   const said = /error: ([\s\S]+?)\n*(?:\s*err\?:|$)/.exec(text)?.[1]?.trim() ?? text.split("\n")[0];
   return new UserError(`pulumi cannot read stack ${stack}: ${said}`);

@@ -51,9 +51,28 @@ describe("the rollout of every stack", function () {
     return heal;
   }
 
-  for (const like of ["dev", "staging", "prod"])
-    it(`is well: ${like}`, async () => {
-      const stack = await makeStack(`${like}-is-well`, () => {}, like);
+  type Config = Record<string, Record<string, unknown>>;
+  const variants: { name: string; like: string; change?: (config: Config) => void }[] = [
+    { name: "dev", like: "dev" },
+    {
+      name: "a revision beside its tag",
+      like: "dev",
+      change: ({ istio }) => Object.assign(istio!, { revision: "1-31", values: { revisionTags: ["stable"] } }),
+    },
+    { name: "staging", like: "staging" },
+    { name: "prod", like: "prod" },
+  ];
+  for (const { name, like, change } of variants)
+    it(`is well: ${name}`, async () => {
+      const stack = await makeStack(
+        `${name.replaceAll(" ", "-")}-is-well`,
+        (config) => {
+          change?.(config as Config);
+          // Nothing provides volumes in the sandbox.
+          delete (config as Config)["prometheus"]!["storage"];
+        },
+        like,
+      );
       const prepared = like === "prod" ? await shop() : undefined;
       try {
         const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack]);

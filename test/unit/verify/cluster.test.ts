@@ -77,6 +77,18 @@ describe("a cluster", () => {
     });
   });
 
+  it("is asked again where the API server says so, as for a kind that is new to it", async () => {
+    let asked = 0;
+    const cluster = await start({
+      "/new": () =>
+        asked++ === 0 ? new Status(429, "storage is (re)initializing", { "Retry-After": "0" }) : { items: [1] },
+      "/busy": new Status(429, "too many requests"),
+    });
+    assert.deepEqual(await cluster.get("/new"), { items: [1] });
+    assert.equal(asked, 2);
+    await assert.rejects(cluster.get("/busy"), /too many requests/);
+  });
+
   it("is told from a web server that answers anything", async () => {
     const cluster = await start({ "/version": "<html>Welcome</html>" });
     await assert.rejects(cluster.get("/version"), /not as a Kubernetes API server does/);

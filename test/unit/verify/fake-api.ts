@@ -29,6 +29,7 @@ export class Status {
   constructor(
     readonly code: number,
     readonly message: string,
+    readonly headers: Record<string, string> = {},
   ) {}
 }
 
@@ -51,7 +52,7 @@ export async function fakeApi(answers: Record<string, Answer>): Promise<FakeApi>
       const status = answer === undefined ? new Status(404, "not found") : answer;
       if (status instanceof Status)
         response
-          .writeHead(status.code)
+          .writeHead(status.code, status.headers)
           .end(JSON.stringify({ kind: "Status", message: status.message, code: status.code }));
       else if (typeof answer === "string") response.writeHead(200).end(answer);
       else response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(answer));
