@@ -14,7 +14,7 @@ import { Prometheus } from "../components/prometheus";
 import { ServingCertificate } from "../components/serving-certificate";
 import { Verification } from "../components/verification";
 import type { ReportSummary } from "../verify/report";
-import { verify } from "../verify/verify";
+import type * as verification from "../verify/verify";
 import { type Settings, defaultInjection } from "./settings";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
@@ -139,13 +139,13 @@ export function encryptedIngress(settings: Settings): StackOutputs {
     ...[istioNamespace, gatewayNamespace, ...workloadNamespaces],
     ...[mesh, mutualTls, enrouteGateway, globalConfig, certificate, ...gatewayHosts, ...optional],
   ];
-  const verification = settings.verifyAfterUp
+  const proof = settings.verifyAfterUp
     ? new Verification(
         "verification",
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (known) => verify(settings, { ...known, settleSeconds: 30 }),
+          verify: (known) => verifier().verify(settings, { ...known, settleSeconds: 30 }),
         },
         { dependsOn: rollout },
       )
@@ -167,8 +167,14 @@ export function encryptedIngress(settings: Settings): StackOutputs {
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
       "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
     ],
-    ...(verification === undefined ? {} : { verification: verification.summary }),
+    ...(proof === undefined ? {} : { verification: proof.summary }),
   };
+}
+
+/** Loaded when it is used: previews, and updates that do not end with it, start half a second sooner without its files. */
+function verifier(): typeof verification {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return require("../verify/verify") as typeof verification;
 }
 
 /** The cluster of the stack, and nothing that the shell points at. */
