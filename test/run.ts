@@ -60,7 +60,8 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
     join(__dirname, "reporter.ts"),
     // A lot, or a pattern, may leave one of two runs without a test; none at all is found out at the end.
     ...(options.grep === undefined ? [] : ["--grep", options.grep]),
-    ...(isEngine ? ["--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")] : []),
+    // --exit: clients keep connections to a control plane that is gone by then, and would hold the process.
+    ...(isEngine ? ["--exit", "--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")] : []),
     ...specs,
   ];
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", isShown ? "inherit" : "pipe"] });
