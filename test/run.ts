@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { buildBinaries } from "../sandbox/build";
@@ -64,7 +65,14 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
     ...(isEngine ? ["--exit", "--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")] : []),
     ...specs,
   ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", isShown ? "inherit" : "pipe"] });
+  // Tests count temporary files; those of the other lot are not theirs.
+  const temporary = mkdtempSync(join(tmpdir(), "enroute-test-"));
+  const env = { ...process.env, TMPDIR: temporary };
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env,
+    stdio: ["ignore", "pipe", isShown ? "inherit" : "pipe"],
+  });
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -78,6 +86,7 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
     child.on("close", (status) => resolve(status ?? 1));
   });
   process.off("SIGINT", pass).off("SIGTERM", pass);
+  rmSync(temporary, { recursive: true, force: true });
   const text = chunks.join("");
   if (!isShown) process.stdout.write(text);
   const counts = /^(\d+) passed, (\d+) failed$/m.exec(text);
