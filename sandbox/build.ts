@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,6 +12,9 @@ export interface Binaries {
   readonly controlplane: string;
   readonly kwok: string;
   readonly pilotDiscovery: string;
+  readonly pilotAgent: string;
+  /** Istio's template of Envoy's bootstrap. */
+  readonly bootstrapTemplate: string;
   readonly helm: string;
   readonly kubectl: string;
   readonly tether: string;
@@ -54,6 +57,7 @@ const modules: readonly Module[] = [
       helm: "helm.sh/helm/v3/cmd/helm",
       kubectl: "k8s.io/kubernetes/cmd/kubectl",
       "pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery",
+      "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
       istioctl: "istio.io/istio/istioctl/cmd/istioctl",
     },
     stamps: (goMod) => {
@@ -121,6 +125,8 @@ export async function buildBinaries(options: { readonly report?: Report } = {}):
     controlplane: join(cluster, "controlplane"),
     kwok: join(cluster, "kwok"),
     pilotDiscovery: join(cluster, "pilot-discovery"),
+    pilotAgent: join(cluster, "pilot-agent"),
+    bootstrapTemplate: join(cluster, bootstrapTemplate),
     helm: join(cluster, "helm"),
     kubectl: join(cluster, "kubectl"),
     tether: join(folders["tether"]!, "tether"),
@@ -134,7 +140,7 @@ async function buildModule(module: Module, report: Report, label: (part: string)
   const source = join(__dirname, "go", module.name);
   const parts = Object.keys(module.parts);
   const isComplete = (folder: string) =>
-    parts.every((part) => existsSync(join(folder, part))) && (module.name !== "cluster" || hasCharts(folder));
+    parts.every((part) => existsSync(join(folder, part))) && (module.name !== "cluster" || hasIstioFiles(folder));
   const key = sourceKey(module, source);
   const cache = cacheFolder();
   mkdirSync(cache, { recursive: true });
@@ -172,8 +178,8 @@ async function buildModule(module: Module, report: Report, label: (part: string)
           await buildPart(module, part, source, folder, label(part), report);
         }
       }
-      if (module.name === "cluster" && !hasCharts(folder)) {
-        packageIstioCharts(source, folder);
+      if (module.name === "cluster" && !hasIstioFiles(folder)) {
+        copyIstioFiles(source, folder);
         report(`Istio charts packaged as ${istioVersion}`);
       }
     },
@@ -309,18 +315,26 @@ function failure(part: string, output: readonly string[], elapsed: string): stri
 
 const istioCharts = ["base", "istio-control/istio-discovery"];
 
-function hasCharts(folder: string): boolean {
-  return ["base", "istiod"].every((name) => existsSync(join(folder, "charts", `${name}-${istioVersion}.tgz`)));
+const bootstrapTemplate = "envoy_bootstrap.json";
+
+function hasIstioFiles(folder: string): boolean {
+  const files = [bootstrapTemplate, ...["base", "istiod"].map((name) => join("charts", `${name}-${istioVersion}.tgz`))];
+  return files.every((name) => existsSync(join(folder, name)));
 }
 
-/** The charts lie in the module that istiod itself is built from, without a version. */
-function packageIstioCharts(source: string, folder: string): void {
+/** The charts lie in the module that istiod itself is built from, without a version; so does what its agent starts Envoy with. */
+function copyIstioFiles(source: string, folder: string): void {
   const args = ["list", "-m", "-f", "{{.Dir}}", "istio.io/istio"];
   const module = execFileSync("go", args, { cwd: source, encoding: "utf8" }).trim();
   for (const chart of istioCharts) {
     const path = join(module, "manifests/charts", chart);
     packageChart(join(folder, "helm"), path, join(folder, "charts"), istioVersion);
   }
+  // Files of the module cache are read-only, and a copy of one would be as well.
+  writeFileSync(
+    join(folder, bootstrapTemplate),
+    readFileSync(join(module, "tools/packaging/common", bootstrapTemplate)),
+  );
 }
 
 /** `helm package`; under the version of its Chart.yaml unless another is given. */

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { cacheFolder } from "./build";
 import { type Sandbox, abandonSandbox, findSandbox, sandboxFolder, startSandbox, stopSandbox } from "./cluster";
 import { logFolder } from "./cluster/state";
+import { NoEnvoyError, installEnvoy } from "./envoy";
 import { sandboxEnvironment } from "./environment";
 import { residentBytes } from "./processes";
 import { reportTo } from "./progress";
@@ -20,6 +21,7 @@ interface UpOptions {
   readonly nodes: number;
   readonly stack: string;
   readonly deploy: boolean;
+  readonly traffic: boolean;
 }
 
 async function up(name: string, options: UpOptions): Promise<void> {
@@ -43,7 +45,8 @@ async function up(name: string, options: UpOptions): Promise<void> {
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onSignal);
 
   try {
-    sandbox = await startSandbox({ name, nodes: options.nodes, report });
+    const traffic = options.traffic && (await hasEnvoy());
+    sandbox = await startSandbox({ name, nodes: options.nodes, traffic, report });
     if (sandbox.reused) {
       report(`the sandbox "${name}" is running already`);
     }
@@ -63,6 +66,18 @@ async function up(name: string, options: UpOptions): Promise<void> {
   if (isInterrupted() && sandbox?.reused === false) {
     await sandbox.stop();
     report("the sandbox is stopped");
+  }
+}
+
+/** Whether live traffic is to be had; if not, says so, and the sandbox goes without. */
+async function hasEnvoy(): Promise<boolean> {
+  try {
+    await installEnvoy(report);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NoEnvoyError)) throw error;
+    report(`no live traffic in this sandbox, every pod is simulated: ${error.message}`);
+    return false;
   }
 }
 
@@ -178,6 +193,7 @@ program
   .option("--nodes <count>", "number of simulated nodes", count, 3)
   .option("--stack <name>", "stack to roll out", "sandbox")
   .option("--no-deploy", "start the sandbox only")
+  .option("--no-traffic", "simulate every pod: no gateway, sidecar or application to send a request through")
   .action((options: UpOptions) => up(selected(), options));
 program
   .command("down")

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { type Binaries, buildBinaries, packageChart } from "../build";
+import { installEnvoy } from "../envoy";
 import { withLock } from "../lock";
 import { allGone, isAlive, signal } from "../processes";
 import { type Report, duration } from "../progress";
@@ -13,10 +14,13 @@ import {
   contextName,
   dataFolder,
   istiodHoldPath,
+  keepCertificatesPath,
   kubeconfigPath,
   logFolder,
   readState,
+  recordingFolder,
 } from "./state";
+import type { TrafficPrograms } from "./traffic";
 
 export interface SandboxOptions {
   /** Tells sandboxes of one checkout apart. Default "default". */
@@ -27,6 +31,11 @@ export interface SandboxOptions {
   readonly nodes?: number;
   /** Ends the sandbox together with the process that starts it, however that ends. Default false: it stays. */
   readonly tied?: boolean;
+  /**
+   * Runs real processes behind the pods on the way of a request: the gateway's Envoy with its Istio agent, and the workloads that
+   * GatewayHosts route to, each behind its real sidecar. Default false: all pods but istiod's are simulated.
+   */
+  readonly traffic?: boolean;
   /** Keeps each istiod from being ready for so many seconds after its start. Default 0. */
   readonly istiodDelaySeconds?: number;
   readonly report?: Report;
@@ -50,6 +59,10 @@ export interface Sandbox {
   readonly pids: () => number[];
   /** Keeps istiod from being ready: for so many seconds after its start, until further notice, or no longer. */
   readonly holdIstiod: (hold: boolean | number) => void;
+  /** Has the gateway go on with the certificates of the mesh that it has, as gateways do that read their files once; or no longer. */
+  readonly keepGatewayCertificates: (keep: boolean) => void;
+  /** Records all that passes through Service addresses, on both legs of a request; returns what was recorded since, and ends it. */
+  readonly record: () => () => Buffer;
   /** Ends all processes and deletes the cluster's data; logs stay. */
   readonly stop: () => Promise<void>;
 }
@@ -100,6 +113,9 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     reused,
     pids: () => pidsOf(readState(folder)),
     holdIstiod: (hold) => holdIstiod(folder, hold),
+    keepGatewayCertificates: (keep) =>
+      keep ? writeFileSync(keepCertificatesPath(folder), "") : rmSync(keepCertificatesPath(folder), { force: true }),
+    record: () => record(recordingFolder(folder)),
     stop: () => stopSandbox(folder, report),
   };
 }
@@ -127,7 +143,8 @@ export async function stopSandbox(folder: string, report: Report = () => {}): Pr
 }
 
 /** What goes with the cluster: Pulumi's state describes objects that are no more. */
-const perishable = ["data", "state", "project", "charts", "kubeconfig", "sandbox.json", "istiod.hold"];
+const perishable = ["data", "state", "project", "charts", "kubeconfig", "sandbox.json"];
+const switches = [istiodHoldPath, keepCertificatesPath, recordingFolder];
 
 /** Ends the processes of a sandbox that somebody is still starting, without waiting for that somebody. */
 export async function abandonSandbox(folder: string): Promise<void> {
@@ -145,7 +162,8 @@ async function clear(folder: string, report: Report): Promise<void> {
   if (state !== undefined) {
     await endProcesses(state, report);
   }
-  perishable.forEach((name) => rmSync(join(folder, name), { recursive: true, force: true }));
+  const paths = [...perishable.map((name) => join(folder, name)), ...switches.map((path) => path(folder))];
+  paths.forEach((path) => rmSync(path, { recursive: true, force: true }));
 }
 
 const processesOf = ({ supervisor, parts }: SandboxState) => [
@@ -184,7 +202,8 @@ async function launch(
   mkdirSync(logFolder(folder), { recursive: true });
   readdirSync(logFolder(folder)).forEach((file) => rmSync(join(logFolder(folder), file)));
   packageCharts(folder, binaries);
-  const program = await bundleSupervisor(folder);
+  const program = await bundle(folder, "cluster/supervisor");
+  const traffic = options.traffic === true ? await trafficPrograms(folder, binaries, report) : undefined;
   const { controlplane, kwok, pilotDiscovery, helm, tether } = binaries;
   const config: SupervisorConfig = {
     name,
@@ -193,6 +212,7 @@ async function launch(
     tied: options.tied ?? false,
     istiodDelaySeconds: options.istiodDelaySeconds ?? 0,
     charts: join(folder, "charts"),
+    ...(traffic === undefined ? {} : { traffic }),
     binaries: { controlplane, kwok, pilotDiscovery, helm, tether },
   };
   const configPath = join(dataFolder(folder), "supervisor.json");
@@ -229,10 +249,10 @@ async function ready(child: ChildProcess, folder: string): Promise<SandboxState>
   }
 }
 
-/** One file without dependencies, which starts sooner and takes less memory than a transpiler at run time. */
-async function bundleSupervisor(folder: string): Promise<string> {
-  const outfile = join(dataFolder(folder), "supervisor.cjs");
-  const entryPoints = [join(__dirname, "supervisor.ts")];
+/** Makes one file without dependencies, which starts sooner and takes less memory than a transpiler at run time. */
+async function bundle(folder: string, program: string): Promise<string> {
+  const outfile = join(dataFolder(folder), `${program.replace("/", "-")}.cjs`);
+  const entryPoints = [join(__dirname, "..", `${program}.ts`)];
   await build({
     entryPoints,
     outfile,
@@ -243,6 +263,16 @@ async function bundleSupervisor(folder: string): Promise<string> {
     logLevel: "error",
   });
   return outfile;
+}
+
+async function trafficPrograms(folder: string, binaries: Binaries, report: Report): Promise<TrafficPrograms> {
+  const [envoy, gateway, workload] = await Promise.all([
+    installEnvoy(report),
+    bundle(folder, "gateway/main"),
+    bundle(folder, "workload"),
+  ]);
+  const { pilotAgent, bootstrapTemplate } = binaries;
+  return { envoy, pilotAgent, bootstrapTemplate, gateway, workload };
 }
 
 /** The repository's content: Istio's charts, packaged when the binaries were built, and our own as they are now. */
@@ -263,4 +293,14 @@ function holdIstiod(folder: string, hold: boolean | number): void {
   } else {
     writeFileSync(istiodHoldPath(folder), hold === true ? "" : String(hold));
   }
+}
+
+function record(recordings: string): () => Buffer {
+  rmSync(recordings, { recursive: true, force: true });
+  mkdirSync(recordings, { mode: 0o700 });
+  return () => {
+    const recorded = readdirSync(recordings).map((name) => readFileSync(join(recordings, name)));
+    rmSync(recordings, { recursive: true });
+    return Buffer.concat(recorded);
+  };
 }

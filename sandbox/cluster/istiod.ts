@@ -1,14 +1,14 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { choosePort } from "./address";
-import { type Api, ApiError } from "./api";
-import { type Pod, discoveryContainer, environmentOf, groupPods, isReady, statusPatch } from "./istiod-pod";
+import { ApiError } from "./api";
 import type { BoundedLog } from "./log";
 import type { Backend } from "./network";
 import { Part } from "./part";
-import { contextName, dataFolder, istiodHoldPath } from "./state";
-import { kubeconfig } from "./control-plane";
+import { type Pod, discoveryContainer, environmentOf, groupPods, isReady, statusPatch } from "./pod";
+import { dataFolder, istiodHoldPath } from "./state";
+import { type ClusterAccess, emptyFolder, writeKubeconfig, writeVolumes } from "./volumes";
 
 /** Container port of istiod → the flag that moves it. */
 const portFlags = {
@@ -20,24 +20,30 @@ const portFlags = {
 };
 const probeMilliseconds = 400;
 const stopGraceMilliseconds = 4000;
+/** A kubelet takes up to a minute until a change of a Secret is in the files that are mounted from it. */
+const syncMilliseconds = 2000;
 
 interface Instance extends Backend {
   pods: Pod[];
   readonly part: Part;
   readonly number: number;
+  readonly folder: string;
   readonly startedAt: number;
+  /** When its mounted files were last compared with the cluster. */
+  syncedAt: number;
   ready: boolean;
 }
 
 export interface IstiodContext {
-  readonly name: string;
   readonly folder: string;
   readonly binary: string;
   readonly tether: string;
   readonly delaySeconds: number;
-  readonly serverUrl: string;
-  readonly certificateAuthority: Buffer;
-  readonly api: Api;
+  readonly access: ClusterAccess;
+  /** Environment over what the pod asks for. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Writes what else istiod is to find in its folder. */
+  readonly writeExtras: (pod: Pod, folder: string) => Promise<void>;
   /** 127.x.1.n of this sandbox. */
   readonly address: (n: number) => string;
   readonly log: (name: string) => BoundedLog;
@@ -112,6 +118,10 @@ export class Istiods {
       }
       const instance = this.instances.get(key) ?? (await this.start(key, pods));
       instance.pods = pods;
+      if (Date.now() - instance.syncedAt > syncMilliseconds) {
+        instance.syncedAt = Date.now();
+        await this.writeFiles(pods[0]!, instance.folder);
+      }
       const ready = !this.isHeld(instance) && (await isAnswering(instance.address, instance.ports.get(8080)!));
       if (ready !== instance.ready) {
         instance.ready = ready;
@@ -127,11 +137,9 @@ export class Istiods {
     const [pod] = pods as [Pod];
     const number = this.freeNumber();
     const address = this.context.address(number);
-    const folder = join(dataFolder(this.context.folder), "istiod", key);
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    await this.writeVolumes(pod, folder);
-    await this.writeKubeconfig(pod, folder);
+    const folder = emptyFolder(join(dataFolder(this.context.folder), "istiod", key));
+    await this.writeFiles(pod, folder);
+    await writeKubeconfig(this.context.access, pod, folder);
 
     const ports = new Map<number, number>();
     const flags: string[] = [];
@@ -154,7 +162,7 @@ export class Istiods {
           "--shutdownDuration=1s",
           ...flags,
         ],
-        env: { GOGC: "50", ...environmentOf(pod) },
+        env: { GOGC: "50", ...environmentOf(pod, discoveryContainer(pod)), ...this.context.env },
         cwd: folder,
       },
       this.context.tether,
@@ -165,7 +173,8 @@ export class Istiods {
       },
     ).start();
     this.context.note(`${name} starts on ${address}`);
-    const instance = { pods, part, number, address, ports, startedAt: Date.now(), ready: false };
+    const startedAt = Date.now();
+    const instance = { pods, part, number, address, ports, folder, startedAt, syncedAt: startedAt, ready: false };
     this.instances.set(key, instance);
     return instance;
   }
@@ -183,56 +192,10 @@ export class Istiods {
     this.context.changed();
   }
 
-  /** The Secrets and ConfigMaps that the pod mounts, below the process's folder: istiod's own paths are relative. */
-  private async writeVolumes(pod: Pod, folder: string): Promise<void> {
-    for (const { name, mountPath } of discoveryContainer(pod).volumeMounts ?? []) {
-      const volume = pod.spec.volumes?.find((volume) => volume.name === name);
-      const source = volume?.secret ?? volume?.configMap;
-      if (source === undefined) {
-        continue;
-      }
-      const kind = volume?.secret === undefined ? "configmaps" : "secrets";
-      const objectName = volume?.secret?.secretName ?? volume?.configMap?.name ?? "";
-      const data = await this.dataOf(kind, pod.metadata.namespace ?? "", objectName, source.optional ?? false);
-      const target = join(folder, mountPath);
-      for (const [key, content] of Object.entries(data)) {
-        mkdirSync(target, { recursive: true, mode: 0o700 });
-        writeFileSync(join(target, key), Buffer.from(content, kind === "secrets" ? "base64" : "utf8"), { mode: 0o600 });
-      }
-    }
-  }
-
-  private async dataOf(
-    kind: "secrets" | "configmaps",
-    namespace: string,
-    name: string,
-    optional: boolean,
-  ): Promise<Record<string, string>> {
-    try {
-      const object = await this.context.api.get<{ data?: Record<string, string> }>(
-        `/api/v1/namespaces/${namespace}/${kind}/${name}`,
-      );
-      return object.data ?? {};
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404 && optional) {
-        return {};
-      }
-      throw error;
-    }
-  }
-
-  /** istiod acts as its own service account, so a right that the chart forgot is missed here as well. */
-  private async writeKubeconfig(pod: Pod, folder: string): Promise<void> {
-    const { namespace = "" } = pod.metadata;
-    const account = pod.spec.serviceAccountName ?? "default";
-    const request = await this.context.api.post<{ status: { token: string } }>(
-      `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
-      // A year: nobody renews it.
-      { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { expirationSeconds: 365 * 24 * 3600 } },
-    );
-    const { name, serverUrl, certificateAuthority } = this.context;
-    const content = kubeconfig(contextName(name), serverUrl, certificateAuthority, request.status.token);
-    writeFileSync(join(folder, "kubeconfig"), content, { mode: 0o600 });
+  /** What the pod mounts, below the process's folder: istiod's own paths are relative. */
+  private async writeFiles(pod: Pod, folder: string): Promise<void> {
+    await writeVolumes(this.context.access, pod, discoveryContainer(pod), folder);
+    await this.context.writeExtras(pod, folder);
   }
 
   private freeNumber(): number {
@@ -275,7 +238,7 @@ export class Istiods {
     );
     const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}/status`;
     try {
-      await this.context.api.patch(path, patch);
+      await this.context.access.api.patch(path, patch);
     } catch (error) {
       // It may have been deleted just now.
       if (!(error instanceof ApiError && error.status === 404)) {

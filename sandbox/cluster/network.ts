@@ -1,7 +1,9 @@
+import { appendFile, existsSync } from "node:fs";
 import { type Server as HttpServer, createServer as createHttpServer } from "node:http";
 import { type Server, type Socket, connect, createServer } from "node:net";
+import { join } from "node:path";
 import type { Meta } from "./api";
-import type { Pod } from "./istiod-pod";
+import type { Pod } from "./pod";
 
 export interface Service {
   readonly metadata: Meta;
@@ -36,16 +38,11 @@ export interface Endpoint {
 export function routesOf(services: readonly Service[], backends: readonly Backend[]): Map<string, Endpoint> {
   const routes = new Map<string, Endpoint>();
   for (const { metadata, spec } of services) {
-    const selector = Object.entries(spec.selector ?? {});
-    if (selector.length === 0 || !spec.clusterIP || spec.clusterIP === "None") {
+    if (!spec.clusterIP || spec.clusterIP === "None") {
       continue;
     }
     for (const backend of backends) {
-      const pod = backend.pods.find(
-        (pod) =>
-          pod.metadata.namespace === metadata.namespace &&
-          selector.every(([label, value]) => pod.metadata.labels?.[label] === value),
-      );
+      const pod = backend.pods.find((pod) => isSelected({ metadata, spec }, pod));
       for (const { port, targetPort, protocol } of pod === undefined ? [] : (spec.ports ?? [])) {
         const local = backend.ports.get(containerPort(pod!, targetPort ?? port));
         if (local !== undefined && (protocol ?? "TCP") === "TCP") {
@@ -57,7 +54,18 @@ export function routesOf(services: readonly Service[], backends: readonly Backen
   return routes;
 }
 
-function containerPort(pod: Pod, port: number | string): number {
+/** Whether a Service leads to a pod. */
+export function isSelected({ metadata, spec }: Service, pod: Pod): boolean {
+  const selector = Object.entries(spec.selector ?? {});
+  return (
+    selector.length > 0 &&
+    pod.metadata.namespace === metadata.namespace &&
+    selector.every(([label, value]) => pod.metadata.labels?.[label] === value)
+  );
+}
+
+/** The number of a port of a pod; 0 if no container has a port of that name. */
+export function containerPort(pod: Pod, port: number | string): number {
   if (typeof port === "number") {
     return port;
   }
@@ -76,7 +84,11 @@ export class ServiceNetwork {
   private readonly connections = new Map<Socket, string>();
   private readonly proxy: HttpServer;
 
-  constructor(private readonly note: (text: string) => void) {
+  /** @param recordings while this folder is there, all that passes is written into it: a file for each Service address. */
+  constructor(
+    private readonly note: (text: string) => void,
+    private readonly recordings: string,
+  ) {
     this.proxy = createHttpServer((_, response) => response.writeHead(405).end());
     this.proxy.on("connect", (request, client: Socket) => {
       const established = () => client.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -147,6 +159,12 @@ export class ServiceNetwork {
       connected();
       client.pipe(target).pipe(client);
     });
+    if (existsSync(this.recordings)) {
+      const file = join(this.recordings, key.replace(":", "_"));
+      const record = (bytes: Buffer) => appendFile(file, bytes, () => {});
+      client.on("data", record);
+      target.on("data", record);
+    }
     const end = () => {
       this.connections.delete(client);
       client.destroy();

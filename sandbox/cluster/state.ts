@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProcessId } from "../processes";
+import type { TrafficPrograms } from "./traffic";
 
 /** What the starter tells the supervisor, as JSON in a file whose path is its only argument. */
 export interface SupervisorConfig {
@@ -12,6 +13,8 @@ export interface SupervisorConfig {
   readonly istiodDelaySeconds: number;
   /** Folder with the chart packages to serve. */
   readonly charts: string;
+  /** What carries live traffic; without it, pods are simulated and no more. */
+  readonly traffic?: TrafficPrograms;
   readonly binaries: {
     readonly controlplane: string;
     readonly kwok: string;
@@ -50,6 +53,10 @@ export const logFolder = (folder: string) => join(folder, "logs");
 export const contextName = (name: string) => `sandbox-${name}`;
 /** While this file is there, istiod counts as not ready: for ever, or for as many seconds after its start as it says. */
 export const istiodHoldPath = (folder: string) => join(folder, "istiod.hold");
+/** While this file is there, the gateway goes on with the certificates of the mesh that it has: a fault, made on purpose. */
+export const keepCertificatesPath = (folder: string) => join(folder, "keep-certificates");
+/** While this folder is there, what passes through Service addresses is recorded in it. */
+export const recordingFolder = (folder: string) => join(folder, "recordings");
 
 const statePath = (folder: string) => join(folder, "sandbox.json");
 

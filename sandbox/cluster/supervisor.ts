@@ -9,9 +9,10 @@ import type { Server } from "node:http";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { parse } from "yaml";
 import { thisProcess } from "../processes";
 import { type Range, choosePort, claimRange } from "./address";
-import { Api, type Meta, type View } from "./api";
+import { Api, ApiError, type Meta, type View } from "./api";
 import {
   type Endpoints,
   apiServer,
@@ -23,13 +24,14 @@ import {
   scheduler,
 } from "./control-plane";
 import { Istiods } from "./istiod";
-import type { Pod } from "./istiod-pod";
 import { kwok, kwokConfiguration } from "./kwok";
 import { BoundedLog } from "./log";
 import { ServiceNetwork, type Service, routesOf } from "./network";
 import { nodeManifest } from "./nodes";
 import { Part, type PartSpec } from "./part";
+import type { Pod } from "./pod";
 import { serveCharts } from "./repository";
+import { meshConfiguration } from "./sidecar";
 import {
   type SandboxState,
   type SupervisorConfig,
@@ -37,8 +39,11 @@ import {
   dataFolder,
   kubeconfigPath,
   logFolder,
+  recordingFolder,
   writeState,
 } from "./state";
+import { type GatewayHostRoutes, Traffic, istioConfigurationFolder } from "./traffic";
+import { type ClusterAccess, writeChanged } from "./volumes";
 
 const readyMilliseconds = 90_000;
 
@@ -50,6 +55,7 @@ class Supervisor {
   private readonly core: Part[] = [];
   private readonly network: ServiceNetwork;
   private istiods: Istiods | undefined;
+  private traffic: Traffic | undefined;
   private views: View<unknown>[] = [];
   private api: Api | undefined;
   private range: Range | undefined;
@@ -59,7 +65,7 @@ class Supervisor {
 
   constructor(private readonly config: SupervisorConfig) {
     this.log = new BoundedLog(join(logFolder(config.folder), "supervisor.log"));
-    this.network = new ServiceNetwork((text) => this.log.note(text));
+    this.network = new ServiceNetwork((text) => this.log.note(text), recordingFolder(config.folder));
     this.state = {
       status: "starting",
       supervisor: thisProcess(),
@@ -96,7 +102,13 @@ class Supervisor {
     this.run(scheduler(binaries.controlplane, folder));
     this.run(kwok(binaries.kwok, folder, this.range.address(4)));
     await this.addNodes(this.api);
-    this.watchIstiods(this.api, serverUrl, authority);
+    const access = {
+      api: this.api,
+      serverUrl,
+      certificateAuthority: authority,
+      contextName: contextName(this.config.name),
+    };
+    this.watchCluster(access);
     await this.until("nodes and service accounts are ready", () => this.isUsable(this.api!));
     this.publish({ status: "ready" });
     this.log.note("ready");
@@ -118,6 +130,7 @@ class Supervisor {
     if (this.state.status !== "failed") {
       this.publish({ status: "stopping" });
     }
+    await this.traffic?.close();
     await this.istiods?.close();
     this.views.forEach((view) => view.close());
     this.network.close();
@@ -143,7 +156,9 @@ class Supervisor {
   }
 
   private publish(change: Partial<SandboxState>): void {
-    const parts = [...this.core, ...(this.istiods?.parts ?? [])].flatMap((part) => part.state ?? []);
+    const parts = [...this.core, ...(this.istiods?.parts ?? []), ...(this.traffic?.parts ?? [])].flatMap(
+      (part) => part.state ?? [],
+    );
     this.state = { ...this.state, ...change, parts };
     writeState(this.config.folder, this.state);
   }
@@ -194,33 +209,69 @@ class Supervisor {
     }
   }
 
-  private watchIstiods(api: Api, serverUrl: string, certificateAuthority: Buffer): void {
+  private watchCluster(access: ClusterAccess): void {
     const { config } = this;
+    const { api } = access;
     const problem = (error: Error) => this.log.note(`watch: ${error.message}`);
+    const withTraffic = config.traffic !== undefined;
     const services = api.view<Service & { metadata: Meta }>("/api/v1/services", () => route(), problem);
-    const pods = api.view<Pod>("/api/v1/pods?labelSelector=app%3Distiod", () => this.istiods?.trigger(), problem);
-    this.views = [services, pods];
+    // Without traffic no other pod has a process.
+    const podsPath = withTraffic ? "/api/v1/pods" : "/api/v1/pods?labelSelector=app%3Distiod";
+    const pods = api.view<Pod>(podsPath, () => this.istiods?.trigger(), problem);
+    const common = {
+      folder: config.folder,
+      tether: config.binaries.tether,
+      access,
+      address: (n: number) => this.range!.address(n),
+      log: (name: string) => this.partLog(name),
+      note: (text: string) => this.log.note(text),
+      changed: () => {
+        route();
+        this.publish({});
+      },
+    };
     this.istiods = new Istiods(
       {
-        name: config.name,
-        folder: config.folder,
+        ...common,
         binary: config.binaries.pilotDiscovery,
-        tether: config.binaries.tether,
         delaySeconds: config.istiodDelaySeconds,
-        serverUrl,
-        certificateAuthority,
-        api,
-        address: (n) => this.range!.address(n),
-        log: (name) => this.partLog(name),
-        note: (text) => this.log.note(text),
-        changed: () => {
-          route();
-          this.publish({});
-        },
+        // Envoy as released lacks Istio's own filters.
+        env: withTraffic ? { PILOT_ENABLE_METADATA_EXCHANGE: "false" } : {},
+        writeExtras: (pod, folder) =>
+          withTraffic ? this.writeMeshConfiguration(access, pod, folder) : Promise.resolve(),
       },
-      () => pods.items(),
+      () => pods.items().filter(({ metadata }) => metadata.labels?.["app"] === "istiod"),
     );
-    const route = () => this.network.update(routesOf(services.items(), this.istiods?.backends ?? []));
+    this.views = [services, pods];
+    if (config.traffic !== undefined) {
+      // Until EnRoute is installed there is no such kind, which is no news.
+      const quiet = (error: Error) => (error instanceof ApiError && error.status === 404 ? undefined : problem(error));
+      const hosts = api.view<GatewayHostRoutes>("/apis/enroute.saaras.io/v1/gatewayhosts", () => {}, quiet);
+      this.views.push(hosts);
+      this.traffic = new Traffic({ ...common, programs: config.traffic }, () => ({
+        pods: pods.items(),
+        services: services.items(),
+        gatewayHosts: hosts.items(),
+      }));
+    }
+    const route = () => {
+      const backends = [...(this.istiods?.backends ?? []), ...(this.traffic?.backends ?? [])];
+      this.network.update(routesOf(services.items(), backends));
+    };
+  }
+
+  /** What istiod reads in its folder instead of the cluster's mesh configuration, which it follows. */
+  private async writeMeshConfiguration({ api }: ClusterAccess, pod: Pod, folder: string): Promise<void> {
+    const revision = pod.metadata.labels?.["istio.io/rev"] ?? "default";
+    const name = revision === "default" ? "istio" : `istio-${revision}`;
+    const map = await api.get<{ data?: { mesh?: string } }>(
+      `/api/v1/namespaces/${pod.metadata.namespace}/configmaps/${name}`,
+    );
+    const mesh = meshConfiguration(
+      parse(map.data?.mesh ?? "{}") as object,
+      istioConfigurationFolder(this.config.folder),
+    );
+    writeChanged(join(folder, "etc/istio/config"), "mesh", JSON.stringify(mesh));
   }
 
   /** Pods can be made, and find a node. */

@@ -7,7 +7,7 @@ import { parse, parseAllDocuments } from "yaml";
 import { sandboxFolder } from "../../../sandbox/cluster";
 import { choosePort, claimRange } from "../../../sandbox/cluster/address";
 import { kubeconfig } from "../../../sandbox/cluster/control-plane";
-import { type Pod, environmentOf, groupPods, isReady, statusPatch } from "../../../sandbox/cluster/istiod-pod";
+import { type Pod, environmentOf, groupPods, isReady, statusPatch } from "../../../sandbox/cluster/pod";
 import { kwokConfiguration } from "../../../sandbox/cluster/kwok";
 import { BoundedLog } from "../../../sandbox/cluster/log";
 import { type Service, routesOf } from "../../../sandbox/cluster/network";
@@ -77,7 +77,7 @@ describe("istiod's pods", () => {
   });
 
   it("give it the environment of the pod, without a container's files and limits", () => {
-    assert.deepEqual(environmentOf(pod("istiod-1")), {
+    assert.deepEqual(environmentOf(pod("istiod-1"), pod("istiod-1").spec.containers[0]!), {
       REVISION: "default",
       POD_NAME: "istiod-1",
       APP: "istiod",

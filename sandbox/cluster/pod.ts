@@ -21,6 +21,7 @@ export interface Pod {
     readonly nodeName?: string;
     readonly serviceAccountName?: string;
     readonly containers: readonly Container[];
+    readonly initContainers?: readonly Container[];
     readonly volumes?: readonly {
       readonly name: string;
       readonly secret?: { readonly secretName: string; readonly optional?: boolean };
@@ -29,6 +30,8 @@ export interface Pod {
   };
   readonly status?: {
     readonly phase?: string;
+    readonly podIP?: string;
+    readonly hostIP?: string;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly containerStatuses?: readonly { readonly name: string; readonly restartCount: number }[];
   };
@@ -58,19 +61,24 @@ const byAge = (left: Pod, right: Pod) =>
   left.metadata.creationTimestamp.localeCompare(right.metadata.creationTimestamp) ||
   left.metadata.name.localeCompare(right.metadata.name);
 
+/** A container, or a sidecar that is declared as an init container. */
+export function containerOf(pod: Pod, name: string): Container | undefined {
+  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].find((container) => container.name === name);
+}
+
 /** The container that istiod runs in. */
 export function discoveryContainer(pod: Pod): Container {
-  const container = pod.spec.containers.find(({ name }) => name === "discovery") ?? pod.spec.containers[0];
+  const container = containerOf(pod, "discovery") ?? pod.spec.containers[0];
   if (container === undefined) {
     throw new Error(`pod ${pod.metadata.name} has no container`);
   }
   return container;
 }
 
-/** The environment that the pod asks for; limits and credentials of a container are left out. */
-export function environmentOf(pod: Pod): Record<string, string> {
+/** The environment that a container asks for; its limits and credentials are left out. */
+export function environmentOf(pod: Pod, container: Container): Record<string, string> {
   const env: Record<string, string> = {};
-  for (const { name, value, valueFrom } of discoveryContainer(pod).env ?? []) {
+  for (const { name, value, valueFrom } of container.env ?? []) {
     const resolved = value ?? fieldOf(pod, valueFrom?.fieldRef?.fieldPath);
     if (resolved !== undefined) {
       env[name] = resolved;
@@ -91,6 +99,10 @@ function fieldOf(pod: Pod, path: string | undefined): string | undefined {
       return pod.spec.serviceAccountName;
     case "spec.nodeName":
       return pod.spec.nodeName;
+    case "status.podIP":
+      return pod.status?.podIP;
+    case "status.hostIP":
+      return pod.status?.hostIP;
     default: {
       const key = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path ?? "");
       return key === null ? undefined : pod.metadata[key[1] as "labels" | "annotations"]?.[key[2]!];

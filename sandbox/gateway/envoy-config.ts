@@ -1,0 +1,363 @@
+import { X509Certificate, createPrivateKey } from "node:crypto";
+
+/*
+ * What EnRoute makes of its kinds, as far as the sandbox needs it: the objects of the cluster in, Envoy's configuration out. Pure.
+ */
+
+interface Named {
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+export interface GatewayHost extends Named {
+  readonly spec: {
+    readonly virtualhost?: {
+      readonly fqdn?: string;
+      readonly tls?: { readonly secretName?: string; readonly minimumProtocolVersion?: string };
+    };
+    readonly routes?: readonly {
+      readonly conditions?: readonly { readonly prefix?: string }[];
+      readonly services?: readonly { readonly name: string; readonly port: number }[];
+      readonly permitInsecure?: boolean;
+    }[];
+  };
+}
+
+export interface GlobalConfig extends Named {
+  readonly spec: { readonly type?: string; readonly config?: string };
+}
+
+export interface Secret extends Named {
+  readonly type?: string;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+export interface Service extends Named {
+  readonly spec: { readonly clusterIP?: string; readonly ports?: readonly { readonly port: number }[] };
+}
+
+/** What the gateway found in the cluster. */
+export interface Found {
+  readonly gatewayHosts: readonly GatewayHost[];
+  readonly globalConfigs: readonly GlobalConfig[];
+  readonly secrets: readonly Secret[];
+  readonly services: readonly Service[];
+}
+
+export interface ConfigurationOptions {
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Whether there is a certificate of the mesh to show to workloads. */
+  readonly hasMeshCertificate: boolean;
+  /** Path of the file in which Envoy finds the secret with this name. */
+  readonly secretPath: (name: string) => string;
+}
+
+/** A certificate and its key, PEM. */
+export interface KeyPair {
+  readonly certificateChain: string;
+  readonly privateKey: string;
+}
+
+export interface Configuration {
+  readonly listeners: unknown[];
+  readonly clusters: unknown[];
+  /** Certificates towards clients, by the name of the secret in Envoy. */
+  readonly servingCertificates: ReadonlyMap<string, KeyPair>;
+}
+
+/** Names in Envoy of what the gateway shows to workloads, and of what it trusts of them. */
+export const meshCertificate = "mesh-certificate";
+export const meshRoots = "mesh-roots";
+
+/** Name of the cluster that leads to a port of a Service. */
+const clusterName = (namespace: string, service: string, port: number) => `${namespace}/${service}/${port}`;
+
+export function configurationOf(found: Found, options: ConfigurationOptions): Configuration {
+  const hosts = validHosts(found.gatewayHosts);
+  const served = hosts.map((gatewayHost) => ({ gatewayHost, keyPair: keyPairOf(gatewayHost, found.secrets) }));
+  const encrypted = served.filter((host) => host.keyPair !== undefined);
+  return {
+    listeners: [
+      listener("http", options.address, options.httpPort, [
+        {
+          filters: [
+            connectionManager(
+              "http",
+              served.map(({ gatewayHost, keyPair }) => plainHost(gatewayHost, keyPair !== undefined)),
+            ),
+          ],
+        },
+      ]),
+      ...(encrypted.length === 0
+        ? []
+        : [
+            {
+              ...listener(
+                "https",
+                options.address,
+                options.httpsPort,
+                encrypted.map(({ gatewayHost }) => tlsChain(gatewayHost, options)),
+              ),
+              listener_filters: [
+                {
+                  name: "envoy.filters.listener.tls_inspector",
+                  typed_config: { "@type": typeOf("filters.listener.tls_inspector.v3.TlsInspector") },
+                },
+              ],
+            },
+          ]),
+    ],
+    clusters: clusters(found, hosts, options),
+    servingCertificates: new Map(encrypted.map(({ gatewayHost, keyPair }) => [secretName(gatewayHost), keyPair!])),
+  };
+}
+
+/** Whether EnRoute is told to use Istio's certificates towards workloads. */
+export function usesMesh(globalConfigs: readonly GlobalConfig[]): boolean {
+  return globalConfigs
+    .filter(({ spec }) => spec.type === "globalconfig_globals")
+    .some(({ spec }) => (globals(spec.config)["istio_enabled"] ?? false) === true);
+}
+
+function globals(text: string | undefined): Record<string, unknown> {
+  try {
+    return JSON.parse(text ?? "{}") as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+const fqdn = ({ spec }: GatewayHost) => spec.virtualhost?.fqdn ?? "";
+const secretName = (gatewayHost: GatewayHost) => `serving-${fqdn(gatewayHost)}`;
+
+/** Of a name that two GatewayHosts claim, EnRoute serves neither. */
+function validHosts(gatewayHosts: readonly GatewayHost[]): GatewayHost[] {
+  return gatewayHosts
+    .filter((host) => fqdn(host) !== "" && gatewayHosts.filter((other) => fqdn(other) === fqdn(host)).length === 1)
+    .sort((a, b) => (fqdn(a) < fqdn(b) ? -1 : 1));
+}
+
+/** The certificate of a host; undefined where EnRoute takes none, and then serves the host in clear text, without an error. */
+function keyPairOf({ metadata, spec }: GatewayHost, secrets: readonly Secret[]): KeyPair | undefined {
+  const name = spec.virtualhost?.tls?.secretName;
+  const secret = secrets.find(
+    (candidate) => candidate.metadata.name === name && candidate.metadata.namespace === metadata.namespace,
+  );
+  if (secret === undefined || secret.type !== "kubernetes.io/tls") return undefined;
+  const decoded = (key: string) => Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
+  const pair = { certificateChain: decoded("tls.crt"), privateKey: decoded("tls.key") };
+  return isKeyPair(pair) ? pair : undefined;
+}
+
+/** Whether a key belongs to the first certificate of a chain. */
+export function isKeyPair({ certificateChain, privateKey }: KeyPair): boolean {
+  try {
+    return new X509Certificate(certificateChain).checkPrivateKey(createPrivateKey(privateKey));
+  } catch {
+    return false;
+  }
+}
+
+function routes({ metadata, spec }: GatewayHost) {
+  return (spec.routes ?? []).flatMap(({ conditions, services, permitInsecure }) => {
+    const [service] = services ?? [];
+    if (service === undefined) return [];
+    const prefix = conditions?.find((condition) => condition.prefix !== undefined)?.prefix ?? "/";
+    const cluster = clusterName(metadata.namespace ?? "", service.name, service.port);
+    return [{ prefix, cluster, permitInsecure: permitInsecure === true }];
+  });
+}
+
+function encryptedHost(gatewayHost: GatewayHost) {
+  return virtualHost(gatewayHost, (prefix, cluster) => ({ match: { prefix }, route: { cluster, timeout: "15s" } }));
+}
+
+/** Over plain HTTP a host with a certificate redirects, save routes that are declared insecure. */
+function plainHost(gatewayHost: GatewayHost, isEncrypted: boolean) {
+  return virtualHost(gatewayHost, (prefix, cluster, permitInsecure) =>
+    isEncrypted && !permitInsecure
+      ? { match: { prefix }, redirect: { https_redirect: true } }
+      : { match: { prefix }, route: { cluster, timeout: "15s" } },
+  );
+}
+
+function virtualHost(
+  gatewayHost: GatewayHost,
+  route: (prefix: string, cluster: string, permitInsecure: boolean) => unknown,
+) {
+  return {
+    name: fqdn(gatewayHost),
+    domains: [fqdn(gatewayHost), `${fqdn(gatewayHost)}:*`],
+    routes: routes(gatewayHost).map(({ prefix, cluster, permitInsecure }) => route(prefix, cluster, permitInsecure)),
+  };
+}
+
+const typeOf = (name: string) => `type.googleapis.com/envoy.extensions.${name}`;
+
+function connectionManager(statPrefix: string, virtualHosts: unknown[]) {
+  return {
+    name: "envoy.filters.network.http_connection_manager",
+    typed_config: {
+      "@type": typeOf("filters.network.http_connection_manager.v3.HttpConnectionManager"),
+      stat_prefix: statPrefix,
+      // What a client claims about itself is not passed on.
+      forward_client_cert_details: "SANITIZE",
+      // Listeners and clusters come by files of their own, in no order.
+      route_config: { name: statPrefix, virtual_hosts: virtualHosts, validate_clusters: false },
+      http_filters: [
+        { name: "envoy.filters.http.router", typed_config: { "@type": typeOf("filters.http.router.v3.Router") } },
+      ],
+    },
+  };
+}
+
+function listener(name: string, address: string, port: number, filterChains: unknown[]) {
+  return { name, address: socketAddress(address, port), filter_chains: filterChains };
+}
+
+const socketAddress = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
+
+function tlsChain(gatewayHost: GatewayHost, { secretPath }: ConfigurationOptions) {
+  const name = secretName(gatewayHost);
+  // Any other word than these two EnRoute takes to mean 1.1.
+  const minimum =
+    { "1.3": "TLSv1_3", "1.2": "TLSv1_2" }[gatewayHost.spec.virtualhost?.tls?.minimumProtocolVersion ?? ""] ??
+    "TLSv1_1";
+  return {
+    name: fqdn(gatewayHost),
+    filter_chain_match: { server_names: [fqdn(gatewayHost)] },
+    filters: [connectionManager(`https-${fqdn(gatewayHost)}`, [encryptedHost(gatewayHost)])],
+    transport_socket: {
+      name: "envoy.transport_sockets.tls",
+      typed_config: {
+        "@type": typeOf("transport_sockets.tls.v3.DownstreamTlsContext"),
+        common_tls_context: {
+          alpn_protocols: ["h2", "http/1.1"],
+          tls_params: { tls_minimum_protocol_version: minimum, tls_maximum_protocol_version: "TLSv1_3" },
+          tls_certificate_sds_secret_configs: [secretReference(name, secretPath(name))],
+        },
+      },
+    },
+  };
+}
+
+function secretReference(name: string, path: string) {
+  return { name, sds_config: { path_config_source: { path }, resource_api_version: "V3" } };
+}
+
+function clusters(
+  { services, globalConfigs }: Found,
+  hosts: readonly GatewayHost[],
+  options: ConfigurationOptions,
+): unknown[] {
+  const isMesh = usesMesh(globalConfigs);
+  const wanted = new Map(
+    hosts.flatMap((host) =>
+      (host.spec.routes ?? []).flatMap(({ services: targets }) =>
+        (targets ?? []).slice(0, 1).map(({ name, port }) => {
+          const namespace = host.metadata.namespace ?? "";
+          return [clusterName(namespace, name, port), { namespace, name, port }] as const;
+        }),
+      ),
+    ),
+  );
+  return [...wanted].map(([clusterKey, { namespace, name, port }]) => {
+    const service = services.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
+    const address = service?.spec.ports?.some((candidate) => candidate.port === port)
+      ? service.spec.clusterIP
+      : undefined;
+    // Without a certificate of the mesh there is nothing to connect with: no endpoint, so that clients get a 503.
+    const isReachable = address !== undefined && address !== "None" && (!isMesh || options.hasMeshCertificate);
+    return {
+      name: clusterKey,
+      type: "STATIC",
+      connect_timeout: "2s",
+      load_assignment: {
+        cluster_name: clusterKey,
+        endpoints: isReachable ? [{ lb_endpoints: [{ endpoint: { address: socketAddress(address, port) } }] }] : [],
+      },
+      typed_extension_protocol_options: {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+          "@type": typeOf("upstreams.http.v3.HttpProtocolOptions"),
+          explicit_http_config: { http_protocol_options: {} },
+          // New connections all the time, so that a certificate that is out of date cannot hide behind an old one.
+          common_http_protocol_options: { max_requests_per_connection: 20 },
+        },
+      },
+      ...(isMesh ? { transport_socket: meshTransport(options) } : {}),
+    };
+  });
+}
+
+function meshTransport({ secretPath }: ConfigurationOptions) {
+  return {
+    name: "envoy.transport_sockets.tls",
+    typed_config: {
+      "@type": typeOf("transport_sockets.tls.v3.UpstreamTlsContext"),
+      common_tls_context: {
+        // By this word a sidecar that also takes plain text (PERMISSIVE) knows mutual TLS of the mesh.
+        alpn_protocols: ["istio"],
+        tls_certificate_sds_secret_configs: [secretReference(meshCertificate, secretPath(meshCertificate))],
+        validation_context_sds_secret_config: secretReference(meshRoots, secretPath(meshRoots)),
+      },
+    },
+  };
+}
+
+/** Content of an SDS file with a certificate and its key. */
+export function certificateSecret(name: string, { certificateChain, privateKey }: KeyPair): unknown {
+  return discoveryResponse([
+    {
+      "@type": typeOf("transport_sockets.tls.v3.Secret"),
+      name,
+      tls_certificate: {
+        certificate_chain: { inline_string: certificateChain },
+        private_key: { inline_string: privateKey },
+      },
+    },
+  ]);
+}
+
+/** Content of an SDS file with certificates to trust: any identity that they vouch for. */
+export function rootsSecret(name: string, roots: string): unknown {
+  return discoveryResponse([
+    {
+      "@type": typeOf("transport_sockets.tls.v3.Secret"),
+      name,
+      validation_context: { trusted_ca: { inline_string: roots } },
+    },
+  ]);
+}
+
+export function listenersResponse(listeners: readonly unknown[]): unknown {
+  return discoveryResponse(
+    listeners.map((item) => ({
+      "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
+      ...(item as object),
+    })),
+  );
+}
+
+export function clustersResponse(list: readonly unknown[]): unknown {
+  return discoveryResponse(
+    list.map((item) => ({ "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", ...(item as object) })),
+  );
+}
+
+function discoveryResponse(resources: unknown[]): unknown {
+  return { resources };
+}
+
+/** What the files are called that Envoy reads, in its folder. */
+export const envoyFiles = { listeners: "listeners.json", clusters: "clusters.json", secrets: "secrets" } as const;
+
+/** What Envoy starts with: all the rest it reads from its files, whenever they change. */
+export function bootstrap(node: string, folder: string, address: string, adminPort: number): unknown {
+  const file = (name: string) => ({ path_config_source: { path: `${folder}/${name}` }, resource_api_version: "V3" });
+  return {
+    node: { id: node, cluster: "enroute" },
+    admin: { address: socketAddress(address, adminPort) },
+    dynamic_resources: { lds_config: file(envoyFiles.listeners), cds_config: file(envoyFiles.clusters) },
+  };
+}

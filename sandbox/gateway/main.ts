@@ -1,0 +1,129 @@
+/**
+ * Stands for the containers enroute and cert-server of a gateway pod, whose programs cannot be had here: reads what EnRoute reads in
+ * the cluster, as EnRoute's service account, and the certificates that the pod's Istio agent writes, and configures Envoy by
+ * files. Its only argument is the path of a JSON file with its {@link GatewaySettings}.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Api } from "../cluster/api";
+import { writeChanged } from "../cluster/volumes";
+import {
+  type Found,
+  type GatewayHost,
+  type GlobalConfig,
+  type KeyPair,
+  type Secret,
+  type Service,
+  certificateSecret,
+  clustersResponse,
+  configurationOf,
+  envoyFiles,
+  isKeyPair,
+  listenersResponse,
+  meshCertificate,
+  meshRoots,
+  rootsSecret,
+} from "./envoy-config";
+
+export interface GatewaySettings {
+  readonly serverUrl: string;
+  /** PEM of the API server's certificate authority. */
+  readonly certificateAuthority: string;
+  /** Path of the service account's token. */
+  readonly tokenPath: string;
+  /** Folder in which Envoy looks for its configuration. */
+  readonly folder: string;
+  readonly address: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Folder in which the container cert-server sees the agent's certificates; missing if it sees none. */
+  readonly meshFolder?: string;
+  /** While this file is there, certificates of the mesh are read once and never again: the known failure, made on purpose. */
+  readonly keepCertificatesPath: string;
+}
+
+const pollMilliseconds = 250;
+
+function main(settings: GatewaySettings): void {
+  const { folder } = settings;
+  const secrets = join(folder, envoyFiles.secrets);
+  mkdirSync(secrets, { recursive: true, mode: 0o700 });
+  const api = new Api(
+    settings.serverUrl,
+    Buffer.from(settings.certificateAuthority),
+    readFileSync(settings.tokenPath, "utf8"),
+  );
+  let mesh: MeshCertificate | undefined;
+
+  const update = () => {
+    const isKept = mesh !== undefined && existsSync(settings.keepCertificatesPath);
+    mesh = isKept ? mesh : (readMeshCertificate(settings.meshFolder) ?? mesh);
+    if (mesh !== undefined) {
+      write(secrets, `${meshCertificate}.json`, certificateSecret(meshCertificate, mesh));
+      write(secrets, `${meshRoots}.json`, rootsSecret(meshRoots, mesh.roots));
+    }
+    // Half a list would look like hosts that are gone.
+    if (!Object.values(views).every(({ isListed }) => isListed())) {
+      return;
+    }
+    const { listeners, clusters, servingCertificates } = configurationOf(found(), {
+      ...settings,
+      hasMeshCertificate: mesh !== undefined,
+      secretPath: (name) => join(secrets, `${name}.json`),
+    });
+    servingCertificates.forEach((pair, name) => write(secrets, `${name}.json`, certificateSecret(name, pair)));
+    write(folder, envoyFiles.clusters, clustersResponse(clusters));
+    write(folder, envoyFiles.listeners, listenersResponse(listeners));
+  };
+
+  const view = <T>(path: string) => {
+    let isListed = false;
+    const { items } = api.view<T & { metadata: never }>(
+      path,
+      () => {
+        isListed = true;
+        setImmediate(update);
+      },
+      (error) => console.error(`${path}: ${error.message}`),
+    );
+    return { items: items as () => T[], isListed: () => isListed };
+  };
+  const views = {
+    gatewayHosts: view<GatewayHost>("/apis/enroute.saaras.io/v1/gatewayhosts"),
+    globalConfigs: view<GlobalConfig>("/apis/enroute.saaras.io/v1/globalconfigs"),
+    secrets: view<Secret>("/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Ftls"),
+    services: view<Service>("/api/v1/services"),
+  };
+  const found = (): Found => ({
+    gatewayHosts: views.gatewayHosts.items(),
+    globalConfigs: views.globalConfigs.items(),
+    secrets: views.secrets.items(),
+    services: views.services.items(),
+  });
+  setInterval(update, pollMilliseconds);
+}
+
+interface MeshCertificate extends KeyPair {
+  readonly roots: string;
+}
+
+/** The agent writes three files one after the other: they are read as one only where key and certificate fit. */
+function readMeshCertificate(folder: string | undefined): MeshCertificate | undefined {
+  if (folder === undefined) {
+    return undefined;
+  }
+  try {
+    const [certificateChain, privateKey, roots] = ["cert-chain.pem", "key.pem", "root-cert.pem"].map((name) =>
+      readFileSync(join(folder, name), "utf8"),
+    ) as [string, string, string];
+    return isKeyPair({ certificateChain, privateKey }) ? { certificateChain, privateKey, roots } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function write(folder: string, name: string, content: unknown): void {
+  writeChanged(folder, name, JSON.stringify(content));
+}
+
+main(JSON.parse(readFileSync(process.argv[2]!, "utf8")) as GatewaySettings);
