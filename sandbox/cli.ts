@@ -55,7 +55,7 @@ async function up(name: string, options: UpOptions): Promise<void> {
       await deploy(sandbox, environment, options.stack, interrupt.signal, report);
     }
     if (!isInterrupted()) {
-      show(sandbox, environment, options.deploy ? options.stack : undefined);
+      await show(sandbox, environment, options.deploy ? options.stack : undefined, interrupt.signal);
     }
   } catch (error) {
     // What an interruption breaks is no news.

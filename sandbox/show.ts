@@ -1,6 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "./cluster";
 import { type Report, duration } from "./progress";
+import { type Answer, clientIdentity, sendRequest } from "./request";
 import { type Ended, runTethered } from "./tethered";
 
 /** Rolls out a stack with the real engine; its own words are shown as they come. */
@@ -29,8 +33,92 @@ async function succeed(command: Promise<Ended>, what: string, isShown = false): 
   }
 }
 
+interface Outputs {
+  readonly hosts: readonly string[];
+  readonly gatewayAddress?: string;
+  readonly caCertificate?: string;
+}
+
+const firstAnswerMilliseconds = 30_000;
+
+/** Sends a real request through both legs for each host of a stack, and prints what client and workload saw. */
+export async function showRequests(
+  { folder, traffic, name }: Sandbox,
+  env: NodeJS.ProcessEnv,
+  stack: string,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!traffic) {
+    console.log(
+      `\nNo request is sent: the pods of the sandbox "${name}" are simulated. Stop it, and start it with traffic.`,
+    );
+    return;
+  }
+  const text = execFileSync("pulumi", ["stack", "output", "--json", "--stack", stack], { env, encoding: "utf8" });
+  const { hosts, gatewayAddress, caCertificate } = JSON.parse(text) as Outputs;
+  if (gatewayAddress === undefined || caCertificate === undefined) {
+    console.log("\nNo request is sent: the stack names no CA, so there is nothing to trust the gateway by.");
+    return;
+  }
+  const caPath = join(folder, "ca.pem");
+  writeFileSync(caPath, caCertificate);
+  for (const url of hosts) {
+    const host = new URL(url).hostname;
+    const answer = await firstAnswer(gatewayAddress, host, caCertificate, signal);
+    const args = [
+      "--silent",
+      "--show-error",
+      "--cacert",
+      caPath,
+      "--connect-to",
+      `${host}:443:${gatewayAddress}:443`,
+      `${url}/`,
+    ];
+    console.log(`\n$ curl ${args.join(" ")}`);
+    const curl = spawnSync("curl", args, { env, encoding: "utf8" });
+    process.stdout.write(curl.error === undefined ? curl.stdout + curl.stderr : answer.body);
+    console.log(describe(answer));
+  }
+}
+
+/** Processes that stand for pods start a moment after the pods. */
+async function firstAnswer(address: string, host: string, ca: string, signal: AbortSignal): Promise<Answer> {
+  const deadline = Date.now() + firstAnswerMilliseconds;
+  for (;;) {
+    let problem: string;
+    try {
+      const answer = await sendRequest({ address, host, ca });
+      if (answer.status === 200) {
+        return answer;
+      }
+      problem = `it answers ${answer.status}: ${answer.body}`;
+    } catch (error) {
+      problem = (error as Error).message;
+    }
+    if (Date.now() > deadline || signal.aborted) {
+      throw new Error(`no request came through to ${host} within ${firstAnswerMilliseconds / 1000} s: ${problem}`);
+    }
+    await sleep(100);
+  }
+}
+
+function describe(answer: Answer): string {
+  const { status, tlsVersion, certificate } = answer;
+  return [
+    `  status       ${status}`,
+    `  leg 1        ${tlsVersion}, certificate ${certificate?.subject}, serial ${certificate?.serialNumber}, until ${certificate?.validTo}`,
+    `  leg 2        the workload's sidecar saw ${clientIdentity(answer) ?? "no certificate: plain text"}`,
+  ].join("\n");
+}
+
 /** Prints what runs in the sandbox, and how to go on. */
-export function show({ name, folder, serverUrl }: Sandbox, env: NodeJS.ProcessEnv, stack: string | undefined): void {
+export async function show(
+  sandbox: Sandbox,
+  env: NodeJS.ProcessEnv,
+  stack: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name, folder, serverUrl } = sandbox;
   const run = (command: string, ...args: string[]) => {
     console.log(`\n$ ${[command, ...args].join(" ")}`);
     process.stdout.write(execFileSync(command, args, { env, encoding: "utf8" }));
@@ -43,6 +131,7 @@ export function show({ name, folder, serverUrl }: Sandbox, env: NodeJS.ProcessEn
       '{range .items[*]}{.metadata.name}{": "}{.spec.containers[*].name}{" + "}{.spec.initContainers[*].name}{"\\n"}{end}';
     run("kubectl", "get", "pods", "--namespace", "enroute-system", "--output", `jsonpath=${containers}`);
     run("pulumi", "stack", "output", "--stack", stack);
+    await showRequests(sandbox, env, stack, signal);
   }
   const self = name === "default" ? "npm run sandbox --" : `npm run sandbox -- --name ${name}`;
   console.log(`

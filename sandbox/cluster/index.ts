@@ -52,6 +52,8 @@ export interface Sandbox {
   /** URL of the Helm repository with the Istio charts and our own. */
   readonly chartRepository: string;
   readonly serviceCidr: string;
+  /** Whether requests can be sent through it: see {@link SandboxOptions.traffic}. One that runs already stays as it is. */
+  readonly traffic: boolean;
   readonly binaries: Binaries;
   /** Whether it was running before it was asked for. */
   readonly reused: boolean;
@@ -109,6 +111,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     serverUrl: state.serverUrl,
     chartRepository: state.chartRepository,
     serviceCidr: state.serviceCidr,
+    traffic: state.traffic,
     binaries,
     reused,
     pids: () => pidsOf(readState(folder)),

@@ -48,7 +48,7 @@ export interface AgentOptions {
 export function agent(name: string, options: AgentOptions): PartSpec {
   const { pod, sidecar, folder, binary, istiodAddress, envoy } = options;
   // Where CA_ADDR is missing, the certificate authority is where the configuration comes from, and is known by the same name.
-  const { CA_ADDR: _, ...own } = environmentOf(pod, sidecar);
+  const own = Object.fromEntries(Object.entries(environmentOf(pod, sidecar)).filter(([key]) => key !== "CA_ADDR"));
   const { host, port } = istiodOf(pod, sidecar);
   const discoveryAddress = `${istiodAddress}:${port}`;
   const proxyConfig = {

@@ -43,6 +43,8 @@ export interface SandboxState {
   readonly serverUrl: string;
   readonly chartRepository: string;
   readonly serviceCidr: string;
+  /** Whether requests can be sent through it. */
+  readonly traffic: boolean;
   readonly parts: readonly PartState[];
 }
 

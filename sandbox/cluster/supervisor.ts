@@ -72,6 +72,7 @@ class Supervisor {
       serverUrl: "",
       chartRepository: "",
       serviceCidr: "",
+      traffic: config.traffic !== undefined,
       parts: [],
     };
   }
