@@ -63,8 +63,11 @@ export interface Sandbox {
   readonly holdIstiod: (hold: boolean | number) => void;
   /** Has the gateway go on with the certificates of the mesh that it has, as gateways do that read their files once; or no longer. */
   readonly keepGatewayCertificates: (keep: boolean) => void;
-  /** Records all that passes through Service addresses, on both legs of a request; returns what was recorded since, and ends it. */
-  readonly record: () => () => Buffer;
+  /**
+   * Records all that passes through Service addresses, on both legs of a request. The function that it returns ends that, and
+   * gives what was recorded by address (`<cluster IP>:<port>`).
+   */
+  readonly record: () => () => ReadonlyMap<string, Buffer>;
   /** Ends all processes and deletes the cluster's data; logs stay. */
   readonly stop: () => Promise<void>;
 }
@@ -298,12 +301,13 @@ function holdIstiod(folder: string, hold: boolean | number): void {
   }
 }
 
-function record(recordings: string): () => Buffer {
+function record(recordings: string): () => ReadonlyMap<string, Buffer> {
   rmSync(recordings, { recursive: true, force: true });
   mkdirSync(recordings, { mode: 0o700 });
   return () => {
-    const recorded = readdirSync(recordings).map((name) => readFileSync(join(recordings, name)));
+    const files = readdirSync(recordings);
+    const recorded = new Map(files.map((name) => [name.replace("_", ":"), readFileSync(join(recordings, name))]));
     rmSync(recordings, { recursive: true });
-    return Buffer.concat(recorded);
+    return recorded;
   };
 }

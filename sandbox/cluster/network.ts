@@ -1,4 +1,4 @@
-import { appendFile, existsSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { type Server as HttpServer, createServer as createHttpServer } from "node:http";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { join } from "node:path";
@@ -157,14 +157,10 @@ export class ServiceNetwork {
     }
     const target = connect({ host: route.address, port: route.port, noDelay: true }, () => {
       connected();
+      // Not sooner: whoever listens has the bytes flow.
+      [client, target].forEach((socket) => socket.on("data", (bytes: Buffer) => this.record(key, bytes)));
       client.pipe(target).pipe(client);
     });
-    if (existsSync(this.recordings)) {
-      const file = join(this.recordings, key.replace(":", "_"));
-      const record = (bytes: Buffer) => appendFile(file, bytes, () => {});
-      client.on("data", record);
-      target.on("data", record);
-    }
     const end = () => {
       this.connections.delete(client);
       client.destroy();
@@ -174,5 +170,12 @@ export class ServiceNetwork {
     target.on("error", end).on("close", end);
     this.connections.set(client, key);
     return true;
+  }
+
+  /** Looks each time, as connections may be older than the recording. */
+  private record(key: string, bytes: Buffer): void {
+    if (existsSync(this.recordings)) {
+      appendFileSync(join(this.recordings, key.replace(":", "_")), bytes);
+    }
   }
 }

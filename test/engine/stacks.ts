@@ -1,27 +1,34 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import type { Sandbox } from "../../sandbox/cluster";
 import { sharedSandbox, succeed } from "./sandbox-fixture";
 
 type Config = Record<string, unknown>;
 
 /**
  * Makes a stack of the sandbox's project: the settings of `like`, changed by `change`. Returns its name.
- * Keys have no prefix: `config.istio`, not `config["enroute-istio:istio"]`.
+ * Keys have no prefix: `config.istio`, not `config["enroute-istio:istio"]`. In the shared sandbox, if none is given.
  */
 export async function makeStack(
   name: string,
   change: (config: Config) => void = () => {},
   like = "sandbox",
+  sandbox?: Sandbox,
 ): Promise<string> {
-  await succeed("pulumi", ["stack", "select", "--create", name, "--non-interactive"]);
-  await editStack(name, change, like);
+  await succeed("pulumi", ["stack", "select", "--create", name, "--non-interactive"], optionsFor(sandbox));
+  await editStack(name, change, like, sandbox);
   return name;
 }
 
 /** Changes the settings of a stack of the sandbox's project, starting from those of `from`. */
-export async function editStack(name: string, change: (config: Config) => void, from = name): Promise<void> {
-  const { folder } = await sharedSandbox();
+export async function editStack(
+  name: string,
+  change: (config: Config) => void,
+  from = name,
+  sandbox?: Sandbox,
+): Promise<void> {
+  const { folder } = sandbox ?? (await sharedSandbox());
   const path = (stack: string) => join(folder, "project", "stacks", `Pulumi.${stack}.yaml`);
   const source = parse(readFileSync(path(from), "utf8")) as { config: Config };
   const own = parse(readFileSync(path(name), "utf8")) as object;
@@ -38,3 +45,5 @@ export async function editStack(name: string, change: (config: Config) => void, 
 export async function get<Item = unknown>(...args: string[]): Promise<Item> {
   return JSON.parse(await succeed("kubectl", ["get", ...args, "--output", "json"])) as Item;
 }
+
+const optionsFor = (sandbox: Sandbox | undefined) => (sandbox === undefined ? {} : { sandbox });

@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, readlinkSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Sandbox, startSandbox } from "../../sandbox/cluster";
+import { type Target, clientIdentity, sendRequest } from "../../sandbox/request";
+import { loadSettings } from "../../stacks/settings";
+import type { Report } from "../../verify/report";
+import { verify } from "../../verify/verify";
+import { pulumi, succeed } from "./sandbox-fixture";
+import { makeStack } from "./stacks";
+
+/*
+ * Encryption shown by traffic: real requests through the gateway's Envoy and the workload's sidecar, with right settings and with
+ * wrong ones. What is wrong is made by kubectl, as somebody would by hand, and put right by `pulumi up --refresh`.
+ */
+const stack = "live";
+const host = "bookinfo.sandbox.example";
+const gateway = "spiffe://cluster.local/ns/enroute-system/sa/enroute";
+
+describe("a live request through both legs", function () {
+  this.timeout(120_000);
+  let sandbox: Sandbox;
+  let address = "";
+  let ca = "";
+  let service = "";
+
+  const kubectl = (...args: string[]) => succeed("kubectl", args, { sandbox });
+  const request = (target: Partial<Target> = {}) => sendRequest({ address, host, ca, ...target });
+  const plain = (target: Partial<Target> = {}) => sendRequest({ address, host, ...target });
+  const repair = async () => {
+    const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--refresh", "--stack", stack], {
+      sandbox,
+    });
+    assert.equal(code, 0, stdout + stderr);
+    assert.equal((await eventually(request, ({ status }) => status === 200)).status, 200);
+  };
+  const report = async (): Promise<Report> => {
+    const text = await succeed("pulumi", ["config", "--json", "--show-secrets", "--stack", stack], { sandbox });
+    const config = JSON.parse(text) as Record<string, { value: string }>;
+    const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
+    const settings = loadSettings({ project: "enroute-istio", stack, values, secretKeys: [] });
+    return verify(settings, { dialServices: true, caCertificate: ca });
+  };
+  const failed = ({ results }: Report) =>
+    results.flatMap(({ status, check }) => (status === "passed" ? [] : check)).sort();
+
+  before(async function () {
+    this.timeout(0);
+    sandbox = await startSandbox({ name: `live-${process.pid}`, tied: true, traffic: true });
+    const lean = (config: Record<string, unknown>) => {
+      delete config["prometheus"];
+      delete config["kiali"];
+    };
+    await makeStack(stack, lean, "sandbox", sandbox);
+    const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox });
+    assert.equal(code, 0, stdout + stderr);
+    const outputs = JSON.parse(
+      await succeed("pulumi", ["stack", "output", "--json", "--stack", stack], { sandbox }),
+    ) as {
+      gatewayAddress: string;
+      caCertificate: string;
+    };
+    [address, ca] = [outputs.gatewayAddress, outputs.caCertificate];
+    const clusterIP = "--output=jsonpath={.spec.clusterIP}";
+    service = await kubectl("get", "service", "productpage", "--namespace", "bookinfo", clusterIP);
+    await eventually(request, ({ status }) => status === 200);
+  });
+
+  after(async () => {
+    await sandbox?.stop();
+    if (sandbox !== undefined) rmSync(sandbox.folder, { recursive: true, force: true });
+  });
+
+  it("reaches the workload: TLS with the stack's certificate, then mutual TLS in the gateway's name", async () => {
+    const answer = await request({ path: "/productpage" });
+    assert.equal(answer.status, 200);
+    assert.equal(answer.tlsVersion, "TLSv1.3");
+    assert.match(answer.certificate!.subject, /EnRoute gateway/);
+    assert.equal(answer.echo!.namespace, "bookinfo");
+    assert.equal(answer.echo!.path, "/productpage");
+    assert.equal(clientIdentity(answer), gateway);
+  });
+
+  it("redirects clients that come without TLS", async () => {
+    const { status, location } = await plain({ path: "/productpage" });
+    assert.deepEqual([status, location], [301, `https://${host}/productpage`]);
+  });
+
+  it("passes every check of verify, the live ones included", async () => {
+    const found = await report();
+    assert.deepEqual(failed(found), []);
+    assert.equal(found.status, "passed");
+  });
+
+  it("keeps its text to itself on both legs, which without encryption can be read", async () => {
+    const text = `/needle-${"x".repeat(20)}`;
+    const end = sandbox.record();
+    await request({ path: text });
+    const encrypted = end();
+    for (const leg of [`${address}:443`, `${service}:9080`])
+      assert.ok(encrypted.has(leg), `nothing was recorded on ${leg}`);
+    for (const [leg, bytes] of encrypted) {
+      assert.ok(bytes.length > 100, leg);
+      assert.ok(!bytes.includes(text), `the request's text can be read on ${leg}`);
+    }
+
+    const endPlain = sandbox.record();
+    await plain({ path: text });
+    assert.ok(
+      endPlain().get(`${address}:80`)!.includes(text),
+      "the search finds it on the client's leg, where there is no encryption",
+    );
+  });
+
+  it("gets a 503 without GlobalConfig, as EnRoute then speaks plain text to a workload that takes none", async () => {
+    await kubectl("delete", "globalconfig", "--all", "--namespace", "enroute-system");
+    const answer = await eventually(request, ({ status }) => status === 503);
+    assert.equal(answer.echo, undefined);
+    assert.ok(failed(await report()).includes("global-config/one"));
+  });
+
+  it("gets through in plain text where the mesh is PERMISSIVE, and verify says so", async () => {
+    await setMode("PERMISSIVE");
+    const answer = await eventually(request, ({ status }) => status === 200);
+    assert.equal(clientIdentity(answer), undefined, "the workload saw no certificate");
+    assert.ok(failed(await report()).includes("strict/mesh-wide"));
+
+    const text = `/needle-${"y".repeat(20)}`;
+    const end = sandbox.record();
+    await request({ path: text });
+    assert.ok(
+      end().get(`${service}:9080`)!.includes(text),
+      "the search finds it on the workload's leg, where there is no encryption",
+    );
+    await repair();
+    assert.equal(clientIdentity(await request()), gateway);
+  });
+
+  it("refuses the handshake where the Secret's key is another certificate's, and serves no clear text once repaired", async () => {
+    const secret = "secret/gateway-serving-certificate";
+    const other = await otherKey();
+    await kubectl(
+      "patch",
+      secret,
+      "--namespace",
+      "bookinfo",
+      "--patch",
+      JSON.stringify({ data: { "tls.key": other } }),
+    );
+    await eventually(
+      () =>
+        request().then(
+          () => "answered",
+          () => "refused",
+        ),
+      (outcome) => outcome === "refused",
+    );
+    // What EnRoute does with such a host: the known trap that verify is there for.
+    const answer = await eventually(plain, ({ status }) => status === 200);
+    assert.equal(answer.tlsVersion, undefined);
+    assert.ok(failed(await report()).includes("client-leg/plain-http"));
+    await repair();
+    assert.equal((await plain()).status, 301);
+  });
+
+  it("is refused by the client where the certificate is not for the host", async () => {
+    const manifest = JSON.parse(await kubectl("get", "gatewayhost", "--namespace", "bookinfo", "--output", "json")) as {
+      items: { spec: { virtualhost: object } }[];
+    };
+    const { spec } = manifest.items[0]!;
+    const other = "other.sandbox.example";
+    const copy = {
+      apiVersion: "enroute.saaras.io/v1",
+      kind: "GatewayHost",
+      metadata: { name: "other", namespace: "bookinfo" },
+      spec: { ...spec, virtualhost: { ...spec.virtualhost, fqdn: other } },
+    };
+    const file = join(sandbox.folder, "other.json");
+    writeFileSync(file, JSON.stringify(copy));
+    await kubectl("create", "--filename", file);
+    const refusal = await eventually(
+      () =>
+        request({ host: other }).then(
+          () => "answered",
+          (error: NodeJS.ErrnoException) => String(error.code),
+        ),
+      (outcome) => outcome !== "ECONNRESET",
+    );
+    assert.equal(refusal, "ERR_TLS_CERT_ALTNAME_INVALID");
+    await kubectl("delete", "gatewayhost", "other", "--namespace", "bookinfo");
+  });
+
+  it("takes no plain text from a neighbour of the workload", async () => {
+    await assert.rejects(sendRequest({ address: service, port: 9080, host: "productpage" }), { code: "ECONNRESET" });
+  });
+
+  it("listens on loopback only, and leaves no process behind", async () => {
+    const pids = descendants(sandbox.pids());
+    const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
+    assert.equal(
+      names.filter((name) => name === "envoy").length,
+      2,
+      `the gateway's Envoy and a sidecar's: ${names.join()}`,
+    );
+    assert.equal(names.filter((name) => name === "pilot-agent").length, 2);
+    assert.deepEqual(listeningElsewhere(pids), []);
+    await sandbox.stop();
+    await eventually(
+      () => Promise.resolve(pids.filter((pid) => existsSync(`/proc/${pid}`))),
+      (left) => left.length === 0,
+    );
+  });
+
+  async function setMode(mode: string): Promise<void> {
+    const patch = JSON.stringify({ spec: { mtls: { mode } } });
+    await kubectl(
+      "patch",
+      "peerauthentication/default",
+      "--namespace",
+      "istio-system",
+      "--type=merge",
+      "--patch",
+      patch,
+    );
+  }
+});
+
+/** A key of somebody else's, in base64 as in a Secret. */
+async function otherKey(): Promise<string> {
+  const { generateKeyPairSync } = await import("node:crypto");
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  return Buffer.from(privateKey.export({ type: "pkcs8", format: "pem" })).toString("base64");
+}
+
+/** Tries until it is so; fails with what came last. */
+async function eventually<T>(attempt: () => Promise<T>, isSo: (value: T) => boolean, seconds = 20): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    let last: unknown;
+    try {
+      const value = await attempt();
+      if (isSo(value)) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) throw new Error(`still not so after ${seconds} s: ${describeLast(last)}`);
+    await sleep(100);
+  }
+}
+
+function describeLast(last: unknown): string {
+  return last instanceof Error ? last.message : JSON.stringify(last);
+}
+
+/** These processes and all that they started. */
+function descendants(pids: readonly number[]): number[] {
+  const parents = readdirSync("/proc").flatMap((name) => {
+    try {
+      const stat = readFileSync(join("/proc", name, "stat"), "utf8");
+      return /^\d+$/.test(name)
+        ? [[Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
+        : [];
+    } catch {
+      return [];
+    }
+  });
+  const found = new Set(pids);
+  for (let size = -1; size !== found.size;) {
+    size = found.size;
+    parents.forEach(([pid, parent]) => found.has(parent) && found.add(pid));
+  }
+  return [...found];
+}
+
+/** Addresses other than loopback's that one of the processes listens on, as the kernel writes them. */
+function listeningElsewhere(pids: readonly number[]): string[] {
+  const sockets = new Set(
+    pids.flatMap((pid) =>
+      readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+        try {
+          return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+        } catch {
+          return [];
+        }
+      }),
+    ),
+  );
+  return ["tcp", "tcp6"].flatMap((table) =>
+    readFileSync(`/proc/net/${table}`, "utf8")
+      .split("\n")
+      .slice(1)
+      .flatMap((line) => {
+        const [, local = "", , state, , , , , , inode = ""] = line.trim().split(/\s+/);
+        // 0A is LISTEN; an IPv4 address is written backwards, so that 127 is its last byte.
+        const isLoopback = /^([0-9A-F]{6}7F|0{31}1|0{24}01000000):/.test(local);
+        return state === "0A" && sockets.has(inode) && !isLoopback ? [`${table} ${local}`] : [];
+      }),
+  );
+}
