@@ -1,5 +1,6 @@
-import { Agent, request } from "node:https";
+import type { X509Certificate } from "node:crypto";
 import { request as plainRequest } from "node:http";
+import { Agent, request } from "node:https";
 import type { TLSSocket } from "node:tls";
 import type { Echo } from "./workload";
 
@@ -25,12 +26,7 @@ export interface Answer {
   readonly body: string;
   readonly location?: string;
   /** What the gateway presented; missing in clear text. */
-  readonly certificate?: {
-    readonly subject: string;
-    readonly issuer: string;
-    readonly serialNumber: string;
-    readonly validTo: string;
-  };
+  readonly presented?: X509Certificate;
   readonly tlsVersion?: string;
   /** What the workload saw; missing where the answer is not a workload's. */
   readonly echo?: Echo;
@@ -59,16 +55,7 @@ export function sendRequest(target: Target): Promise<Answer> {
           ...(response.headers.location === undefined ? {} : { location: response.headers.location }),
           ...(tlsVersion == null ? {} : { tlsVersion }),
           ...(echo === undefined ? {} : { echo }),
-          ...(presented === undefined
-            ? {}
-            : {
-                certificate: {
-                  subject: presented.subject.replaceAll("\n", ", "),
-                  issuer: presented.issuer.replaceAll("\n", ", "),
-                  serialNumber: presented.serialNumber,
-                  validTo: new Date(presented.validTo).toISOString(),
-                },
-              }),
+          ...(presented === undefined ? {} : { presented }),
         });
       });
     });

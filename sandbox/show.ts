@@ -103,10 +103,11 @@ async function firstAnswer(address: string, host: string, ca: string, signal: Ab
 }
 
 function describe(answer: Answer): string {
-  const { status, tlsVersion, certificate } = answer;
+  const { status, tlsVersion, presented } = answer;
+  const subject = presented?.subject.replaceAll("\n", ", ");
   return [
     `  status       ${status}`,
-    `  leg 1        ${tlsVersion}, certificate ${certificate?.subject}, serial ${certificate?.serialNumber}, until ${certificate?.validTo}`,
+    `  leg 1        ${tlsVersion}, certificate ${subject}, serial ${presented?.serialNumber}, until ${presented?.validTo}`,
     `  leg 2        the workload's sidecar saw ${clientIdentity(answer) ?? "no certificate: plain text"}`,
   ].join("\n");
 }

@@ -76,7 +76,7 @@ describe("a live request through both legs", function () {
     const answer = await request({ path: "/productpage" });
     assert.equal(answer.status, 200);
     assert.equal(answer.tlsVersion, "TLSv1.3");
-    assert.match(answer.certificate!.subject, /EnRoute gateway/);
+    assert.match(answer.presented!.subject, /EnRoute gateway/);
     assert.equal(answer.echo!.namespace, "bookinfo");
     assert.equal(answer.echo!.path, "/productpage");
     assert.equal(clientIdentity(answer), gateway);
