@@ -1,4 +1,5 @@
-import { X509Certificate, createPrivateKey } from "node:crypto";
+import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
+import { rootCertificates } from "node:tls";
 
 /** The certificates of a PEM text, in its order. Throws a message without the text if there is none, or one cannot be read. */
 export function parseChain(pem: string): X509Certificate[] {
@@ -18,45 +19,83 @@ export function endOfValidity(pem: string): string {
   return new Date(parseChain(pem)[0]!.validTo).toISOString();
 }
 
+/** Whether a certificate was signed by another one, which its extensions allow to sign. */
+export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
+/** Whether one of the public roots that Node.js knows signed a certificate, or is it. */
+export function isPubliclyTrusted(certificate: X509Certificate): boolean {
+  return rootCertificates.some((pem) => {
+    const root = new X509Certificate(pem);
+    return (
+      (root.subject === certificate.issuer && isSignedBy(certificate, root)) ||
+      root.fingerprint256 === certificate.fingerprint256
+    );
+  });
+}
+
+/** The common name of a distinguished name as Node.js writes it, or all of it where it has none. */
+export function commonName(distinguishedName: string): string {
+  return /CN=(.*)/.exec(distinguishedName)?.[1] ?? distinguishedName.replaceAll("\n", ", ");
+}
+
+/** Parts of a certificate that is brought along, by the names of their settings. */
+export type CertificatePart = "certificateChain" | "privateKey" | "caCertificate";
+
+export type ProvidedPem = ({ privateKey: string } | { publicKey: string }) & {
+  certificateChain: string;
+  /** The CAs that clients trust, where they are known. */
+  caCertificate?: string | undefined;
+};
+
 /**
- * Problems of a certificate chain with its key, each naming the part it is about. The texts never hold the key.
- * Checked: readable, key matches, valid at `now`, leaf first with each issuer after it, every host covered.
+ * Problems of a certificate chain with its key (or the public half), each naming its part. The texts never hold the key.
+ * Checked: readable, key matches, valid at `now`, leaf first with each issuer after it up to one that the CA signed, issuers
+ * allowed to issue, every host covered.
  */
 export function certificateProblems(
-  chainPem: string,
-  keyPem: string,
+  pem: ProvidedPem,
   hosts: readonly string[],
   now: Date = new Date(),
-): { part: "certificateChain" | "privateKey"; problem: string }[] {
-  const problems: { part: "certificateChain" | "privateKey"; problem: string }[] = [];
-  const say = (part: "certificateChain" | "privateKey", problem: string) => problems.push({ part, problem });
+): { part: CertificatePart; problem: string }[] {
+  const problems: { part: CertificatePart; problem: string }[] = [];
+  const say = (part: CertificatePart, problem: string) => problems.push({ part, problem });
   let chain: X509Certificate[];
   try {
-    chain = parseChain(chainPem);
+    chain = parseChain(pem.certificateChain);
   } catch (error) {
     say("certificateChain", (error as Error).message);
     return problems;
   }
   const leaf = chain[0]!;
   try {
-    if (!leaf.checkPrivateKey(createPrivateKey(keyPem)))
-      say("privateKey", "does not match the first certificate of certificateChain");
+    const key = createPublicKey("publicKey" in pem ? pem.publicKey : createPrivateKey(pem.privateKey));
+    const owner = chain.findIndex((certificate) => certificate.publicKey.equals(key));
+    if (owner > 0) {
+      // Everything else about it would follow from that.
+      say("certificateChain", `is in the wrong order: the key is that of certificate ${owner + 1}; put the leaf first`);
+      return problems;
+    }
+    if (owner < 0) say("privateKey", "does not match the first certificate of certificateChain");
   } catch {
     say("privateKey", "is no PEM private key that can be read (an encrypted key must be decrypted first)");
   }
-  chain.forEach((certificate, index) => {
-    const which = index === 0 ? "the certificate" : `certificate ${index + 1} of the chain`;
-    if (new Date(certificate.validTo) <= now)
-      say("certificateChain", `${which} expired on ${iso(certificate.validTo)}`);
-    if (new Date(certificate.validFrom) > now)
-      say("certificateChain", `${which} is not valid before ${iso(certificate.validFrom)}`);
-    const issuer = chain[index + 1];
-    if (issuer !== undefined && !(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
-      say(
-        "certificateChain",
-        `certificate ${index + 2} did not sign certificate ${index + 1}: put the leaf first, then its issuer`,
-      );
-  });
+  for (const problem of chainProblems(chain, now)) say("certificateChain", problem);
+  if (pem.caCertificate !== undefined)
+    try {
+      const trusted = parseChain(pem.caCertificate);
+      for (const ca of trusted.filter((certificate) => !certificate.ca))
+        say("caCertificate", `${commonName(ca.subject)} is no CA: ${noCa}`);
+      const last = chain.at(-1)!;
+      if (!trusted.some((ca) => ca.fingerprint256 === last.fingerprint256 || isSignedBy(last, ca)))
+        say(
+          "certificateChain",
+          `is incomplete, or of another CA: it ends at ${commonName(last.subject)}, issued by ${commonName(last.issuer)}, which caCertificate does not hold`,
+        );
+    } catch (error) {
+      say("caCertificate", (error as Error).message);
+    }
   const uncovered = hosts.filter((host) => leaf.checkHost(host) === undefined);
   if (uncovered.length > 0)
     say(
@@ -66,6 +105,30 @@ export function certificateProblems(
   return problems;
 }
 
-function iso(date: string): string {
+/** Problems of a chain in itself: a certificate that is not valid at `now`, an issuer that is none, a wrong order. */
+export function chainProblems(chain: readonly X509Certificate[], now: Date): string[] {
+  return chain.flatMap((certificate, index) => {
+    const which = index === 0 ? "the certificate" : `certificate ${index + 1} of the chain`;
+    return [
+      ...(new Date(certificate.validTo) <= now ? [`${which} expired on ${iso(certificate.validTo)}`] : []),
+      ...(new Date(certificate.validFrom) > now ? [`${which} is not valid before ${iso(certificate.validFrom)}`] : []),
+      ...(index === 0 ? [] : issuerProblems(chain[index - 1]!, certificate, index + 1)),
+    ];
+  });
+}
+
+const noCa = "it lacks the CA flag, or the key usage to sign certificates";
+
+function issuerProblems(certificate: X509Certificate, issuer: X509Certificate, place: number): string[] {
+  if (!certificate.verify(issuer.publicKey))
+    return [`certificate ${place} did not sign certificate ${place - 1}: put the leaf first, then its issuer`];
+  // Node.js takes it for a CA only where its key usage, if it has any, allows signing as well.
+  if (!issuer.ca) return [`certificate ${place} of the chain may not issue certificates: ${noCa}`];
+  if (!certificate.checkIssued(issuer))
+    return [`certificate ${place - 1} names another issuer than certificate ${place}, whose key signed it`];
+  return [];
+}
+
+export function iso(date: string): string {
   return new Date(date).toISOString();
 }

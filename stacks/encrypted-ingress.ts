@@ -29,9 +29,9 @@ export interface StackOutputs {
   hosts: string[];
   /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
   gatewayIdentity: string;
-  /** Certificate of the CA that clients must trust, PEM; missing where somebody else issued the certificate. */
+  /** Certificates of the CA's roots that clients must trust, PEM; missing where they are not known. */
   caCertificate: pulumi.Output<string | undefined>;
-  /** End of the serving certificate's validity, RFC 3339 in UTC; missing for an existing Secret. */
+  /** End of the serving certificate's validity, RFC 3339 in UTC; missing where somebody else fills the Secret. */
   certificateEndOfValidity: pulumi.Output<string | undefined>;
   /** What `pulumi destroy` leaves in the cluster, and why. */
   keptOnDestroy: string[];
@@ -166,6 +166,9 @@ export function encryptedIngress(settings: Settings): StackOutputs {
     keptOnDestroy: [
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
       "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
+      ...(settings.certificate.issuer === "certManager"
+        ? [`Secrets ${certificate.secretName} in namespaces that stay: cert-manager keeps what it has issued`]
+        : []),
     ],
     ...(proof === undefined ? {} : { verification: proof.summary }),
   };

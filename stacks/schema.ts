@@ -1,6 +1,8 @@
+import { isIP } from "node:net";
 import { distance } from "fastest-levenshtein";
 import semver from "semver";
 import { z } from "zod";
+import { durationHours, durationSeconds } from "../components/duration";
 
 /*
  * Building blocks of the settings' schema. The message of each says what is allowed, and nothing else: the error text puts
@@ -78,6 +80,22 @@ export const hostName = text(
 export const certificateName = text("a DNS name, or a wildcard such as *.example.com", (value) =>
   dnsName.test(value.replace(/^\*\./, "")),
 );
+
+export const ipAddress = text("an IP address such as 192.0.2.7 or 2001:db8::7", (value) => isIP(value) !== 0);
+
+/** A Go duration such as `1h30m`. */
+export const duration = text(
+  "a duration of hours, minutes and seconds such as 24h or 1h30m",
+  (value) => durationSeconds(value) !== undefined,
+);
+
+/** A Go duration of whole hours. */
+export function hours(least: number, most: number, why: string) {
+  return text(`a duration of whole hours from ${least}h to ${most}h such as 2160h; ${why}`, (value) => {
+    const found = durationHours(value);
+    return found !== undefined && found >= least && found <= most;
+  });
+}
 
 export const chartRepository = text("the URL of a Helm repository: https://…, http://… or oci://…", (value) =>
   /^(https?|oci):\/\/[^\s/]+/.test(value),

@@ -80,7 +80,9 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 function isConfidential(key: string): boolean {
   return (
     (/^certificate(\.|$)/.test(key) &&
-      !/^certificate\.(issuer|\w+Days|keyAlgorithm|secretName|extraNames)/.test(key)) ||
+      !/^certificate\.(issuer|\w*[vV]alidity|renewBefore|warnBefore|roots|signer|keyAlgorithm|secretName|extraNames|ipAddresses)/.test(
+        key,
+      )) ||
     /\.values\b/.test(key)
   );
 }

@@ -1,16 +1,27 @@
 import { z } from "zod";
-import { certificateProblems } from "../components/certificate";
+import { managedSecretName } from "../components/cert-manager";
+import {
+  certificateProblems,
+  commonName,
+  endOfValidity,
+  isPubliclyTrusted,
+  parseChain,
+} from "../components/certificate";
 import { durationSeconds } from "../components/duration";
 import { maxWorkloadCertificateTtl, ttlProblem } from "../components/enroute-values";
 import type { Injection } from "../components/mesh-namespace";
 import { exceptionProblems } from "../components/mutual-tls-policies";
+import { defaultCaValidity, defaultValidity, leafLife, servingRoots } from "../components/serving-certificate";
 import {
   certificateName,
   chartRepository,
   dnsLabel,
+  duration,
   exactVersion,
   flag,
   hostName,
+  hours,
+  ipAddress,
   list,
   nearest,
   object,
@@ -80,10 +91,7 @@ const istio = object({
 });
 
 const workloadCertificate = object({
-  ttl: text(
-    "a duration of hours, minutes and seconds such as 24h or 1h30m",
-    (value) => durationSeconds(value) !== undefined,
-  ).exactOptional(),
+  ttl: duration.exactOptional(),
   outputPath: text("an absolute path such as /etc/istio-certs", /^\/[\w./-]*\w$/).exactOptional(),
 });
 
@@ -132,28 +140,55 @@ const host = object({
   ).min(1, { error: "at least one route { prefix?, service, port }" }),
 });
 
-const days = (most: number) => wholeNumber(1, most, " days");
-const issuers = ["generated", "provided", "existingSecret"] as const;
+const issuers = ["generated", "provided", "existingSecret", "certManager"] as const;
 const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
+const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
+const keyAlgorithm = oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional();
+const names = {
+  extraNames: list(certificateName, "DNS names").exactOptional(),
+  ipAddresses: list(ipAddress, "IP addresses").exactOptional(),
+};
+const warnBefore = duration.default("336h");
 const certificate = z.discriminatedUnion(
   "issuer",
   [
     object({
       issuer: z.literal("generated"),
-      extraNames: list(certificateName, "DNS names").exactOptional(),
-      keyAlgorithm: oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional(),
+      ...names,
+      keyAlgorithm,
       // Clients refuse longer ones (CA/Browser Forum ballot SC-31, and Apple for every CA).
-      validityDays: days(398).default(90),
-      renewBeforeDays: days(397).default(30),
-      caValidityDays: days(36500).default(3650),
+      validity: hours(2, 398 * 24, `clients take no more than 398 days, and ${wholeHours}`).default(defaultValidity),
+      renewBefore: hours(1, 397 * 24, wholeHours).exactOptional(),
+      caValidity: hours(2, 36500 * 24, wholeHours).default(defaultCaValidity),
+      roots: list(dnsLabel, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
+      signer: dnsLabel.exactOptional(),
+      warnBefore,
     }),
     object({
       issuer: z.literal("provided"),
       certificateChain: pem("the certificate, its issuers after it"),
       privateKey: pem("the certificate's private key"),
       caCertificate: pem("the CA's certificate").exactOptional(),
+      warnBefore,
     }),
-    object({ issuer: z.literal("existingSecret"), secretName: dnsLabel }),
+    object({ issuer: z.literal("existingSecret"), secretName: dnsLabel, warnBefore }),
+    object({
+      issuer: z.literal("certManager"),
+      issuerRef: object({
+        name: text("the name of an Issuer or ClusterIssuer", /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
+        kind: text("a kind such as Issuer or ClusterIssuer", /^[A-Z][A-Za-z]+$/).default("Issuer"),
+        group: text("an API group such as cert-manager.io", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/).default(
+          "cert-manager.io",
+        ),
+      }),
+      secretName: dnsLabel.default(managedSecretName),
+      ...names,
+      keyAlgorithm,
+      validity: duration.exactOptional(),
+      renewBefore: duration.exactOptional(),
+      caCertificate: pem("the CA's certificate").exactOptional(),
+      warnBefore,
+    }),
   ],
   { error: `an object with an issuer: one of ${issuers.join(", ")}` },
 );
@@ -343,34 +378,86 @@ function hostProblems({ hosts }: Settings): Problem[] {
 
 function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
   const given = settings.certificate;
-  if (given.issuer === "generated")
-    return given.renewBeforeDays >= given.validityDays
-      ? [
-          problem(
-            "certificate.renewBeforeDays",
-            given.renewBeforeDays,
-            `less than validityDays (${given.validityDays}): a certificate would be renewed at every update`,
-          ),
-        ]
-      : [];
-  if (given.issuer === "existingSecret") return [];
-  const plain = !configuration.secretKeys.includes(`${configuration.project}:certificate`);
+  switch (given.issuer) {
+    case "existingSecret":
+      return [];
+    case "generated":
+      return generatedProblems(given);
+    case "certManager":
+      return certManagerProblems(given);
+    case "provided":
+      return [
+        ...plainTextProblems(configuration, "certificate", "privateKey"),
+        ...certificateProblems(
+          given,
+          settings.hosts.map((entry) => entry.host),
+          now,
+        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+      ];
+  }
+}
+
+type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
+
+function generatedProblems(given: Certificate<"generated">): Problem[] {
+  const { validityPeriodHours, earlyRenewalHours } = leafLife(given);
+  const { roots, signer } = servingRoots(given);
   return [
-    ...(plain
+    ...(earlyRenewalHours >= validityPeriodHours
       ? [
           problem(
-            "certificate.privateKey",
-            undefined,
-            `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${configuration.project}:certificate.privateKey' --stack ${configuration.stack} < key.pem`,
+            "certificate.renewBefore",
+            given.renewBefore,
+            `less than validity (${given.validity}): a certificate would be renewed at every update`,
           ),
         ]
       : []),
-    ...certificateProblems(
-      given.certificateChain,
-      given.privateKey,
-      settings.hosts.map((entry) => entry.host),
-      now,
-    ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+    ...(durationSeconds(given.caValidity)! <= durationSeconds(given.validity)!
+      ? [problem("certificate.caValidity", given.caValidity, `more than validity (${given.validity})`)]
+      : []),
+    ...rootProblems("certificate", roots, signer),
+  ];
+}
+
+function rootProblems(key: string, roots: readonly string[], signer: string): Problem[] {
+  const twice = roots.find((root, index) => roots.indexOf(root) < index);
+  return [
+    ...(twice === undefined ? [] : [problem(`${key}.roots`, roots, `each name once; ${twice} is there twice`)]),
+    ...(roots.includes(signer)
+      ? []
+      : [problem(`${key}.signer`, signer, `one of ${key}.roots (${roots.join(", ")}): clients must trust what signs`)]),
+  ];
+}
+
+function certManagerProblems({ validity = defaultValidity, renewBefore }: Certificate<"certManager">): Problem[] {
+  const [life, before] = [durationSeconds(validity)!, durationSeconds(renewBefore ?? "5m")!];
+  return [
+    ...(life < 3600 ? [problem("certificate.validity", validity, "1h or more: cert-manager takes no less")] : []),
+    ...(before < 300
+      ? [problem("certificate.renewBefore", renewBefore, "5m or more: cert-manager takes no less")]
+      : []),
+    ...(before >= life
+      ? [
+          problem(
+            "certificate.renewBefore",
+            renewBefore,
+            `less than validity (${validity}): it would be renewed for ever`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** A private key that stands in the stack's file as anybody can read it. */
+function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, key: string, path: string): Problem[] {
+  if (secretKeys.includes(`${project}:${key}`)) return [];
+  const full = `${key}.${path}`;
+  return [
+    problem(
+      full,
+      undefined,
+      `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
+    ),
   ];
 }
 
@@ -394,8 +481,28 @@ export function defaultInjection(settings: Settings): Injection {
 
 const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
 
-/** Warnings about settings that work today and will not for long. */
-export function settingsWarnings(settings: Settings): string[] {
+/** Warnings about settings that work today and may not for long. */
+export function settingsWarnings(settings: Settings, now: Date = new Date()): string[] {
+  return [...retiredHostWarnings(settings), ...providedCertificateWarnings(settings.certificate, now)];
+}
+
+function providedCertificateWarnings(given: Settings["certificate"], now: Date): string[] {
+  if (given.issuer !== "provided") return [];
+  const end = endOfValidity(given.certificateChain);
+  const last = parseChain(given.certificateChain).at(-1)!;
+  return [
+    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(given.warnBefore)! * 1000
+      ? [`certificate.certificateChain ends on ${end}: have it renewed, and set certificateChain and privateKey.`]
+      : []),
+    ...(given.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
+      ? [
+          `certificate.certificateChain ends at ${commonName(last.issuer)}, which is no public root: whether an intermediate is missing cannot be told. Set certificate.caCertificate to the CA that clients trust.`,
+        ]
+      : []),
+  ];
+}
+
+function retiredHostWarnings(settings: Settings): string[] {
   const places: [string, string][] = [
     ["istio.chartRepository", settings.istio.chartRepository],
     ["istio.hub", settings.istio.hub],

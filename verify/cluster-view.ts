@@ -145,7 +145,7 @@ async function read<Value>(reader: () => Promise<Value>): Promise<Read<Value>> {
   }
 }
 
-interface SecretObject extends Named {
+export interface SecretObject extends Named {
   type?: string;
   data?: Record<string, string>;
 }

@@ -94,7 +94,7 @@ export function gatewayIdentity({ istio, gateway }: Settings): string {
 
 /** Name of the serving certificate's Secret, the same in every namespace with hosts. */
 export function servingSecret({ certificate }: Settings): string {
-  return certificate.issuer === "existingSecret" ? certificate.secretName : servingSecretName;
+  return "secretName" in certificate ? certificate.secretName : servingSecretName;
 }
 
 /** Namespaces that need the serving certificate. */

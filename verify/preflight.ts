@@ -1,6 +1,7 @@
 import type { Settings } from "../stacks/settings";
 import { ClusterError, openCluster, unreachable } from "./cluster";
 import type { Finding } from "./finding";
+import { servingCertificateFindings } from "./preflight/certificates";
 import { chartFindings } from "./preflight/charts";
 import {
   namespaceFindings,
@@ -49,6 +50,7 @@ async function clusterFindings(settings: Settings): Promise<Finding[]> {
     ["the Helm releases", releaseFindings(cluster, settings)],
     ["the owners of what is there", ownershipFindings(cluster, settings)],
     ["the mesh's policies", policyFindings(cluster, settings)],
+    ["the serving certificate", servingCertificateFindings(cluster, settings)],
   ];
   const findings = await Promise.all(
     looks.map(([what, look]) => look.catch((error: unknown) => [unseen(what, error)])),

@@ -308,7 +308,7 @@ describe("the rollout on the sandbox", function () {
       const before = await read();
       await editStack(
         stack,
-        (config) => (config["certificate"] = { issuer: "generated", validityDays: 60, renewBeforeDays: 10 }),
+        (config) => (config["certificate"] = { issuer: "generated", validity: "1440h", renewBefore: "240h" }),
       );
       await up();
       const after = await read();

@@ -5,6 +5,8 @@ import * as x509 from "@peculiar/x509";
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
+const usage = { true: x509.KeyUsageFlags.keyCertSign, false: x509.KeyUsageFlags.digitalSignature };
+
 export interface Issued {
   certificate: string;
   privateKey: string;
@@ -14,7 +16,18 @@ export interface Issued {
 
 /** Makes a certificate at run time: no key is ever kept in the repository. */
 export async function issue(
-  options: { name?: string; hosts?: string[]; issuer?: Issued; notBefore?: Date; notAfter?: Date; ca?: boolean } = {},
+  options: {
+    name?: string;
+    hosts?: string[];
+    issuer?: Issued;
+    notBefore?: Date;
+    notAfter?: Date;
+    ca?: boolean;
+    /** How many CAs may stand below it. @default any number */
+    pathLength?: number;
+    /** Whether its key may be used to sign certificates. @default not said */
+    maySign?: boolean;
+  } = {},
 ): Promise<Issued> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const name = `CN=${options.name ?? "test"}`;
@@ -27,7 +40,8 @@ export async function issue(
     signingKey: (options.issuer?.keys ?? keys).privateKey,
     signingAlgorithm: algorithm,
     extensions: [
-      new x509.BasicConstraintsExtension(options.ca ?? false),
+      new x509.BasicConstraintsExtension(options.ca ?? false, options.pathLength),
+      ...(options.maySign === undefined ? [] : [new x509.KeyUsagesExtension(usage[`${options.maySign}`], true)]),
       new x509.SubjectAlternativeNameExtension((options.hosts ?? []).map((value) => ({ type: "dns" as const, value }))),
     ],
   });

@@ -1,6 +1,6 @@
-import { X509Certificate, createPublicKey } from "node:crypto";
-import { rootCertificates } from "node:tls";
-import { parseChain } from "../../components/certificate";
+import { type X509Certificate, createPublicKey } from "node:crypto";
+import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain } from "../../components/certificate";
+import { leafLife } from "../../components/serving-certificate";
 import type { Settings } from "../../stacks/settings";
 import type { ClusterView, ServingSecret } from "../cluster-view";
 import { hostNamespaces, servingSecret } from "../expected";
@@ -35,7 +35,8 @@ const fixes: Record<Settings["certificate"]["issuer"], string> = {
   generated: "run pulumi up --refresh",
   provided:
     "set a certificate and key that belong together in certificate.certificateChain and .privateKey, then pulumi up",
-  existingSecret: "have its issuer make it anew (for cert-manager: look at the Certificate's status)",
+  existingSecret: "have its issuer make it anew",
+  certManager: "see what holds cert-manager back: kubectl describe certificate, in the namespace of the hosts",
 };
 
 function present(view: ClusterView, settings: Settings): Result {
@@ -80,7 +81,7 @@ function chains(view: ClusterView, settings: Settings) {
   return readable;
 }
 
-function tryParse(pem: string | undefined): X509Certificate[] | undefined {
+export function tryParse(pem: string | undefined): X509Certificate[] | undefined {
   try {
     return parseChain(pem ?? "");
   } catch {
@@ -144,8 +145,6 @@ function coversHosts(view: ClusterView, settings: Settings): Result {
   );
 }
 
-const iso = (date: string) => new Date(date).toISOString();
-
 function valid(view: ClusterView, settings: Settings, { now }: CertificateOptions): Result {
   return judge(
     {
@@ -174,7 +173,7 @@ function endsSoon(view: ClusterView, settings: Settings, { now, days }: Certific
       severity: "warning",
       fix:
         settings.certificate.issuer === "generated"
-          ? `run pulumi up --refresh, which renews it from ${count(settings.certificate.renewBeforeDays, "day")} before its end`
+          ? `run pulumi up --refresh, which renews it from ${leafLife(settings.certificate).earlyRenewalHours}h before its end`
           : fixes[settings.certificate.issuer],
     },
     (problem) => {
@@ -213,7 +212,7 @@ function chain(view: ClusterView, settings: Settings, { caCertificate }: Certifi
           continue;
         }
         const broken = certificates.findIndex(
-          (certificate, index) => index + 1 < certificates.length && !signed(certificate, certificates[index + 1]!),
+          (certificate, index) => index + 1 < certificates.length && !isSignedBy(certificate, certificates[index + 1]!),
         );
         if (broken >= 0) {
           problem(`in ${where}, certificate ${broken + 2} did not sign certificate ${broken + 1}`);
@@ -222,13 +221,13 @@ function chain(view: ClusterView, settings: Settings, { caCertificate }: Certifi
         const last = certificates.at(-1)!;
         const known = [...(tryParse(caCertificate) ?? []), ...(tryParse(secret.ca) ?? [])];
         if (
-          known.some((ca) => ca.fingerprint256 === last.fingerprint256 || signed(last, ca)) ||
+          known.some((ca) => ca.fingerprint256 === last.fingerprint256 || isSignedBy(last, ca)) ||
           isPubliclyTrusted(last)
         )
           ends.push(commonName(last.issuer));
         else if (caCertificate !== undefined)
           problem(`${where} was issued by ${commonName(last.issuer)}, not by the CA that clients of this stack trust`);
-        else if (signed(last, last)) ends.push(`${commonName(last.subject)} (self-signed)`);
+        else if (isSignedBy(last, last)) ends.push(`${commonName(last.subject)} (self-signed)`);
         else
           undecided = new CannotTell(
             `${where} ends at ${commonName(last.issuer)}, which is no public root: whether clients know it, or an intermediate is missing, only its owner can say`,
@@ -239,23 +238,4 @@ function chain(view: ClusterView, settings: Settings, { caCertificate }: Certifi
       return `ends at ${[...new Set(ends)].join(", ")}`;
     },
   );
-}
-
-function signed(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
-}
-
-/** Whether one of the public roots that Node.js knows signed a certificate, or is it. */
-function isPubliclyTrusted(certificate: X509Certificate): boolean {
-  return rootCertificates.some((pem) => {
-    const root = new X509Certificate(pem);
-    return (
-      (root.subject === certificate.issuer && signed(certificate, root)) ||
-      root.fingerprint256 === certificate.fingerprint256
-    );
-  });
-}
-
-function commonName(distinguishedName: string): string {
-  return /CN=(.*)/.exec(distinguishedName)?.[1] ?? distinguishedName.replaceAll("\n", ", ");
 }

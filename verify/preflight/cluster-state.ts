@@ -21,7 +21,8 @@ async function listed<Item>(cluster: Cluster, path: string, metadata = false): P
   }
 }
 
-async function existing<Value>(cluster: Cluster, path: string): Promise<Value | undefined> {
+/** An object, or nothing where it, its namespace or its kind is not there. */
+export async function existing<Value>(cluster: Cluster, path: string): Promise<Value | undefined> {
   try {
     return await cluster.get<Value>(path);
   } catch (error) {

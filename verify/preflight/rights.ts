@@ -20,7 +20,12 @@ export function neededKinds(settings: Settings): NeededKind[] {
   const inside = (namespace: string, ...kinds: string[]): NeededKind[] =>
     kinds.map((kind) => ({ ...kindOf(kind), namespace }));
   const everywhere = (...kinds: string[]): NeededKind[] => kinds.map(kindOf);
-  const generated = settings.certificate.issuer !== "existingSecret";
+  const certificateKinds = {
+    generated: ["secrets"],
+    provided: ["secrets"],
+    existingSecret: [],
+    certManager: ["certificates.cert-manager.io"],
+  }[settings.certificate.issuer];
   return [
     ...everywhere(
       "namespaces",
@@ -40,8 +45,7 @@ export function neededKinds(settings: Settings): NeededKind[] {
     ...(gateway.replicas > 1 ? inside(edge, "poddisruptionbudgets.policy") : []),
     ...(gateway.autoscaling === undefined ? [] : inside(edge, "horizontalpodautoscalers.autoscaling")),
     ...hostNamespaces(settings).flatMap((name) => [
-      ...inside(name, "gatewayhosts.enroute.saaras.io"),
-      ...(generated ? inside(name, "secrets") : []),
+      ...inside(name, "gatewayhosts.enroute.saaras.io", ...certificateKinds),
     ]),
     ...[...new Set(settings.mutualTls.exceptions.map(({ namespace }) => namespace))].flatMap((name) =>
       inside(name, "peerauthentications.security.istio.io"),

@@ -206,7 +206,10 @@ describe("encryptedIngress", () => {
   it("keeps the order whole where optional parts are switched off", async () => {
     const { prometheus, kiali, bookinfo: sample, ...rest } = stackFile("dev");
     assert.ok(prometheus && kiali && sample);
-    const existing: Settings = { ...rest, certificate: { issuer: "existingSecret", secretName: "tls" } };
+    const existing: Settings = {
+      ...rest,
+      certificate: { issuer: "existingSecret", secretName: "tls", warnBefore: "1h" },
+    };
     const deployed = await deploy(existing);
     const found = ancestors(deployed, "GatewayHost", "bookinfo.dev.example.com");
     for (const edge of ["Namespace bookinfo", "Release enroute-istio", "Release istiod"])

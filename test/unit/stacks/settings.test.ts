@@ -185,13 +185,53 @@ describe("loadSettings", () => {
     ],
     [
       "a renewal before the start",
-      { certificate: { issuer: "generated", validityDays: 30, renewBeforeDays: 30 } },
-      /certificate\.renewBeforeDays\n\s+found: {3}30\n\s+allowed: less than validityDays \(30\)/,
+      { certificate: { issuer: "generated", validity: "720h", renewBefore: "720h" } },
+      /certificate\.renewBefore\n\s+found: {3}"720h"\n\s+allowed: less than validity \(720h\)/,
     ],
     [
       "a leaf that lives longer than clients take",
-      { certificate: { issuer: "generated", validityDays: 400 } },
-      /from 1 to 398 days/,
+      { certificate: { issuer: "generated", validity: "9600h" } },
+      /certificate\.validity\n\s+found: {3}"9600h"\n\s+allowed: .* from 2h to 9552h .*; clients take no more than 398 days/,
+    ],
+    [
+      "a life in parts of an hour",
+      { certificate: { issuer: "generated", validity: "90m" } },
+      /certificate\.validity\n\s+found: {3}"90m"\n\s+allowed: a duration of whole hours .*@pulumi\/tls counts hours/,
+    ],
+    [
+      "a CA that ends before its certificates",
+      { certificate: { issuer: "generated", validity: "48h", renewBefore: "1h", caValidity: "48h" } },
+      /certificate\.caValidity\n\s+found: {3}"48h"\n\s+allowed: more than validity \(48h\)/,
+    ],
+    [
+      "a signer that clients do not trust",
+      { certificate: { issuer: "generated", roots: ["2025", "2026"], signer: "2027" } },
+      /certificate\.signer\n\s+found: {3}"2027"\n\s+allowed: one of certificate\.roots \(2025, 2026\)/,
+    ],
+    [
+      "a root that is named twice",
+      { certificate: { issuer: "generated", roots: ["a", "b", "a"] } },
+      /certificate\.roots\n\s+found: .*\n\s+allowed: each name once; a is there twice/,
+    ],
+    [
+      "an IP address that is none",
+      { certificate: { issuer: "generated", ipAddresses: ["192.0.2"] } },
+      /certificate\.ipAddresses\[0\]\n\s+found: {3}"192\.0\.2"\n\s+allowed: an IP address/,
+    ],
+    [
+      "cert-manager without an issuer",
+      { certificate: { issuer: "certManager" } },
+      /certificate\.issuerRef\n\s+allowed: missing; an object with the keys name, kind, group/,
+    ],
+    [
+      "a life that cert-manager does not take",
+      { certificate: { issuer: "certManager", issuerRef: { name: "ca" }, validity: "30m", renewBefore: "10m" } },
+      /certificate\.validity\n\s+found: {3}"30m"\n\s+allowed: 1h or more: cert-manager takes no less/,
+    ],
+    [
+      "a renewal by cert-manager that never ends",
+      { certificate: { issuer: "certManager", issuerRef: { name: "ca" }, validity: "2h", renewBefore: "2h" } },
+      /certificate\.renewBefore\n\s+found: {3}"2h"\n\s+allowed: less than validity \(2h\)/,
     ],
     [
       "fewer replicas at most than at least",
@@ -264,6 +304,28 @@ describe("loadSettings", () => {
         refusal(dev(provided(certificate, privateKey), secret)),
         /certificate\.certificateChain\n\s+allowed: the certificate expired on/,
       );
+    });
+
+    it("refuses a chain that does not lead to the CA", async () => {
+      const [root, other] = [await issue({ name: "root", ca: true }), await issue({ name: "other", ca: true })];
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], issuer: root });
+      const given = provided(certificate, privateKey);
+      const withCa = { ...given, certificate: { ...given.certificate, caCertificate: other.certificate } };
+      assert.match(
+        refusal(dev(withCa, secret)),
+        /certificate\.certificateChain\n\s+allowed: is incomplete, or of another CA: .* issued by root/,
+      );
+    });
+
+    it("warns ahead of its end, and where nobody can tell whether its chain is whole", async () => {
+      const root = await issue({ name: "root", ca: true });
+      const notAfter = new Date(Date.now() + 10 * 24 * 3600_000);
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], issuer: root, notAfter });
+      const settings = loadSettings(dev(provided(certificate, privateKey), secret));
+      const warnings = settingsWarnings(settings);
+      assert.match(warnings[0]!, /certificate\.certificateChain ends on .*: have it renewed/);
+      assert.match(warnings[1]!, /ends at root, which is no public root: .* Set certificate\.caCertificate/);
+      assert.equal(warnings.length, 2);
     });
 
     it("refuses a certificate for other hosts", async () => {
