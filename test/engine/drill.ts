@@ -68,7 +68,7 @@ type Config = Record<string, Record<string, unknown>>;
 export async function drill(options: DrillOptions): Promise<DrillReport> {
   const { sandbox, stack, ttl, report = () => {} } = options;
   const started = Date.now();
-  await makeStack(stack, (config) => prepare(config as Config, ttl), "sandbox", sandbox);
+  await makeStack(stack, (config) => prepare(config as Config, options), "sandbox", sandbox);
   await up(options);
   const traffic = new TrafficLog(await outputs(options), options.workers ?? 4);
   const firstRequest = (await traffic.begin()) - started;
@@ -122,12 +122,12 @@ export async function drill(options: DrillOptions): Promise<DrillReport> {
 }
 
 /** No more than traffic needs, and lives short enough to be rotated while somebody waits. */
-function prepare(config: Config, ttl: string): void {
+function prepare(config: Config, { ttl, changeRoot }: DrillOptions): void {
   delete config["prometheus"];
   delete config["kiali"];
   config["gateway"]!["workloadCertificate"] = { ttl };
   config["istio"]!["meshConfig"] = { defaultConfig: { proxyMetadata: { SECRET_TTL: ttl } } };
-  config["istio"]!["ca"] = { issuer: "generated", roots: ["first"], signer: "first" };
+  if (changeRoot) config["istio"]!["ca"] = { issuer: "generated", roots: ["first"], signer: "first" };
 }
 
 const ttlMilliseconds = (ttl: string) => Number(/^(\d+)m$/.exec(ttl)?.[1] ?? NaN) * 60_000;
