@@ -10,6 +10,7 @@ import { sandboxEnvironment } from "../sandbox/environment";
 import { residentBytes } from "../sandbox/processes";
 import { reportTo } from "../sandbox/progress";
 import { runTethered } from "../sandbox/tethered";
+import { median } from "./median";
 
 const measures = {
   "cluster ready (startSandbox)": "s",
@@ -56,12 +57,6 @@ async function measure(name: string): Promise<Record<Measure, number>> {
 }
 
 const seconds = (since: number) => (Date.now() - since) / 1000;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
 
 async function main(): Promise<void> {
   const report = reportTo(process.stderr);

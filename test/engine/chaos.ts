@@ -1,7 +1,7 @@
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ProcessId, allGone, signal, startOf } from "../../sandbox/processes";
+import { allGone, descendants, signal } from "../../sandbox/processes";
 import type { Ended } from "../../sandbox/tethered";
 import { pulumi, run } from "./sandbox-fixture";
 
@@ -118,25 +118,6 @@ function recover(stack: string): Promise<Ended> {
 async function succeed(command: Promise<Ended>, what: string): Promise<void> {
   const { code, stdout, stderr } = await command;
   if (code !== 0) throw new Error(`${what} ended with exit code ${code}:\n${stdout}${stderr}`);
-}
-
-/** Every process below this one, by its parent. */
-function descendants(root: number): ProcessId[] {
-  const children = new Map<number, number[]>();
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-      children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
-    } catch {
-      // Gone in the meantime.
-    }
-  }
-  const below = (pid: number): number[] => (children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
-  return below(root).flatMap((pid) => {
-    const started = startOf(pid);
-    return started === undefined ? [] : [{ pid, started }];
-  });
 }
 
 function commandOf(pid: number): string {

