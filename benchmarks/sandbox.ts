@@ -7,7 +7,7 @@
 import { rmSync } from "node:fs";
 import { startSandbox } from "../sandbox/cluster";
 import { sandboxEnvironment } from "../sandbox/environment";
-import { residentBytes } from "../sandbox/processes";
+import { residentBytesBelow } from "../sandbox/processes";
 import { reportTo } from "../sandbox/progress";
 import { runTethered } from "../sandbox/tethered";
 import { median } from "./median";
@@ -26,9 +26,9 @@ type Measure = keyof typeof measures;
 
 async function measure(name: string): Promise<Record<Measure, number>> {
   const begin = Date.now();
-  const sandbox = await startSandbox({ name, tied: true });
+  const sandbox = await startSandbox({ name, tied: true, traffic: true });
   const results: Partial<Record<Measure, number>> = { "cluster ready (startSandbox)": seconds(begin) };
-  const memory = () => sandbox.pids().reduce((sum, pid) => sum + residentBytes(pid), 0) / 1024 / 1024;
+  const memory = () => residentBytesBelow(sandbox.pids()) / 1024 / 1024;
   try {
     results["memory of all its processes, empty"] = memory();
     const env = await sandboxEnvironment(sandbox);

@@ -8,7 +8,7 @@ import { type Sandbox, abandonSandbox, findSandbox, sandboxFolder, startSandbox,
 import { logFolder } from "./cluster/state";
 import { NoEnvoyError, installEnvoy } from "./envoy";
 import { sandboxEnvironment } from "./environment";
-import { residentBytes } from "./processes";
+import { residentBytes, residentBytesBelow } from "./processes";
 import { reportTo } from "./progress";
 import { deploy, show } from "./show";
 
@@ -95,14 +95,14 @@ function status(name: string): void {
     process.exitCode = 3;
     return;
   }
-  const mebibytes = (pid: number) => Math.round(residentBytes(pid) / 1024 / 1024);
+  const mebibytes = (bytes: number) => Math.round(bytes / 1024 / 1024);
   const rows = [
-    { name: "supervisor", pid: state.supervisor.pid, restarts: 0, MiB: mebibytes(state.supervisor.pid) },
+    { name: "supervisor", pid: state.supervisor.pid, restarts: 0, MiB: mebibytes(residentBytes(state.supervisor.pid)) },
     ...state.parts.map(({ name, process, tether, restarts }) => ({
       name,
       pid: process.pid,
       restarts,
-      MiB: mebibytes(process.pid) + mebibytes(tether.pid),
+      MiB: mebibytes(residentBytesBelow([tether.pid, process.pid])),
     })),
   ];
   console.log(`The sandbox "${name}" is ${state.status}.`);

@@ -91,6 +91,12 @@ export function descendants(root: number): ProcessId[] {
   });
 }
 
+/** Resident memory in bytes of processes and of all that they have started. */
+export function residentBytesBelow(pids: readonly number[]): number {
+  const all = new Set(pids.flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]));
+  return [...all].reduce((sum, pid) => sum + residentBytes(pid), 0);
+}
+
 /** CPU time that a process has used so far, in seconds; 0 if it is gone. */
 export function cpuSeconds(pid: number): number {
   try {

@@ -138,7 +138,9 @@ export async function show(
   console.log(`
 The sandbox "${name}" runs at ${serverUrl}; its files and logs are in ${folder}. Look around, and change things:
   ${self} exec -- kubectl get pods --all-namespaces
-  ${self} exec -- pulumi preview --diff
+  ${self} exec -- pulumi preview --diff${
+    stack === undefined ? "" : `\n  ${self} exec -- npm run verify -- --stack ${stack} --dial-services`
+  }
   ${self} status
 Stop it:
   ${self} down`);
