@@ -42,8 +42,10 @@ export interface StackOutputs {
 /**
  * The rollout: client → EnRoute (TLS), EnRoute → workload (Istio mutual TLS, STRICT). This is the only place that knows the
  * order. Whatever is not ordered here runs side by side; the reverse is the order of destruction.
+ *
+ * @param lookAt how this process, not the provider, finds the cluster: the same settings, with a path that is right from here
  */
-export function encryptedIngress(settings: Settings): StackOutputs {
+export function encryptedIngress(settings: Settings, lookAt: Settings = settings): StackOutputs {
   const { istio, gateway, hosts } = settings;
   const providers = [clusterProvider(settings), new tls.Provider("tls")];
   const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({ providers, dependsOn });
@@ -145,7 +147,7 @@ export function encryptedIngress(settings: Settings): StackOutputs {
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (known) => verifier().verify(settings, { ...known, settleSeconds: 30 }),
+          verify: (known) => verifier().verify(lookAt, { ...known, settleSeconds: 30 }),
         },
         { dependsOn: rollout },
       )

@@ -23,7 +23,12 @@ export function problem(key: string, found: unknown, allowed: string): Problem {
 export class SettingsError extends Error {
   constructor(
     readonly problems: readonly Problem[],
-    where: { project: string; stack: string },
+    where: {
+      project: string;
+      stack: string;
+      /** How to set a key, where the settings are no stack file. */
+      howToSet?: string;
+    },
   ) {
     const count = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
     const lines = problems.map(({ key, found, allowed }) => {
@@ -35,8 +40,8 @@ export class SettingsError extends Error {
       [
         `${count} wrong in stack ${where.stack}; nothing was changed.`,
         ...lines,
-        `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}`,
-        `  or edit stacks/Pulumi.${where.stack}.yaml; docs/environments.md describes every key.`,
+        where.howToSet ??
+          `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}\n  or edit stacks/Pulumi.${where.stack}.yaml; docs/environments.md describes every key.`,
       ].join("\n"),
     );
     this.name = "SettingsError";

@@ -1,3 +1,4 @@
+import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { managedSecretName } from "../components/cert-manager";
 import {
@@ -239,6 +240,9 @@ export const settingsSchema = object({
 /** Everything that a stack decides, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 
+/** The same as a person writes it: what has a default may be left out. */
+export type SettingsInput = z.input<typeof settingsSchema>;
+
 /** The configuration of a stack, as the engine hands it to a program. */
 export interface StackConfiguration {
   /** Name of the project: the namespace of the keys. */
@@ -249,6 +253,8 @@ export interface StackConfiguration {
   values: Record<string, string>;
   /** Full keys whose value holds a secret. */
   secretKeys: readonly string[];
+  /** How to set a key, for the error text, where that is not the usual way. */
+  howToSet?: string;
 }
 
 const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
@@ -259,7 +265,6 @@ const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
  */
 export function loadSettings(configuration: StackConfiguration, now: Date = new Date()): Settings {
   const input: Record<string, unknown> = {};
-  const problems: Problem[] = [];
   for (const [fullKey, value] of Object.entries(configuration.values)) {
     const [project, key] = fullKey.split(/:(.*)/s) as [string, string];
     if (project !== configuration.project) continue;
@@ -273,11 +278,36 @@ export function loadSettings(configuration: StackConfiguration, now: Date = new 
       }
     }
   }
+  return checkSettings(input, configuration, now);
+}
+
+/**
+ * As {@link loadSettings}, for settings that a program holds as an object: checked by the same schema, with the same errors.
+ * What is secret in it never becomes configuration, so nothing must be marked.
+ */
+export function settingsOf(
+  input: unknown,
+  where: Pick<StackConfiguration, "project" | "stack">,
+  now: Date = new Date(),
+): Settings {
+  const howToSet = "  Correct the settings object; docs/environments.md describes every key.";
+  return checkSettings(input, { ...where, values: {}, secretKeys: [`${where.project}:certificate`], howToSet }, now);
+}
+
+function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {
   const parsed = settingsSchema.safeParse(input);
-  if (!parsed.success) problems.push(...describeProblems(parsed.error, input));
-  else problems.push(...crossProblems(parsed.data, configuration, now));
+  const problems = parsed.success
+    ? crossProblems(parsed.data, configuration, now)
+    : describeProblems(parsed.error, input);
   if (problems.length > 0) throw new SettingsError(problems, configuration);
   return parsed.data!;
+}
+
+/** The settings with a `kubeconfig` that is right from everywhere: a relative path starts from this folder. */
+export function atFolder(settings: Settings, folder: string): Settings {
+  const { kubeconfig } = settings;
+  const isRelative = kubeconfig !== "" && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
+  return isRelative ? { ...settings, kubeconfig: resolve(folder, kubeconfig) } : settings;
 }
 
 /** Problems that take more than one key to see. */

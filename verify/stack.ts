@@ -1,6 +1,5 @@
-import { isAbsolute, resolve } from "node:path";
 import { type ConfigMap, LocalWorkspace } from "@pulumi/pulumi/automation";
-import { type Settings, loadSettings } from "../stacks/settings";
+import { type Settings, atFolder, loadSettings } from "../stacks/settings";
 import { SettingsError } from "../stacks/settings-error";
 
 /** Something that its user can put right, said in full by its message. */
@@ -79,10 +78,7 @@ function toSettings(name: string, { project, stack }: StackOptions, config: Conf
       values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
       secretKeys: Object.keys(config).filter((key) => config[key]!.secret === true),
     });
-    const { kubeconfig } = settings;
-    // As for the program: relative to the project.
-    const isRelative = kubeconfig !== "" && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
-    return isRelative ? { ...settings, kubeconfig: resolve(project, kubeconfig) } : settings;
+    return atFolder(settings, project);
   } catch (error) {
     throw error instanceof SettingsError ? new UserError(error.message) : error;
   }

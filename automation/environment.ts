@@ -1,0 +1,248 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parse } from "yaml";
+import type { Settings, SettingsInput } from "../stacks/settings";
+import { SettingsError } from "../stacks/settings-error";
+import type { Finding } from "../verify/finding";
+import type { Report } from "../verify/report";
+import type { VerifyOptions } from "../verify/verify";
+import type { Operation, Outcome, Request, StackStatus } from "./engine";
+import { explanations, failure, settingsError } from "./errors";
+import type { Change, ResourceRef, RolloutEvent } from "./events";
+import * as lazy from "./lazy";
+import { type Outputs, outputsOf } from "./outputs";
+import { work } from "./workers";
+
+/** Where an environment is, and how it is run. */
+export interface EnvironmentOptions {
+  /** Name of the stack; `organization/project/stack` where the backend has organizations. */
+  stack: string;
+  /**
+   * Folder of a Pulumi project with the stack's file (`Pulumi.<stack>.yaml`, or in its `stackConfigDir`). Give this or `settings`.
+   */
+  project?: string;
+  /**
+   * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
+   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
+   */
+  settings?: SettingsInput;
+  /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
+  projectName?: string;
+  /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */
+  backend?: string;
+  /** Secrets provider of a stack that is created, such as `awskms://…`. @default the backend's own */
+  secretsProvider?: string;
+  /** Passphrase of the secrets provider `passphrase`. @default that of the environment */
+  passphrase?: string;
+  /** Path of a kubeconfig file, in the place of the one in the settings. */
+  kubeconfig?: string;
+  /** Creates the stack if the backend has none of this name. @default false */
+  createIfMissing?: boolean;
+  /** Further environment variables for pulumi and its plugins, such as a cloud's credentials. */
+  env?: Readonly<Record<string, string>>;
+}
+
+/** Options of everything that takes a while. */
+export interface RunOptions {
+  /** Is told the progress. */
+  onEvent?: (event: RolloutEvent) => void;
+  /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
+  signal?: AbortSignal;
+  /** Drops everything at once, as a second Ctrl-C does; for when the graceful way takes too long. */
+  killSignal?: AbortSignal;
+  /** How many resources are worked on side by side. @default the engine's */
+  parallel?: number;
+}
+
+export interface PreviewOptions extends RunOptions {
+  /** Looks at the cluster for changes by other hands first. @default false */
+  refresh?: boolean;
+  /** Folders of policy packs to judge the change by. */
+  policyPacks?: string[];
+}
+
+export interface UpOptions extends PreviewOptions {
+  /** Kept in the stack's history. */
+  message?: string;
+  /** Fails if there is anything to change. @default false */
+  expectNoChanges?: boolean;
+}
+
+export interface DestroyOptions extends RunOptions {
+  /** Removes the stack and its history from the backend afterwards. @default false */
+  remove?: boolean;
+  message?: string;
+}
+
+/** A resource that changes. */
+export interface ResourceChange {
+  resource: ResourceRef;
+  change: Change;
+  /** Paths of the properties that differ. */
+  differs: string[];
+}
+
+export interface ChangeResult {
+  /** How many resources, by what happens to them. */
+  changes: Partial<Record<Change, number>>;
+  /** Each resource that changes. */
+  resources: ResourceChange[];
+  /** Whether anything changes. */
+  hasChanges: boolean;
+}
+
+export interface UpResult extends ChangeResult {
+  outputs: Outputs;
+}
+
+/** One environment: a cluster that gets, or has, the rollout. Makes nothing and looks at nothing before it is asked to. */
+export class Environment {
+  readonly stack: string;
+
+  constructor(private readonly options: EnvironmentOptions) {
+    this.stack = options.stack;
+  }
+
+  /** What an update would change. */
+  async preview(options: PreviewOptions = {}): Promise<ChangeResult> {
+    return changeResult(await this.run("preview", options, options));
+  }
+
+  /** Rolls out. What is there already and right stays untouched. */
+  async up(options: UpOptions = {}): Promise<UpResult> {
+    const outcome = await this.run("up", options, options);
+    return { ...changeResult(outcome), outputs: outputsOf(outcome.outputs ?? {}) };
+  }
+
+  /** Brings the state in line with the cluster. Changes nothing in the cluster. */
+  async refresh(options: RunOptions = {}): Promise<ChangeResult> {
+    return changeResult(await this.run("refresh", options));
+  }
+
+  /** Takes the rollout away again; the outputs say beforehand what it leaves (`keptOnDestroy`). */
+  async destroy(options: DestroyOptions = {}): Promise<ChangeResult> {
+    return changeResult(await this.run("destroy", options, options));
+  }
+
+  /** What the last update told. */
+  async outputs(options: RunOptions = {}): Promise<Outputs> {
+    return outputsOf((await this.run("outputs", options)).outputs ?? {});
+  }
+
+  /** What is known of the stack without looking at its cluster. */
+  async status(options: RunOptions = {}): Promise<StackStatus> {
+    return (await this.run("status", options)).status!;
+  }
+
+  /** The settings, checked and with defaults filled in. */
+  async settings(options: RunOptions = {}): Promise<Settings> {
+    return this.given() ?? (await this.run("settings", options)).settings!;
+  }
+
+  /** Looks whether the cluster is ready for the rollout; with `charts`, asks the chart repositories, too. Changes nothing. */
+  async preflight({ charts = true, ...options }: RunOptions & { charts?: boolean } = {}): Promise<Finding[]> {
+    const settings = await this.settings(options);
+    return lazy.preflight().preflight(settings, { charts });
+  }
+
+  /**
+   * Proves that both legs are encrypted, or shows where they are not: a report, also of failures. Changes nothing.
+   *
+   * @throws {RolloutError} `not-deployed`, `cluster-unreachable`, and what keeps the stack from being read.
+   */
+  async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate"> = {}): Promise<Report> {
+    const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
+    if (Object.keys(outputs).length === 0) {
+      const { cause, next } = explanations["not-deployed"];
+      throw failure("not-deployed", `stack ${this.stack}: ${cause}`, next, {});
+    }
+    const caCertificate = outputs.caCertificate?.value;
+    const { verify, VerifyError } = lazy.verify();
+    try {
+      return await verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+    } catch (error) {
+      if (!(error instanceof VerifyError)) throw error;
+      const { finding } = error;
+      throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {
+        findings: [finding],
+      });
+    }
+  }
+
+  private async run(
+    operation: Operation,
+    { onEvent, signal, killSignal, parallel }: RunOptions,
+    more: Partial<UpOptions & DestroyOptions> = {},
+  ): Promise<Outcome> {
+    const settings = this.given();
+    const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
+    const project = this.options.project === undefined ? undefined : resolve(this.options.project);
+    const request: Request = {
+      operation,
+      stack,
+      projectName: this.projectName(),
+      env: this.env(),
+      createIfMissing,
+      ...(project === undefined || this.options.settings !== undefined ? {} : { project }),
+      ...(settings === undefined ? {} : { settings }),
+      ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(kubeconfig) }),
+      ...(secretsProvider === undefined ? {} : { secretsProvider }),
+      ...(parallel === undefined ? {} : { parallel }),
+      ...Object.fromEntries(
+        (["message", "refresh", "expectNoChanges", "policyPacks", "remove"] as const).flatMap((key) =>
+          more[key] === undefined ? [] : [[key, more[key]]],
+        ),
+      ),
+    };
+    return work(request, { onEvent, signal, killSignal });
+  }
+
+  /** The settings that came as an object, checked; undefined where a stack file has them. */
+  private given(): Settings | undefined {
+    const { settings, stack, kubeconfig } = this.options;
+    if (settings === undefined) return undefined;
+    try {
+      const own = kubeconfig === undefined ? settings : { ...settings, kubeconfig: resolve(kubeconfig) };
+      return lazy.settings().settingsOf(own, { project: this.projectName(), stack });
+    } catch (error) {
+      throw error instanceof SettingsError ? settingsError(error) : error;
+    }
+  }
+
+  private projectName(): string {
+    const { settings, project, projectName = "enroute-istio" } = this.options;
+    if (settings !== undefined) return projectName;
+    const { cause, next } = explanations["project-not-found"];
+    const file = ["yaml", "yml"].map((type) => join(resolve(project ?? "."), `Pulumi.${type}`)).find(existsSync);
+    if (project === undefined || file === undefined)
+      throw failure(
+        "project-not-found",
+        project === undefined ? `environment ${this.stack} has neither project nor settings` : `${cause} ${project}`,
+        next,
+        {},
+      );
+    return (parse(readFileSync(file, "utf8")) as { name: string }).name;
+  }
+
+  private env(): Record<string, string> {
+    const { backend, passphrase, env } = this.options;
+    const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const secrets =
+      passphrase === undefined
+        ? []
+        : [
+            ["PULUMI_CONFIG_PASSPHRASE", passphrase],
+            ["PULUMI_CONFIG_PASSPHRASE_FILE", ""],
+          ];
+    return Object.fromEntries([
+      ...own,
+      ...(backend === undefined ? [] : [["PULUMI_BACKEND_URL", backend]]),
+      ...secrets,
+      ...Object.entries(env ?? {}),
+    ]) as Record<string, string>;
+  }
+}
+
+function changeResult({ changes, changed }: Outcome): ChangeResult {
+  return { changes, resources: changed, hasChanges: changed.length > 0 };
+}

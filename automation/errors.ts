@@ -1,0 +1,311 @@
+import type { Problem, SettingsError } from "../stacks/settings-error";
+import type { Finding } from "../verify/finding";
+import type { Report } from "../verify/report";
+
+/** What stopped an operation that was interrupted, and how far it had come. */
+export interface Left {
+  /** Resources whose operation was begun and not seen to end, as `type name`. */
+  unfinished: string[];
+  /** How many resources were created, updated or deleted before. */
+  changed: number;
+}
+
+/** What each code tells beside cause and next step. */
+interface Fields {
+  /** A setting is wrong; nothing was touched. */
+  "settings-invalid": { problems: readonly Problem[] };
+  /** There is no Pulumi project in the folder. */
+  "project-not-found": object;
+  /** The command `pulumi` is not there, or older than the SDK needs. */
+  "pulumi-missing": object;
+  /** A provider plugin could not be found or downloaded. */
+  "plugin-missing": { plugin: string };
+  "stack-not-found": object;
+  /** Another update of the stack is running, or was killed. */
+  "stack-locked": object;
+  /** The stack is there, but was never deployed. */
+  "not-deployed": object;
+  /** The stack's secrets cannot be read. */
+  "passphrase-wrong": object;
+  /** The backend does not answer, or wants a login. */
+  "backend-unavailable": object;
+  /** The stack's state file cannot be read. */
+  "state-damaged": object;
+  /** The stack's cluster cannot be reached, or refuses the credentials; nothing was touched. */
+  "cluster-unreachable": { findings: readonly Finding[] };
+  /** The cluster can be reached, and the rollout would fail on it; nothing was touched. */
+  "cluster-not-ready": { findings: readonly Finding[] };
+  "chart-not-found": object;
+  "chart-repository-unreachable": object;
+  /** A policy that is mandatory forbids it. */
+  "policy-violated": { violations: readonly string[] };
+  /** Helm has a record of a release that is in the middle of something, or that Pulumi does not know. */
+  "release-wedged": object;
+  /** An object in the cluster belongs to somebody else. */
+  "object-not-ours": object;
+  /** An admission webhook, mostly istiod's, does not answer. */
+  "webhook-unavailable": object;
+  /** Something did not get ready in its time. */
+  "timed-out": Left;
+  /** The rollout is done, and its verification failed. */
+  "verification-failed": { report?: Report };
+  /** Stopped by the caller's signal. */
+  interrupted: Left;
+  /** Everything else that the engine reports. */
+  "operation-failed": object;
+}
+
+export type RolloutErrorCode = keyof Fields;
+
+/** An error of the library. `message` is the cause, `next` what to do about it, `detail` what the tools themselves said. */
+export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> extends Error {
+  override readonly name = "RolloutError";
+
+  constructor(
+    readonly code: Code,
+    message: string,
+    /** What to do next. */
+    readonly next: string,
+    /** What else is known; depends on the code. */
+    readonly about: Fields[Code],
+    /** Raw text of the tools, if there is any. Secrets are masked by the engine. */
+    readonly detail?: string,
+  ) {
+    super(message);
+  }
+
+  toJSON(): PlainError {
+    const { code, message, next, about, detail } = this;
+    return { code, message, next, about, ...(detail === undefined ? {} : { detail }) };
+  }
+}
+
+/** The closed union of errors: `switch (error.code)` narrows `error.about`. */
+export type RolloutError = { [Code in RolloutErrorCode]: RolloutFailure<Code> }[RolloutErrorCode];
+
+/** An error as plain data: what crosses threads, and what `--json` prints. */
+export interface PlainError {
+  code: RolloutErrorCode;
+  message: string;
+  next: string;
+  about: object;
+  detail?: string;
+}
+
+export function isRolloutError(error: unknown): error is RolloutError {
+  return error instanceof RolloutFailure;
+}
+
+export function failure<Code extends RolloutErrorCode>(
+  code: Code,
+  message: string,
+  next: string,
+  about: Fields[Code],
+  detail?: string,
+): RolloutError {
+  return new RolloutFailure(code, message, next, about, detail) as RolloutError;
+}
+
+export function fromPlain({ code, message, next, about, detail }: PlainError): RolloutError {
+  return failure(code, message, next, about as never, detail);
+}
+
+/** Every code with its usual cause and its way out: the table of docs/embedding.md. */
+export const explanations: Record<RolloutErrorCode, { cause: string; next: string }> = {
+  "settings-invalid": {
+    cause: "settings of the stack are wrong",
+    next: "correct what the problems name; nothing was touched",
+  },
+  "project-not-found": {
+    cause: "there is no Pulumi project in the folder",
+    next: "name the folder that holds Pulumi.yaml",
+  },
+  "pulumi-missing": {
+    cause: "the command pulumi is not on the PATH, or is too old",
+    next: "install it: https://www.pulumi.com/docs/install/",
+  },
+  "plugin-missing": {
+    cause: "a provider plugin cannot be found",
+    next: "install it with pulumi plugin install, or let this machine reach the plugins' server",
+  },
+  "stack-not-found": {
+    cause: "the backend has no such stack",
+    next: "correct its name, or ask for it to be created (createIfMissing; pulumi stack init)",
+  },
+  "stack-locked": {
+    cause: "another update of the stack is running, or was killed before it could unlock",
+    next: "wait for it to end; if none is running, recover the stack",
+  },
+  "not-deployed": { cause: "the stack was never deployed", next: "run up first" },
+  "passphrase-wrong": {
+    cause: "the passphrase of the stack's secrets is missing or wrong",
+    next: "give the right passphrase: the option, PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE",
+  },
+  "backend-unavailable": {
+    cause: "the backend that keeps the state does not answer, or wants a login",
+    next: "check the backend's URL and its credentials (pulumi login, PULUMI_ACCESS_TOKEN)",
+  },
+  "state-damaged": {
+    cause: "the stack's state cannot be read",
+    next: "recover the stack: the newest whole copy takes its place",
+  },
+  "cluster-unreachable": {
+    cause: "the cluster cannot be reached, or refuses the credentials",
+    next: "check that the cluster runs, the kubeconfig, VPN and proxy; nothing was touched",
+  },
+  "cluster-not-ready": {
+    cause: "the rollout would fail on this cluster",
+    next: "do what each finding says; nothing was touched",
+  },
+  "chart-not-found": {
+    cause: "the chart repository has no such chart or version",
+    next: "correct the version, or the chartRepository, of that part",
+  },
+  "chart-repository-unreachable": {
+    cause: "the chart repository cannot be reached",
+    next: "check the chartRepository of that part, proxy and network; then run it again",
+  },
+  "policy-violated": {
+    cause: "a mandatory policy forbids the change",
+    next: "change the settings, or have the policy's owner change the policy",
+  },
+  "release-wedged": {
+    cause: "Helm has a record of a release that an update left unfinished",
+    next: "recover the stack, then run it again",
+  },
+  "object-not-ours": {
+    cause: "an object in the cluster belongs to somebody else",
+    next: "remove it, or hand it over, after its owner has agreed",
+  },
+  "webhook-unavailable": {
+    cause: "an admission webhook does not answer",
+    next: "see that the webhook's pods (for Istio's kinds: istiod) are ready, then run it again",
+  },
+  "timed-out": {
+    cause: "something did not get ready in its time",
+    next: "look at the pods of that part (kubectl describe pod); raise its timeoutSeconds if it was only slow; run it again",
+  },
+  "verification-failed": {
+    cause: "the rollout is done, but the encryption of both legs is not proven",
+    next: "do what each failed check says, then verify again",
+  },
+  interrupted: {
+    cause: "the operation was stopped by its caller",
+    next: "run it again: it goes on from where it stopped; recover the stack if that is refused",
+  },
+  "operation-failed": {
+    cause: "the engine reports an error",
+    next: "see the detail; what was done stays done, and running it again goes on",
+  },
+};
+
+/** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
+const signs: [RolloutErrorCode, RegExp][] = [
+  ["pulumi-missing", /spawn \S*pulumi ENOENT|Minimum version requirement failed|Major version mismatch/],
+  ["project-not-found", /no Pulumi\.yaml project file found|failed to find project settings|Invalid workDir/i],
+  ["stack-not-found", /no stack named '[^']*' found|stack '[^']*' not found/],
+  ["stack-locked", /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict/],
+  ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
+  [
+    "state-damaged",
+    /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)/i,
+  ],
+  [
+    "backend-unavailable",
+    /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
+  ],
+  ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
+  ["policy-violated", /\[mandatory\]|mandatory polic(y|ies)/i],
+  [
+    "release-wedged",
+    /another operation \(install\/upgrade\/rollback\) is in progress|cannot re-use a name that is still in use|has no deployed releases/,
+  ],
+  [
+    "object-not-ours",
+    /invalid ownership metadata|Apply failed with \d+ conflict|exists and cannot be imported into the current release/,
+  ],
+  ["webhook-unavailable", /failed calling webhook/],
+  [
+    "chart-not-found",
+    /chart "[^"]*"[^\n]*(not found|no chart version found)|no chart (name|version) found|improper constraint|chart [^\n]*: not found|failed to find chart/i,
+  ],
+  [
+    "chart-repository-unreachable",
+    /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
+  ],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|cannot be reached: /],
+  [
+    "timed-out",
+    /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
+  ],
+];
+
+/** Code of an error by the words of the tools; `operation-failed` for words that say nothing else. */
+export function codeOf(text: string): RolloutErrorCode {
+  return signs.find(([, sign]) => sign.test(text))?.[0] ?? "operation-failed";
+}
+
+export interface Failed {
+  /** Everything that the tools said on their error output, and the engine's errors. */
+  text: string;
+  /** The engine's errors alone, with the resource that each is about. */
+  errors: readonly { text: string; resource?: string }[];
+  violations: readonly string[];
+  left: Left;
+}
+
+/** The error of an operation that failed, from what the tools said. */
+export function classify({ text, errors, violations, left }: Failed): RolloutError {
+  // The engine's own closing words ("update failed") are about no resource and tell nothing.
+  const telling = errors.filter(({ text: said }) => !/^(update|preview|destroy|refresh) failed\s*$/.test(said.trim()));
+  const said = telling.map(({ text: one }) => one).join("\n");
+  const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
+  const { next, cause } = explanations[code];
+  const first = telling.find(({ text: one }) => codeOf(one) === code) ?? telling[0];
+  const words = first === undefined ? lastError(text) : firstLine(first.text);
+  const where = first?.resource === undefined ? "" : `${first.resource}: `;
+  const message =
+    code === "policy-violated" && violations.length > 0
+      ? `${cause}: ${violations.join("; ")}`
+      : `${cause}: ${where}${words}`;
+  const detail = [said, text].map((part) => part.trim()).filter((part) => part !== "");
+  return failure(code, message, next, aboutOf(code, `${said}\n${text}`, violations, left) as never, detail.join("\n"));
+}
+
+function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
+  switch (code) {
+    case "policy-violated":
+      return { violations };
+    case "timed-out":
+    case "interrupted":
+      return left;
+    case "plugin-missing":
+      return { plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" };
+    case "cluster-unreachable":
+    case "cluster-not-ready":
+      return { findings: [] };
+    case "settings-invalid":
+      return { problems: [] };
+    default:
+      return {};
+  }
+}
+
+function firstLine(text: string): string {
+  const lines = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return lines.find((line) => !/^error: update failed$/.test(line)) ?? "unknown error";
+}
+
+function lastError(text: string): string {
+  const found = [...text.matchAll(/^error: (.+)$/gm)].map(([, words]) => words!);
+  return found.find((words) => !/^(update|preview|destroy) failed$/.test(words)) ?? firstLine(text);
+}
+
+export function settingsError(error: SettingsError): RolloutError {
+  return failure("settings-invalid", error.message, explanations["settings-invalid"].next, {
+    problems: error.problems,
+  });
+}

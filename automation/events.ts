@@ -1,0 +1,311 @@
+import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
+import type { Left } from "./errors";
+
+/** What is going on as a whole. */
+export type Phase = "preview" | "update" | "refresh" | "destroy" | "verify";
+
+/** What happens to a resource. */
+export type Change = "create" | "update" | "replace" | "delete" | "read" | "unchanged";
+
+/** A component of the rollout: type, such as `IstioControlPlane`, and name. Only both together tell one from another. */
+export interface ComponentRef {
+  type: string;
+  name: string;
+}
+
+/** A resource, and the component of the rollout that it belongs to. */
+export interface ResourceRef {
+  /** Pulumi's type, such as `kubernetes:helm.sh/v3:Release`. */
+  type: string;
+  name: string;
+  urn: string;
+  /** The outermost component; undefined for what stands alone. */
+  component?: ComponentRef;
+}
+
+interface Common {
+  /** Name of the stack. */
+  stack: string;
+  phase: Phase;
+  /** Since the operation began. */
+  elapsedSeconds: number;
+}
+
+/** A component of the rollout is known, and what it waits for. Comes once for each, when the program has run. */
+export interface PlannedEvent extends Common {
+  kind: "planned";
+  component: ComponentRef;
+  /** How many resources it has. */
+  resources: number;
+  /** Components that must be done before it begins. */
+  waitsFor: ComponentRef[];
+}
+
+/** A resource's operation began or ended. In a preview, `done` says what would happen. */
+export interface ResourceEvent extends Common {
+  kind: "resource";
+  resource: ResourceRef;
+  change: Change;
+  status: "started" | "done" | "failed";
+  /** How long the operation took; with `done` and `failed`. */
+  seconds?: number;
+  /** Names of the properties that differ; with `done`. */
+  differs?: string[];
+}
+
+/** What a resource that has been started is waiting for right now, in words. */
+export interface WaitingEvent extends Common {
+  kind: "waiting";
+  resource: ResourceRef;
+  for: string;
+  /** Since the resource's operation began. */
+  seconds: number;
+}
+
+/** Something that the engine, a provider or the program said. */
+export interface MessageEvent extends Common {
+  kind: "message";
+  severity: "info" | "warning" | "error";
+  text: string;
+  resource?: ResourceRef;
+}
+
+/** A policy was violated. */
+export interface PolicyEvent extends Common {
+  kind: "policy";
+  severity: "warning" | "mandatory";
+  policy: string;
+  pack: string;
+  text: string;
+  resource?: ResourceRef;
+}
+
+/** The operation began. */
+export interface StartedEvent extends Common {
+  kind: "started";
+}
+
+/** The operation ended: the last event. */
+export interface FinishedEvent extends Common {
+  kind: "finished";
+  result: "succeeded" | "failed" | "interrupted";
+  /** How many resources were changed, by what happened to them. */
+  changes: Partial<Record<Change, number>>;
+}
+
+/** Progress of an operation. */
+export type RolloutEvent =
+  StartedEvent | PlannedEvent | ResourceEvent | WaitingEvent | MessageEvent | PolicyEvent | FinishedEvent;
+
+type Without<Event> = Event extends RolloutEvent ? Omit<Event, keyof Common> : never;
+
+const changes: Record<OpType, Change> = {
+  same: "unchanged",
+  create: "create",
+  update: "update",
+  delete: "delete",
+  replace: "replace",
+  "create-replacement": "replace",
+  "delete-replaced": "replace",
+  read: "read",
+  "read-replacement": "read",
+  refresh: "read",
+  discard: "delete",
+  "discard-replaced": "delete",
+  "remove-pending-replace": "delete",
+  import: "create",
+  "import-replacement": "replace",
+};
+
+const stackType = "pulumi:pulumi:Stack";
+
+interface Begun {
+  resource: ResourceRef;
+  change: Change;
+  at: number;
+}
+
+/** Turns the engine's events into ours, and remembers what an error report needs. */
+export class EventTranslator {
+  private readonly started: number;
+  private readonly parents = new Map<string, string>();
+  private readonly begun = new Map<string, Begun>();
+  private readonly told = new Map<string, string>();
+  /** The engine's errors, with the resource that each is about. */
+  readonly errors: { text: string; resource?: string }[] = [];
+  readonly violations: string[] = [];
+  /** Every resource that changes, in order; previews read their result from it. */
+  readonly changed: { resource: ResourceRef; change: Change; differs: string[] }[] = [];
+  /** How many resources, by what happened to them. */
+  readonly counts: Partial<Record<Change, number>> = {};
+
+  constructor(
+    private readonly stack: string,
+    private readonly phase: Phase,
+    private readonly emit: (event: RolloutEvent) => void,
+    private readonly now: () => number = () => Date.now(),
+  ) {
+    this.started = now();
+  }
+
+  start(): void {
+    this.send({ kind: "started" });
+  }
+
+  finish(result: FinishedEvent["result"]): void {
+    this.send({ kind: "finished", result, changes: this.counts });
+  }
+
+  planned(component: Omit<PlannedEvent, keyof Common | "kind">): void {
+    this.send({ kind: "planned", ...component });
+  }
+
+  /** Says what a resource that has been started waits for, unless that is the same as before. */
+  waiting(urn: string, words: string): void {
+    const begun = this.begun.get(urn);
+    if (begun === undefined || this.told.get(urn) === words) return;
+    this.told.set(urn, words);
+    this.send({ kind: "waiting", resource: begun.resource, for: words, seconds: this.since(begun.at) });
+  }
+
+  /** What has begun and not ended. */
+  running(): Begun[] {
+    return [...this.begun.values()];
+  }
+
+  left(): Left {
+    return {
+      unfinished: this.running().map(({ resource: { type, name } }) => `${type} ${name}`),
+      changed: this.changed.length,
+    };
+  }
+
+  /** Takes an event of the engine. */
+  take(event: EngineEvent): void {
+    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, policyEvent } = event;
+    if (resourcePreEvent) this.begin(resourcePreEvent.metadata);
+    else if (resOutputsEvent) this.end(resOutputsEvent.metadata, "done");
+    else if (resOpFailedEvent) this.end(resOpFailedEvent.metadata, "failed");
+    else if (diagnosticEvent) {
+      const { urn, message, severity, ephemeral } = diagnosticEvent;
+      const text = plain(message);
+      // The SDK's and the engine's own notes to themselves, which the engine's displays leave out as well.
+      if (text === "" || (severity as string) === "debug") return;
+      // Providers tell what they wait for in messages that are not kept.
+      if (ephemeral === true && urn) this.waiting(urn, text.replace(/^\[\d+\/\d+\]\s*/, ""));
+      else this.say(severity === "info#err" ? "info" : severity, text, urn);
+    } else if (policyEvent) {
+      const { enforcementLevel, policyName, policyPackName, message, resourceUrn } = policyEvent;
+      const resource = resourceUrn ? { resource: this.ref(resourceUrn) } : {};
+      const text = plain(message);
+      if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.split("\n")[0]}`);
+      this.send({
+        kind: "policy",
+        severity: enforcementLevel,
+        policy: policyName,
+        pack: policyPackName,
+        text,
+        ...resource,
+      });
+    }
+  }
+
+  private say(severity: MessageEvent["severity"], text: string, urn: string | undefined): void {
+    const resource = urn && !urn.includes(`::${stackType}::`) ? this.ref(urn) : undefined;
+    if (severity === "error")
+      this.errors.push({ text, ...(resource === undefined ? {} : { resource: `${resource.type} ${resource.name}` }) });
+    this.send({ kind: "message", severity, text, ...(resource === undefined ? {} : { resource }) });
+  }
+
+  private begin(metadata: StepEventMetadata): void {
+    this.learn(metadata);
+    if (isPlumbing(metadata)) return;
+    const resource = this.ref(metadata.urn);
+    const change = changes[metadata.op] ?? "update";
+    this.begun.set(metadata.urn, { resource, change, at: this.now() });
+    if (change !== "unchanged") this.send({ kind: "resource", resource, change, status: "started" });
+  }
+
+  private end(metadata: StepEventMetadata, status: "done" | "failed"): void {
+    this.learn(metadata);
+    if (isPlumbing(metadata)) return;
+    const begun = this.begun.get(metadata.urn);
+    this.begun.delete(metadata.urn);
+    this.told.delete(metadata.urn);
+    // What is only read again comes without a beginning.
+    if (begun === undefined && status === "done") return;
+    const resource = begun?.resource ?? this.ref(metadata.urn);
+    const change = changes[metadata.op] ?? "update";
+    const differs = Object.keys(metadata.detailedDiff ?? {});
+    const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
+    if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
+    if (status === "done" && change !== "unchanged" && change !== "read")
+      this.changed.push({ resource, change, differs: properties });
+    this.send({
+      kind: "resource",
+      resource,
+      change,
+      status,
+      seconds: this.since(begun?.at ?? this.now()),
+      ...(properties.length === 0 ? {} : { differs: properties }),
+    });
+  }
+
+  private learn({ urn, new: after, old: before }: StepEventMetadata): void {
+    const parent = after?.parent ?? before?.parent;
+    if (parent) this.parents.set(urn, parent);
+  }
+
+  private ref(urn: string): ResourceRef {
+    const { type, name } = parseUrn(urn);
+    let top = urn;
+    for (let parent = this.parents.get(top); parent !== undefined && !isStack(parent); parent = this.parents.get(top))
+      top = parent;
+    const component = parseUrn(top);
+    return {
+      type,
+      name,
+      urn,
+      ...(isComponent(component.type) ? { component: { type: shortType(component.type), name: component.name } } : {}),
+    };
+  }
+
+  private since(moment: number): number {
+    return Math.round(this.now() - moment) / 1000;
+  }
+
+  private send(event: Without<RolloutEvent>): void {
+    this.emit({ stack: this.stack, phase: this.phase, elapsedSeconds: this.since(this.started), ...event });
+  }
+}
+
+/** Type and name of a resource from its URN. */
+export function parseUrn(urn: string): { type: string; name: string } {
+  const [, , types = "", ...name] = urn.split("::");
+  return { type: types.split("$").at(-1)!, name: name.join("::") };
+}
+
+/** Whether a type is one of ours. */
+export function isComponent(type: string): boolean {
+  return type.startsWith("enroute-istio:");
+}
+
+/** The last part of a type: `IstioControlPlane`. */
+export function shortType(type: string): string {
+  return type.split(":").at(-1)!;
+}
+
+function isStack(urn: string): boolean {
+  return parseUrn(urn).type === stackType;
+}
+
+/** The stack, providers and components: nothing of them is in the cluster. */
+function isPlumbing({ type }: StepEventMetadata): boolean {
+  return type === stackType || type.startsWith("pulumi:providers:") || isComponent(type);
+}
+
+/** A message without the engine's colour codes. */
+function plain(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/<\{%[^%]*%\}>|\u001b\[[0-9;]*m/g, "").trim();
+}

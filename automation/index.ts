@@ -1,0 +1,22 @@
+/** Encrypted ingress as a library: see docs/embedding.md. */
+export { Environment } from "./environment";
+export type {
+  ChangeResult,
+  DestroyOptions,
+  EnvironmentOptions,
+  PreviewOptions,
+  ResourceChange,
+  RunOptions,
+  UpOptions,
+  UpResult,
+} from "./environment";
+export type { StackStatus } from "./engine";
+export { explanations, isRolloutError } from "./errors";
+export type { Left, RolloutError, RolloutErrorCode } from "./errors";
+export type * from "./events";
+export { type Settled, forEachEnvironment } from "./many";
+export { OutputValue, type Outputs } from "./outputs";
+export type { Settings, SettingsInput } from "../stacks/settings";
+export type { Problem } from "../stacks/settings-error";
+export type { Finding } from "../verify/finding";
+export type { Report } from "../verify/report";

@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { PulumiCommand } from "@pulumi/pulumi/automation";
+
+/** How a command of `pulumi` ended, as the Automation API wants it told. */
+interface Result {
+  stdout: string;
+  stderr: string;
+  code: number;
+}
+
+/** A command of `pulumi` that failed. */
+export class PulumiCommandError extends Error {
+  constructor(
+    readonly stdout: string,
+    readonly stderr: string,
+    readonly code: number,
+  ) {
+    super(stderr.trim() === "" ? stdout : stderr);
+  }
+}
+
+/**
+ * `pulumi` as the Automation API runs it, but
+ * - in a process group of its own, so that a Ctrl-C at a terminal reaches whoever called this library and not also pulumi,
+ *   which takes a second one as the order to drop everything;
+ * - it can be ended for good (`kill`);
+ * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on.
+ *
+ * @throws if the command is missing, or older than the SDK needs.
+ */
+export async function pulumiCommand(env: NodeJS.ProcessEnv, kill: AbortSignal): Promise<PulumiCommand> {
+  const found = await PulumiCommand.get();
+  const run = (
+    args: string[],
+    cwd: string,
+    additional: Record<string, string>,
+    onOutput?: (text: string) => void,
+    onError?: (text: string) => void,
+    signal?: AbortSignal,
+  ): Promise<Result> =>
+    args[0] === "stack" && args[1] === "select"
+      ? Promise.resolve({ stdout: "", stderr: "", code: 0 })
+      : runCommand({
+          command: found.command,
+          args: [...args, "--non-interactive"],
+          cwd,
+          env: { ...env, ...additional, PULUMI_AUTOMATION_API: "true" },
+          kill,
+          ...(onOutput === undefined ? {} : { onOutput }),
+          ...(onError === undefined ? {} : { onError }),
+          ...(signal === undefined ? {} : { signal }),
+        });
+  // The class cannot be derived from: its constructor is private, and `run` is marked internal (SDK 3.246).
+  return Object.assign(Object.create(found) as PulumiCommand, { run });
+}
+
+interface Command {
+  command: string;
+  args: string[];
+  cwd: string;
+  env: NodeJS.ProcessEnv;
+  onOutput?: (text: string) => void;
+  onError?: (text: string) => void;
+  signal?: AbortSignal;
+  kill: AbortSignal;
+}
+
+function runCommand({ command, args, cwd, env, onOutput, onError, signal, kill }: Command): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const said = { stdout: "", stderr: "" };
+    const listeners = { stdout: onOutput, stderr: onError };
+    for (const name of ["stdout", "stderr"] as const)
+      child[name].setEncoding("utf8").on("data", (text: string) => {
+        said[name] += text;
+        listeners[name]?.(text);
+      });
+    const interrupt = () => child.kill("SIGINT");
+    const end = () => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      } catch {
+        // It has just ended.
+      }
+    };
+    const tidy = () => {
+      signal?.removeEventListener("abort", interrupt);
+      kill.removeEventListener("abort", end);
+    };
+    signal?.addEventListener("abort", interrupt);
+    kill.addEventListener("abort", end);
+    if (signal?.aborted === true) interrupt();
+    if (kill.aborted) end();
+    child.on("error", (error) => {
+      tidy();
+      reject(new PulumiCommandError("", error.message, -1));
+    });
+    child.on("close", (code) => {
+      tidy();
+      if (code === 0) resolve({ ...said, code });
+      else reject(new PulumiCommandError(said.stdout, said.stderr, code ?? -1));
+    });
+  });
+}

@@ -1,0 +1,103 @@
+import { extname, join } from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Outcome, Request } from "./engine";
+import { explanations, failure, fromPlain, isRolloutError } from "./errors";
+import type { RolloutEvent } from "./events";
+import type { Answer, Order } from "./worker";
+
+export interface WorkOptions {
+  onEvent?: ((event: RolloutEvent) => void) | undefined;
+  /** Stops gracefully. */
+  signal?: AbortSignal | undefined;
+  /** Ends everything at once. */
+  killSignal?: AbortSignal | undefined;
+}
+
+/** Threads that wait for work: loading the SDK again would take longer than a preview without changes. */
+const idle: { worker: Thread; timer: NodeJS.Timeout; uses: number }[] = [];
+/** How long a thread waits for more work, in milliseconds. */
+const patience = 5_000;
+/** After so many operations a thread makes room for a new one: the SDK keeps a little of every program that it ran. */
+const mostUses = 25;
+
+/** Runs one operation in a thread. Threads are used again while there is work; idle ones hold no process. */
+export async function work(request: Request, { onEvent, signal, killSignal }: WorkOptions): Promise<Outcome> {
+  const { worker, uses } = take();
+  const order = (message: Order) => worker.postMessage(message);
+  const stop = () => order({ stop: "graceful", ...(isTimeout(signal) ? { reason: "timeout" as const } : {}) });
+  const kill = () => order({ stop: "now" });
+  let isReusable = false;
+  try {
+    const answer = await new Promise<Exclude<Answer, { event: unknown }>>((resolve, reject) => {
+      worker.hear = { answer: resolve, event: (event) => onEvent?.(event), end: reject };
+      order({ run: request });
+      signal?.addEventListener("abort", stop);
+      killSignal?.addEventListener("abort", kill);
+      if (signal?.aborted === true) stop();
+      if (killSignal?.aborted === true) kill();
+    });
+    if ("error" in answer) throw fromPlain(answer.error);
+    isReusable = true;
+    return answer.outcome;
+  } catch (error) {
+    if (isRolloutError(error)) throw error;
+    // The program did what no program may: leave an exception to nobody. It takes its thread along, and nothing else.
+    const { cause, next } = explanations["operation-failed"];
+    const { message, stack } = error as Error;
+    throw failure("operation-failed", `${cause}: ${message}`, next, {}, stack);
+  } finally {
+    signal?.removeEventListener("abort", stop);
+    killSignal?.removeEventListener("abort", kill);
+    // What a program that failed left behind would fail the next one (pulumi/pulumi#12521).
+    if (isReusable && uses + 1 < mostUses) keep(worker, uses + 1);
+    else void worker.terminate();
+  }
+}
+
+function isTimeout(signal: AbortSignal | undefined): boolean {
+  return signal?.reason instanceof Error && signal.reason.name === "TimeoutError";
+}
+
+interface Listener {
+  answer: (answer: Exclude<Answer, { event: unknown }>) => void;
+  event: (event: RolloutEvent) => void;
+  /** The thread ended by itself. */
+  end: (why: Error) => void;
+}
+
+/** A thread with one listener at a time. (A Worker whose listeners were all removed never hears anything again.) */
+class Thread extends Worker {
+  hear: Listener | undefined;
+
+  constructor() {
+    const file = join(__dirname, `worker${extname(__filename)}`);
+    // From a checkout the sources run as they are, which a new thread has to be told anew.
+    if (file.endsWith(".ts")) super(`require("tsx/cjs"); require(${JSON.stringify(file)})`, { eval: true });
+    else super(file);
+    this.on("message", (answer: Answer) =>
+      "event" in answer ? this.hear?.event(answer.event) : this.hear?.answer(answer),
+    );
+    this.on("error", (error) => this.hear?.end(error));
+    this.on("exit", (code) => this.hear?.end(new Error(`its thread ended with exit code ${code}`)));
+  }
+}
+
+function take(): { worker: Thread; uses: number } {
+  const kept = idle.pop();
+  if (kept === undefined) return { worker: new Thread(), uses: 0 };
+  clearTimeout(kept.timer);
+  kept.worker.ref();
+  return kept;
+}
+
+function keep(worker: Thread, uses: number): void {
+  const drop = () => {
+    const index = idle.indexOf(entry);
+    if (index >= 0) idle.splice(index, 1);
+    void worker.terminate();
+  };
+  const entry = { worker, uses, timer: setTimeout(drop, patience).unref() };
+  worker.hear = { answer: () => {}, event: () => {}, end: drop };
+  worker.unref();
+  idle.push(entry);
+}

@@ -1,0 +1,64 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
+import { refusal } from "../components/refusal";
+import { errorsOf, findingText, preflight, preflightError } from "../verify/preflight";
+import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
+import { type Settings, atFolder, loadSettings, settingsWarnings } from "./settings";
+import { SettingsError } from "./settings-error";
+
+/** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
+export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
+
+export interface ProgramOptions {
+  /** The settings. @default those of the selected stack's configuration */
+  settings?: Settings;
+  /** Replaces `kubeconfig` of the settings: the path of a kubeconfig file. */
+  kubeconfig?: string;
+  /** Folder that a relative `kubeconfig` starts from: the project's. @default the current one, which the engine sets to it */
+  folder?: string;
+  /** Is told why the program refuses to go on, just before it does. */
+  onRefusal?: (why: Refusal) => void;
+  /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
+  onSettings?: (settings: Settings) => void;
+}
+
+/**
+ * The Pulumi program: settings → preflight → rollout → stack outputs. `index.ts` runs it for `pulumi up`, the library runs it
+ * in its own process.
+ */
+export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
+  const { onRefusal = () => {}, kubeconfig } = options;
+  const given = options.settings ?? stackSettings(onRefusal);
+  const settings = kubeconfig === undefined ? given : { ...given, kubeconfig };
+  // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
+  const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
+  options.onSettings?.(lookAt);
+  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
+  const findings = await preflight(lookAt);
+  // All of them, so that nobody has to come back for the next one.
+  if (errorsOf(findings).length > 0) {
+    onRefusal({ findings });
+    throw refusal(preflightError(findings));
+  }
+  for (const warning of findings) await pulumi.log.warn(findingText(warning));
+  return encryptedIngress(settings, lookAt);
+}
+
+// The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
+const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
+
+function stackSettings(onRefusal: (why: Refusal) => void): Settings {
+  const values = pulumi.runtime.allConfig();
+  try {
+    return loadSettings({
+      project: pulumi.getProject(),
+      stack: pulumi.getStack(),
+      values,
+      secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
+    });
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    onRefusal(error);
+    throw refusal(error.message);
+  }
+}
