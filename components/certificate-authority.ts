@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { durationHours } from "./duration";
 
 /** Kind and size of a generated key. */
 export type KeyAlgorithm = "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
@@ -46,6 +47,18 @@ export function generateRoot(name: string, args: RootArgs, parent: pulumi.Resour
     { parent, ignoreChanges: ["validityPeriodHours"] },
   );
   return { key, certificate };
+}
+
+/** Life of a certificate and the part of it in which it is renewed, by default its last third, in hours. */
+export function certificateLife(validity: string, renewBefore: string | undefined) {
+  const validityPeriodHours = durationHours(validity)!;
+  const third = Math.max(1, Math.floor(validityPeriodHours / 3));
+  return { validityPeriodHours, earlyRenewalHours: renewBefore === undefined ? third : durationHours(renewBefore)! };
+}
+
+/** Certificates one after the other, as a PEM bundle. */
+export function bundle(certificates: pulumi.Input<string>[]): pulumi.Output<string> {
+  return pulumi.all(certificates).apply((all) => all.join(""));
 }
 
 export function subject(commonName: string) {

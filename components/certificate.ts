@@ -1,5 +1,6 @@
 import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto";
 import { rootCertificates } from "node:tls";
+import type * as peculiar from "@peculiar/x509";
 
 /** The certificates of a PEM text, in its order. Throws a message without the text if there is none, or one cannot be read. */
 export function parseChain(pem: string): X509Certificate[] {
@@ -105,23 +106,113 @@ export function certificateProblems(
   return problems;
 }
 
+/** Parts of a CA that is brought along, by the names of their settings. */
+export type AuthorityPart = "rootCertificates" | "certificateChain" | "privateKey";
+
+/**
+ * Problems of a CA for the mesh, each naming its part. The texts never hold the key. Checked as istiod does, and further:
+ * readable, key matches and is RSA or ECDSA, valid at `now`, the CA that signs first with each issuer after it up to one of
+ * the roots, CAs that may issue, and as many below each other as they allow.
+ */
+export function authorityProblems(
+  pem: Record<AuthorityPart, string>,
+  now: Date = new Date(),
+): { part: AuthorityPart; problem: string }[] {
+  const problems: { part: AuthorityPart; problem: string }[] = [];
+  const say = (part: AuthorityPart, problem: string) => problems.push({ part, problem });
+  const read = (part: "rootCertificates" | "certificateChain"): X509Certificate[] => {
+    try {
+      return parseChain(pem[part]);
+    } catch (error) {
+      say(part, (error as Error).message);
+      return [];
+    }
+  };
+  const [roots, chain] = [read("rootCertificates"), read("certificateChain")];
+  for (const root of roots) {
+    const name = commonName(root.subject);
+    if (!root.ca) say("rootCertificates", `${name} is no CA: ${noCa}`);
+    else if (!isSignedBy(root, root))
+      say("rootCertificates", `${name} is no root: ${commonName(root.issuer)} issued it`);
+    for (const problem of validityProblems(name, root, now)) say("rootCertificates", problem);
+  }
+  const [signer] = chain;
+  const last = chain.at(-1);
+  if (signer === undefined || last === undefined || roots.length === 0) return problems;
+  try {
+    const key = createPrivateKey(pem.privateKey);
+    const owner = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
+    if (owner > 0) {
+      say(
+        "certificateChain",
+        `is in the wrong order: the key is that of certificate ${owner + 1}; put the CA that signs first`,
+      );
+      return problems;
+    }
+    if (owner < 0) say("privateKey", "does not match the first certificate of certificateChain");
+    else if (key.asymmetricKeyType !== "rsa" && key.asymmetricKeyType !== "ec")
+      say("privateKey", `is of type ${key.asymmetricKeyType}: istiod signs with RSA and ECDSA keys`);
+  } catch {
+    say("privateKey", "is no PEM private key that can be read (an encrypted key must be decrypted first)");
+  }
+  if (!signer.ca) say("certificateChain", `the first certificate may not issue certificates: ${noCa}`);
+  for (const problem of chainProblems(chain, now, "put the CA that signs first, then its issuer"))
+    say("certificateChain", problem);
+  const root = roots.find((one) => one.fingerprint256 === last.fingerprint256 || isSignedBy(last, one));
+  if (root === undefined)
+    say(
+      "certificateChain",
+      `is incomplete, or of another CA: it ends at ${commonName(last.subject)}, issued by ${commonName(last.issuer)}, which rootCertificates does not hold`,
+    );
+  const path = root === undefined || root.fingerprint256 === last.fingerprint256 ? chain : [...chain, root];
+  path.forEach((certificate, below) => {
+    const most = pathLength(certificate);
+    if (most !== undefined && most < below)
+      say(
+        "certificateChain",
+        `${commonName(certificate.subject)} allows ${most} CAs below it (path length), and has ${below}`,
+      );
+  });
+  return problems;
+}
+
+/** How many CAs may stand below one; undefined for any number. */
+function pathLength(certificate: X509Certificate): number | undefined {
+  // Node.js does not tell. Loaded here: whoever brings no CA need not wait for it.
+  /* eslint-disable @typescript-eslint/no-require-imports */
+  require("reflect-metadata");
+  const x509 = require("@peculiar/x509") as typeof peculiar;
+  /* eslint-enable @typescript-eslint/no-require-imports */
+  return new x509.X509Certificate(certificate.raw).getExtension(x509.BasicConstraintsExtension)?.pathLength;
+}
+
 /** Problems of a chain in itself: a certificate that is not valid at `now`, an issuer that is none, a wrong order. */
-export function chainProblems(chain: readonly X509Certificate[], now: Date): string[] {
+export function chainProblems(
+  chain: readonly X509Certificate[],
+  now: Date,
+  order = "put the leaf first, then its issuer",
+): string[] {
   return chain.flatMap((certificate, index) => {
     const which = index === 0 ? "the certificate" : `certificate ${index + 1} of the chain`;
     return [
-      ...(new Date(certificate.validTo) <= now ? [`${which} expired on ${iso(certificate.validTo)}`] : []),
-      ...(new Date(certificate.validFrom) > now ? [`${which} is not valid before ${iso(certificate.validFrom)}`] : []),
-      ...(index === 0 ? [] : issuerProblems(chain[index - 1]!, certificate, index + 1)),
+      ...validityProblems(which, certificate, now),
+      ...(index === 0 ? [] : issuerProblems(chain[index - 1]!, certificate, index + 1, order)),
     ];
   });
 }
 
+function validityProblems(which: string, { validFrom, validTo }: X509Certificate, now: Date): string[] {
+  return [
+    ...(new Date(validTo) <= now ? [`${which} expired on ${iso(validTo)}`] : []),
+    ...(new Date(validFrom) > now ? [`${which} is not valid before ${iso(validFrom)}`] : []),
+  ];
+}
+
 const noCa = "it lacks the CA flag, or the key usage to sign certificates";
 
-function issuerProblems(certificate: X509Certificate, issuer: X509Certificate, place: number): string[] {
+function issuerProblems(certificate: X509Certificate, issuer: X509Certificate, place: number, order: string): string[] {
   if (!certificate.verify(issuer.publicKey))
-    return [`certificate ${place} did not sign certificate ${place - 1}: put the leaf first, then its issuer`];
+    return [`certificate ${place} did not sign certificate ${place - 1}: ${order}`];
   // Node.js takes it for a CA only where its key usage, if it has any, allows signing as well.
   if (!issuer.ca) return [`certificate ${place} of the chain may not issue certificates: ${noCa}`];
   if (!certificate.checkIssued(issuer))

@@ -55,6 +55,8 @@ export interface EnRouteValuesArgs {
 
 /** Longest life of a workload certificate that istiod signs by default: MAX_WORKLOAD_CERT_TTL, 90 days. */
 export const maxWorkloadCertificateTtl = "2160h";
+/** Life of a workload certificate where nobody asks for another. */
+export const defaultWorkloadCertificateTtl = "24h";
 /** Shortest that we take: the agent renews at half life, and below a minute it would do little else. */
 export const minWorkloadCertificateTtl = "1m";
 export const defaultOutputPath = "/etc/istio-certs";

@@ -17,9 +17,19 @@ export interface IstioControlPlaneArgs extends ChartArgs {
   revision?: string;
   /** Trust domain: the first part of every identity in the mesh. @default "cluster.local" */
   trustDomain?: string;
+  /** Earlier trust domains, whose identities are accepted as well. @default none */
+  trustDomainAliases?: string[];
+  /**
+   * Fingerprint of the CA that istiod loads from Secret `cacerts`; another one restarts istiod, one pod after the other.
+   * @default none: istiod's own CA
+   */
+  authorityFingerprint?: pulumi.Input<string>;
   /** Mesh configuration, over what this component sets. */
   meshConfig?: Values;
 }
+
+/** Annotation of istiod's pods: which CA they have loaded. */
+export const authorityAnnotation = "enroute-istio/certificate-authority";
 
 /** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). */
 export class IstioControlPlane extends pulumi.ComponentResource {
@@ -40,6 +50,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       namespace: args.namespace,
       revision: args.revision,
       trustDomain: this.trustDomain,
+      trustDomainAliases: args.trustDomainAliases,
       meshConfig: args.meshConfig,
     };
     // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
@@ -59,7 +70,17 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         name: "istiod",
         namespace: args.namespace,
         ...chartSource("istiod", args),
-        values: mergeValues(istiodValues(values), args.values),
+        values: mergeValues(
+          {
+            ...istiodValues(values),
+            // istiod takes another root up only when it starts (but for an experimental switch), and several istiods should
+            // not differ for as long as their kubelets take to bring them the Secret.
+            ...(args.authorityFingerprint === undefined
+              ? {}
+              : { podAnnotations: { [authorityAnnotation]: args.authorityFingerprint } }),
+          },
+          args.values,
+        ),
       },
       // istiod does not become ready while the kinds that it watches are missing.
       { parent: this, dependsOn: this.base, ...fixedName },

@@ -20,6 +20,8 @@ export interface IstioValuesArgs {
   revision?: string | undefined;
   /** Trust domain of the mesh: the first part of every workload identity. */
   trustDomain: string;
+  /** Earlier trust domains, whose identities are accepted as well. */
+  trustDomainAliases?: string[] | undefined;
   /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
   meshConfig?: Values | undefined;
 }
@@ -68,6 +70,7 @@ export function istiodValues(args: IstioValuesArgs): Values {
     ...(args.revision === undefined ? {} : { revision: args.revision }),
     meshConfig: {
       trustDomain: args.trustDomain,
+      ...(args.trustDomainAliases === undefined ? {} : { trustDomainAliases: args.trustDomainAliases }),
       rootNamespace: args.namespace,
       // Envoy's metrics and the application's arrive on one port, which keeps scraping alive under STRICT.
       enablePrometheusMerge: true,

@@ -2,7 +2,15 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { endOfValidity } from "./certificate";
-import { type KeyAlgorithm, type TrustedRoots, generateRoot, keyArguments, subject } from "./certificate-authority";
+import {
+  type KeyAlgorithm,
+  type TrustedRoots,
+  bundle,
+  certificateLife,
+  generateRoot,
+  keyArguments,
+  subject,
+} from "./certificate-authority";
 import { type CertManagerCertificate, certManagerSpec } from "./cert-manager";
 import { fixedName } from "./chart";
 import { durationHours } from "./duration";
@@ -160,9 +168,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const caCertificate = pulumi
-      .all(roots.map(({ certificate }) => certificate.certPem))
-      .apply((certificates) => certificates.join(""));
+    const caCertificate = bundle(roots.map(({ certificate }) => certificate.certPem));
     return { certificateChain: leaf.certPem, privateKey: leafKey.privateKeyPem, caCertificate };
   }
 }
@@ -192,7 +198,5 @@ export function servingRootOf(commonName: string): string | undefined {
 
 /** Life of a generated leaf and the part of it in which it is renewed, in hours. */
 export function leafLife({ validity = defaultValidity, renewBefore }: GeneratedCertificate) {
-  const validityPeriodHours = durationHours(validity)!;
-  const third = Math.max(1, Math.floor(validityPeriodHours / 3));
-  return { validityPeriodHours, earlyRenewalHours: renewBefore === undefined ? third : durationHours(renewBefore)! };
+  return certificateLife(validity, renewBefore);
 }

@@ -2,11 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { Bookinfo } from "../components/bookinfo";
-import { enroute } from "../components/enroute-values";
+import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../components/enroute-values";
 import { EnRouteGateway } from "../components/enroute-gateway";
 import { GatewayHost } from "../components/gateway-host";
 import { IstioControlPlane } from "../components/istio-control-plane";
 import { Kiali } from "../components/kiali";
+import { MeshCertificateAuthority } from "../components/mesh-certificate-authority";
 import { MeshGlobalConfig } from "../components/mesh-global-config";
 import { MeshMutualTls } from "../components/mesh-mutual-tls";
 import { MeshNamespace } from "../components/mesh-namespace";
@@ -15,7 +16,7 @@ import { ServingCertificate } from "../components/serving-certificate";
 import { Verification } from "../components/verification";
 import type { ReportSummary } from "../verify/report";
 import type * as verification from "../verify/verify";
-import { type Settings, defaultInjection } from "./settings";
+import { type Settings, defaultInjection, maxTtl, meshWideTtl } from "./settings";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
 export interface StackOutputs {
@@ -29,6 +30,10 @@ export interface StackOutputs {
   hosts: string[];
   /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
   gatewayIdentity: string;
+  /** The gateway's certificate for the leg to the workloads: its life, where the sidecar writes it, the longest life that istiod signs. */
+  workloadCertificate: { ttl: string; outputPath: string; maxTtl: string };
+  /** Roots that the mesh trusts, PEM; missing where istiod made its own. */
+  meshRootCertificates: pulumi.Output<string> | undefined;
   /** Certificates of the CA's roots that clients must trust, PEM; missing where they are not known. */
   caCertificate: pulumi.Output<string | undefined>;
   /** End of the serving certificate's validity, RFC 3339 in UTC; missing where somebody else fills the Secret. */
@@ -62,8 +67,26 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
   );
   const hostNamespaces = [...new Set(hosts.map((host) => host.namespace))];
 
-  // Helm needs the namespace to write its release into.
-  const mesh = new IstioControlPlane("istio", { ...istio, namespace: istio.namespace.name }, opts(istioNamespace));
+  const authority =
+    istio.ca.issuer === "istiod"
+      ? undefined
+      : new MeshCertificateAuthority(
+          "mesh-ca",
+          { namespace: istio.namespace.name, authority: istio.ca },
+          opts(istioNamespace),
+        );
+
+  const mesh = new IstioControlPlane(
+    "istio",
+    {
+      ...istio,
+      namespace: istio.namespace.name,
+      ...(authority === undefined ? {} : { authorityFingerprint: authority.fingerprint }),
+    },
+    // Helm needs the namespace to write its release into. istiod looks for its CA once, when it starts: where there is none
+    // it makes one, and every certificate that this signs is void when ours comes.
+    opts(istioNamespace, ...(authority === undefined ? [] : [authority])),
+  );
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
   // A namespace may hold an exception.
@@ -163,6 +186,12 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     gatewayAddress: enrouteGateway.address,
     hosts: hosts.map(({ host }) => `https://${host}`),
     gatewayIdentity: `spiffe://${mesh.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`,
+    workloadCertificate: {
+      ttl: gateway.workloadCertificate?.ttl ?? meshWideTtl(settings) ?? defaultWorkloadCertificateTtl,
+      outputPath: gateway.workloadCertificate?.outputPath ?? defaultOutputPath,
+      maxTtl: maxTtl(settings),
+    },
+    meshRootCertificates: authority?.rootCertificates,
     caCertificate: certificate.caCertificate,
     certificateEndOfValidity: certificate.endOfValidity,
     keptOnDestroy: [

@@ -81,15 +81,12 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-// The certificate's settings may hold a private key under a misspelt name too, and Helm values may hold anything.
+const publicKeys =
+  /^(certificate|istio\.ca)\.(issuer|\w*[vV]alidity|renewBefore|warnBefore|roots|signer|keyAlgorithm|secretName|extraNames|ipAddresses)/;
+
+// The certificates' settings may hold a private key under a misspelt name too, and Helm values may hold anything.
 function isConfidential(key: string): boolean {
-  return (
-    (/^certificate(\.|$)/.test(key) &&
-      !/^certificate\.(issuer|\w*[vV]alidity|renewBefore|warnBefore|roots|signer|keyAlgorithm|secretName|extraNames|ipAddresses)/.test(
-        key,
-      )) ||
-    /\.values\b/.test(key)
-  );
+  return (/^(certificate|istio\.ca)(\.|$)/.test(key) && !publicKeys.test(key)) || /\.values\b/.test(key);
 }
 
 function shorten(text: string): string {

@@ -2,6 +2,7 @@ import { isAbsolute, resolve } from "node:path";
 import { z } from "zod";
 import { managedSecretName } from "../components/cert-manager";
 import {
+  authorityProblems,
   certificateProblems,
   commonName,
   endOfValidity,
@@ -10,9 +11,10 @@ import {
 } from "../components/certificate";
 import { durationSeconds } from "../components/duration";
 import { maxWorkloadCertificateTtl, ttlProblem } from "../components/enroute-values";
+import { defaultIntermediateValidity, intermediateLife, meshRoots } from "../components/mesh-certificate-authority";
 import type { Injection } from "../components/mesh-namespace";
 import { exceptionProblems } from "../components/mutual-tls-policies";
-import { defaultCaValidity, defaultValidity, leafLife, servingRoots } from "../components/serving-certificate";
+import { defaultValidity, leafLife, servingRoots } from "../components/serving-certificate";
 import {
   certificateName,
   chartRepository,
@@ -73,6 +75,41 @@ const chartImage = object({ ...image, repository: image.repository.exactOptional
 const quantities = words.exactOptional();
 const resources = object({ requests: quantities, limits: quantities });
 
+const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
+const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
+const keyAlgorithm = oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional();
+const warnBefore = duration.default("336h");
+const generatedAuthority = {
+  keyAlgorithm,
+  caValidity: hours(2, 36500 * 24, wholeHours).default("87600h"),
+  renewBefore: hours(1, 36500 * 24, wholeHours).exactOptional(),
+  roots: list(dnsLabel, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
+  signer: dnsLabel.exactOptional(),
+};
+
+const trustDomain = text("a trust domain such as cluster.local", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+
+const certificateAuthority = z.discriminatedUnion(
+  "issuer",
+  [
+    object({ issuer: z.literal("istiod") }),
+    object({
+      issuer: z.literal("generated"),
+      ...generatedAuthority,
+      validity: hours(2, 36500 * 24, wholeHours).default(defaultIntermediateValidity),
+      warnBefore,
+    }),
+    object({
+      issuer: z.literal("provided"),
+      rootCertificates: pem("the mesh's roots"),
+      certificateChain: pem("the CA that signs, its issuers after it"),
+      privateKey: pem("the private key of the CA that signs"),
+      warnBefore,
+    }),
+  ],
+  { error: "an object with an issuer: one of istiod, generated, provided" },
+);
+
 const istio = object({
   ...chart,
   chartRepository: chartRepository.default("https://blob.istio.io/istio-release/charts"),
@@ -85,9 +122,9 @@ const istio = object({
     labels: namespaceLabels,
   }).prefault({}),
   revision: dnsLabel.exactOptional(),
-  trustDomain: text("a trust domain such as cluster.local", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/).default(
-    "cluster.local",
-  ),
+  trustDomain: trustDomain.default("cluster.local"),
+  trustDomainAliases: list(trustDomain, "trust domains").exactOptional(),
+  ca: certificateAuthority.prefault({ issuer: "istiod" }),
   meshConfig: tree.exactOptional(),
 });
 
@@ -141,28 +178,20 @@ const host = object({
   ).min(1, { error: "at least one route { prefix?, service, port }" }),
 });
 
-const issuers = ["generated", "provided", "existingSecret", "certManager"] as const;
-const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
-const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
-const keyAlgorithm = oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional();
 const names = {
   extraNames: list(certificateName, "DNS names").exactOptional(),
   ipAddresses: list(ipAddress, "IP addresses").exactOptional(),
 };
-const warnBefore = duration.default("336h");
+const issuers = ["generated", "provided", "existingSecret", "certManager"] as const;
 const certificate = z.discriminatedUnion(
   "issuer",
   [
     object({
       issuer: z.literal("generated"),
       ...names,
-      keyAlgorithm,
+      ...generatedAuthority,
       // Clients refuse longer ones (CA/Browser Forum ballot SC-31, and Apple for every CA).
       validity: hours(2, 398 * 24, `clients take no more than 398 days, and ${wholeHours}`).default(defaultValidity),
-      renewBefore: hours(1, 397 * 24, wholeHours).exactOptional(),
-      caValidity: hours(2, 36500 * 24, wholeHours).default(defaultCaValidity),
-      roots: list(dnsLabel, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
-      signer: dnsLabel.exactOptional(),
       warnBefore,
     }),
     object({
@@ -318,6 +347,7 @@ function crossProblems(settings: Settings, configuration: StackConfiguration, no
     ...hostProblems(settings),
     ...servingCertificateProblems(settings, configuration, now),
     ...workloadTtlProblems(settings),
+    ...meshAuthorityProblems(settings, configuration, now),
     ...(settings.gateway.autoscaling !== undefined &&
     settings.gateway.autoscaling.maxReplicas < settings.gateway.replicas
       ? [
@@ -430,23 +460,47 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
 type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
 
 function generatedProblems(given: Certificate<"generated">): Problem[] {
-  const { validityPeriodHours, earlyRenewalHours } = leafLife(given);
   const { roots, signer } = servingRoots(given);
+  return [...lifeProblems("certificate", given, leafLife(given)), ...rootProblems("certificate", roots, signer)];
+}
+
+/** Problems of lives that must fit into each other. */
+function lifeProblems(
+  key: string,
+  given: { validity: string; renewBefore?: string; caValidity: string },
+  life: { validityPeriodHours: number; earlyRenewalHours: number },
+): Problem[] {
   return [
-    ...(earlyRenewalHours >= validityPeriodHours
+    ...(life.earlyRenewalHours >= life.validityPeriodHours
       ? [
           problem(
-            "certificate.renewBefore",
+            `${key}.renewBefore`,
             given.renewBefore,
             `less than validity (${given.validity}): a certificate would be renewed at every update`,
           ),
         ]
       : []),
     ...(durationSeconds(given.caValidity)! <= durationSeconds(given.validity)!
-      ? [problem("certificate.caValidity", given.caValidity, `more than validity (${given.validity})`)]
+      ? [problem(`${key}.caValidity`, given.caValidity, `more than validity (${given.validity})`)]
       : []),
-    ...rootProblems("certificate", roots, signer),
   ];
+}
+
+function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  const { ca } = istio;
+  switch (ca.issuer) {
+    case "istiod":
+      return [];
+    case "generated": {
+      const { roots, signer } = meshRoots(ca);
+      return [...lifeProblems("istio.ca", ca, intermediateLife(ca)), ...rootProblems("istio.ca", roots, signer)];
+    }
+    case "provided":
+      return [
+        ...plainTextProblems(configuration, "istio", "ca.privateKey"),
+        ...authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why)),
+      ];
+  }
 }
 
 function rootProblems(key: string, roots: readonly string[], signer: string): Problem[] {
@@ -491,17 +545,39 @@ function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, k
   ];
 }
 
-function workloadTtlProblems({ gateway: { workloadCertificate: wanted }, istio: { values } }: Settings): Problem[] {
-  const ttl = wanted?.ttl;
-  if (ttl === undefined) return [];
-  // istiod's own limit can be raised by its environment; the chart takes it at both places.
+function workloadTtlProblems(settings: Settings): Problem[] {
+  const ttl = settings.gateway.workloadCertificate?.ttl;
+  const max = maxTtl(settings);
+  const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
+  const everywhere = meshWideTtl(settings);
+  return [
+    ...(why === undefined ? [] : [problem("gateway.workloadCertificate.ttl", ttl, why)]),
+    ...(everywhere === undefined || (durationSeconds(everywhere) ?? Infinity) <= (durationSeconds(max) ?? Infinity)
+      ? []
+      : [
+          problem(
+            "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
+            everywhere,
+            `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
+          ),
+        ]),
+  ];
+}
+
+/** Longest life of a workload certificate that istiod signs: its environment can raise that, and the chart takes it at both places. */
+export function maxTtl({ istio: { values } }: Settings): string {
   const environments = [values?.["env"], (values?.["pilot"] as { env?: unknown } | undefined)?.env];
   const limits = environments.map(
     (env) => (env as { MAX_WORKLOAD_CERT_TTL?: unknown } | undefined)?.MAX_WORKLOAD_CERT_TTL,
   );
-  const max = limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
-  const why = ttlProblem(ttl, max);
-  return why === undefined ? [] : [problem("gateway.workloadCertificate.ttl", ttl, why)];
+  return limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
+}
+
+/** SECRET_TTL of every proxy that says no other, where the mesh configuration sets one. */
+export function meshWideTtl({ istio: { meshConfig } }: Settings): string | undefined {
+  const { defaultConfig } = (meshConfig ?? {}) as { defaultConfig?: { proxyMetadata?: { SECRET_TTL?: unknown } } };
+  const ttl = defaultConfig?.proxyMetadata?.SECRET_TTL;
+  return typeof ttl === "string" ? ttl : undefined;
 }
 
 /** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
 import { gunzipSync } from "node:zlib";
 import { enroute } from "../components/enroute-values";
+import { authoritySecretName } from "../components/mesh-certificate-authority";
 import type { Settings } from "../stacks/settings";
 import { type Cluster, ClusterError } from "./cluster";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "./expected";
@@ -71,6 +72,8 @@ export interface ClusterView {
   globalConfigs: Read<GlobalConfig[]>;
   gatewayHosts: Read<GatewayHost[]>;
   serviceRoutes: Read<ServiceRoute[]>;
+  /** Secret `cacerts`, where a CA is plugged into istiod. */
+  meshAuthority: Read<MeshAuthority>;
   /** By namespace: the serving certificate. */
   servingSecrets: Record<string, Read<ServingSecret>>;
   /** What the gateway's service account must be allowed to list, and whether it is. */
@@ -122,6 +125,9 @@ export async function readClusterView(cluster: Cluster, settings: Settings): Pro
     globalConfigs: list<GlobalConfig>("/apis/enroute.saaras.io/v1/globalconfigs"),
     gatewayHosts: list<GatewayHost>("/apis/enroute.saaras.io/v1/gatewayhosts"),
     serviceRoutes: list<ServiceRoute>("/apis/enroute.saaras.io/v1/serviceroutes"),
+    meshAuthority: read(async () =>
+      publicAuthority(await cluster.get<SecretObject>(`/api/v1/namespaces/${root}/secrets/${authoritySecretName}`)),
+    ),
     servingSecrets: of(hostNamespaces(settings), (name) =>
       read(async () =>
         withoutKey(await cluster.get<SecretObject>(`/api/v1/namespaces/${name}/secrets/${servingSecret(settings)}`)),
@@ -197,6 +203,22 @@ export function withoutKey({ type = "", data = {} }: SecretObject): ServingSecre
     ...(publicKey === undefined ? {} : { publicKey }),
     ...(ca === undefined ? {} : { ca }),
   };
+}
+
+/** The public parts of a CA that is plugged into istiod. */
+export interface MeshAuthority {
+  /** The CA that signs, and its issuers, PEM. */
+  certificateChain: string;
+  /** The roots that the mesh is to trust, PEM. */
+  rootCertificates: string;
+}
+
+/** Secret `cacerts` without its key. */
+export function publicAuthority({ data = {} }: SecretObject): MeshAuthority {
+  const text = (key: string) => Buffer.from(data[key] ?? "", "base64").toString();
+  // The chain may leave the CA itself out: istiod takes that from its own file.
+  const [ca, chain] = [text("ca-cert.pem"), text("cert-chain.pem")];
+  return { certificateChain: chain.includes(ca.trim()) ? chain : ca + chain, rootCertificates: text("root-cert.pem") };
 }
 
 function publicHalf(privateKey: string | undefined): string | undefined {

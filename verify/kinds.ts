@@ -10,6 +10,7 @@ export interface Metadata {
   generation?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
+  managedFields?: { manager?: string; time?: string }[];
 }
 
 export interface Named {
@@ -20,7 +21,7 @@ export interface ContainerStatus {
   name: string;
   ready: boolean;
   started?: boolean;
-  state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
+  state?: { running?: { startedAt?: string }; waiting?: { reason?: string }; terminated?: { reason?: string } };
 }
 
 export interface Container {

@@ -10,6 +10,7 @@ import {
   policyFindings,
   releaseFindings,
 } from "./preflight/cluster-state";
+import { meshAuthorityFindings } from "./preflight/mesh-authority";
 import { rightsFindings } from "./preflight/rights";
 import { versionFindings } from "./preflight/versions";
 
@@ -51,6 +52,7 @@ async function clusterFindings(settings: Settings): Promise<Finding[]> {
     ["the owners of what is there", ownershipFindings(cluster, settings)],
     ["the mesh's policies", policyFindings(cluster, settings)],
     ["the serving certificate", servingCertificateFindings(cluster, settings)],
+    ["the mesh's CA", meshAuthorityFindings(cluster, settings)],
   ];
   const findings = await Promise.all(
     looks.map(([what, look]) => look.catch((error: unknown) => [unseen(what, error)])),

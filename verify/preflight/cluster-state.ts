@@ -12,7 +12,7 @@ import type { Named, PeerAuthentication } from "../kinds";
 type List<Item> = { items: Item[] };
 
 /** What a list holds; nothing where its kind is not installed. */
-async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
+export async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
   try {
     return (await cluster.get<List<Item>>(path, { metadata })).items;
   } catch (error) {

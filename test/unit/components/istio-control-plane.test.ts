@@ -62,6 +62,16 @@ describe("istiodValues", () => {
 });
 
 describe("IstioControlPlane", () => {
+  it("accepts earlier trust domains, and restarts istiod with the CA that it is to load", async () => {
+    const { find } = await deploy({ trustDomainAliases: ["old.example"], authorityFingerprint: "abc" });
+    const values = find("Release", "istiod").inputs["values"] as {
+      meshConfig: { trustDomainAliases: string[] };
+      podAnnotations: object;
+    };
+    assert.deepEqual(values.meshConfig.trustDomainAliases, ["old.example"]);
+    assert.deepEqual(values.podAnnotations, { "enroute-istio/certificate-authority": "abc" });
+  });
+
   const deploy = (more: object = {}) =>
     run(() => {
       const cluster = new k8s.Provider("cluster");

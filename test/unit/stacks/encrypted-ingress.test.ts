@@ -216,6 +216,16 @@ describe("encryptedIngress", () => {
       assert.ok(found.has(edge), edge);
   });
 
+  it("plugs the mesh's CA in before istiod starts, which would make one of its own", async () => {
+    const settings = stackFile("dev");
+    const ca = { issuer: "generated", validity: "8760h", caValidity: "87600h", warnBefore: "336h" } as const;
+    const deployed = await deploy({ ...settings, istio: { ...settings.istio, ca } });
+    const found = ancestors(deployed, "Release", "istiod");
+    for (const edge of ["Secret mesh-ca", "Release istio-base"]) assert.ok(found.has(edge), edge);
+    assert.ok(ancestors(deployed, "Secret", "mesh-ca").has("Namespace istio-system"));
+    assert.match(await valueOf(deployed.result.meshRootCertificates!), /BEGIN CERTIFICATE/);
+  });
+
   it("starts no gateway before istiod is ready", async () => {
     const order: string[] = [];
     let ready!: () => void;
@@ -269,6 +279,8 @@ describe("encryptedIngress", () => {
     assert.deepEqual(result.hosts, ["https://bookinfo.dev.example.com"]);
     assert.equal(result.gatewayIdentity, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
     assert.match((await valueOf(result.caCertificate))!, /BEGIN CERTIFICATE/);
+    assert.deepEqual(result.workloadCertificate, { ttl: "24h", outputPath: "/etc/istio-certs", maxTtl: "2160h" });
+    assert.equal(result.meshRootCertificates, undefined, "istiod's own, which nobody here knows");
     assert.match((await valueOf(result.certificateEndOfValidity))!, /^\d{4}-/);
     assert.match(result.keptOnDestroy.join(), /CustomResourceDefinitions/);
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { loadSettings, settingsWarnings, type StackConfiguration } from "../../../stacks/settings";
 import { SettingsError } from "../../../stacks/settings-error";
-import { issue } from "../certificates";
+import { type Issued, issue } from "../certificates";
 import { configuration, stackConfig, stackFile, stackNames } from "../stack-files";
 
 type Tree = { [key: string]: unknown };
@@ -251,6 +251,151 @@ describe("loadSettings", () => {
       assert.match(text, expected);
       assert.match(text, /^1 setting is wrong/, "nothing else is reported");
     });
+
+  const istioCa = (ca: object) => ({ "istio.ca": ca });
+  const authorities: [string, object, RegExp][] = [
+    [
+      "an unknown issuer",
+      { issuer: "vault" },
+      /istio\.ca\.issuer\n\s+found: {3}"vault"\n\s+allowed: .* one of istiod, generated/,
+    ],
+    [
+      "a signer that is no root",
+      { issuer: "generated", signer: "b" },
+      /istio\.ca\.signer\n.*\n\s+allowed: one of .* \(root\)/,
+    ],
+    [
+      "a renewal before the start",
+      { issuer: "generated", validity: "48h", renewBefore: "48h" },
+      /istio\.ca\.renewBefore\n\s+found: {3}"48h"\n\s+allowed: less than validity \(48h\)/,
+    ],
+    [
+      "a root that ends before its intermediate",
+      { issuer: "generated", validity: "480h", caValidity: "48h" },
+      /istio\.ca\.caValidity\n.*\n\s+allowed: more than validity \(480h\)/,
+    ],
+    [
+      "a CA without a chain",
+      { issuer: "provided", rootCertificates: "x" },
+      /istio\.ca\.certificateChain\n\s+allowed: missing/,
+    ],
+  ];
+  for (const [what, ca, expected] of authorities)
+    it(`refuses, for the mesh's CA, ${what}`, () => assert.match(refusal(dev(istioCa(ca))), expected));
+
+  describe("with a provided CA for the mesh", () => {
+    const secret = ["enroute-istio:istio"];
+    const given = (root: Issued, signing: Issued, chain = signing.certificate) =>
+      dev(
+        istioCa({
+          issuer: "provided",
+          rootCertificates: root.certificate,
+          certificateChain: chain,
+          privateKey: signing.privateKey,
+        }),
+        secret,
+      );
+
+    it("takes an intermediate below its root, and a root alone", async () => {
+      const root = await issue({ name: "root", ca: true });
+      const intermediate = await issue({ name: "intermediate", ca: true, issuer: root });
+      assert.equal(loadSettings(given(root, intermediate)).istio.ca.issuer, "provided");
+      assert.equal(loadSettings(given(root, root)).istio.ca.issuer, "provided");
+    });
+
+    it("refuses its key in plain text", async () => {
+      const root = await issue({ name: "root", ca: true });
+      const text = refusal({ ...given(root, root), secretKeys: [] });
+      assert.match(text, /istio\.ca\.privateKey\n\s+allowed: a secret: .* 'enroute-istio:istio\.ca\.privateKey'/);
+      assert.ok(!text.includes(root.privateKey.split("\n")[1]!));
+    });
+
+    const root = () => issue({ name: "root", ca: true });
+    const refused: [string, () => Promise<StackConfiguration>, RegExp][] = [
+      [
+        "another key",
+        async () => {
+          const one = await root();
+          return given(one, { ...one, privateKey: (await issue()).privateKey });
+        },
+        /istio\.ca\.privateKey\n\s+allowed: does not match the first/,
+      ],
+      [
+        "a CA without the flag",
+        async () => {
+          const one = await root();
+          return given(one, await issue({ name: "no CA", issuer: one }));
+        },
+        /istio\.ca\.certificateChain\n\s+allowed: the first certificate may not issue certificates: it lacks the CA flag/,
+      ],
+      [
+        "a CA whose key may not sign",
+        async () => {
+          const one = await root();
+          return given(one, await issue({ name: "no signer", ca: true, issuer: one, maySign: false }));
+        },
+        /the first certificate may not issue certificates: it lacks the CA flag, or the key usage/,
+      ],
+      [
+        "a chain that is incomplete",
+        async () => {
+          const one = await root();
+          const middle = await issue({ name: "middle", ca: true, issuer: one });
+          return given(one, await issue({ name: "low", ca: true, issuer: middle }));
+        },
+        /istio\.ca\.certificateChain\n\s+allowed: is incomplete, or of another CA: it ends at low, issued by middle/,
+      ],
+      [
+        "a chain in the wrong order",
+        async () => {
+          const one = await root();
+          const middle = await issue({ name: "middle", ca: true, issuer: one });
+          const low = await issue({ name: "low", ca: true, issuer: middle });
+          return given(one, low, middle.certificate + low.certificate);
+        },
+        /istio\.ca\.certificateChain\n\s+allowed: is in the wrong order: the key is that of certificate 2/,
+      ],
+      [
+        "more CAs below each other than one allows",
+        async () => {
+          const one = await issue({ name: "root", ca: true, pathLength: 0 });
+          return given(one, await issue({ name: "low", ca: true, issuer: one }));
+        },
+        /istio\.ca\.certificateChain\n\s+allowed: root allows 0 CAs below it \(path length\), and has 1/,
+      ],
+      [
+        "a root that is none",
+        async () => {
+          const one = await root();
+          const middle = await issue({ name: "middle", ca: true, issuer: one });
+          return given(middle, middle);
+        },
+        /istio\.ca\.rootCertificates\n\s+allowed: middle is no root: root issued it/,
+      ],
+      [
+        "a CA that has expired",
+        async () => {
+          const one = await root();
+          return given(one, await issue({ name: "old", ca: true, issuer: one, notAfter: new Date(Date.now() - 1000) }));
+        },
+        /istio\.ca\.certificateChain\n\s+allowed: the certificate expired on/,
+      ],
+    ];
+    for (const [what, make, expected] of refused)
+      it(`refuses ${what}, in one error`, async () => {
+        const text = refusal(await make());
+        assert.match(text, /^1 setting is wrong/, text);
+        assert.match(text, expected);
+      });
+  });
+
+  it("refuses a life for every proxy that istiod does not sign", () => {
+    const changes = { "istio.meshConfig": { defaultConfig: { proxyMetadata: { SECRET_TTL: "3000h" } } } };
+    assert.match(
+      refusal(dev(changes)),
+      /proxyMetadata\.SECRET_TTL\n\s+found: {3}"3000h"\n\s+allowed: .* at most 2160h/,
+    );
+  });
 
   it("follows a limit for SECRET_TTL that the stack raises in istiod", () => {
     const changes = {

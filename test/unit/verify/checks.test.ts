@@ -3,7 +3,7 @@ import type { HelmRelease, Read } from "../../../verify/cluster-view";
 import type { GatewayHost, GlobalConfig, PeerAuthentication, Pod } from "../../../verify/kinds";
 import type { Result, Status } from "../../../verify/result";
 import { allChecks } from "../../../verify/verify";
-import { issue } from "../certificates";
+import { type Issued, issue } from "../certificates";
 import { stackFile, stackNames } from "../stack-files";
 import { type Seen, type Serving, fingerprintOf, healthy, meshPod, publicKeyOf, serving, valueIn } from "./healthy";
 
@@ -48,6 +48,23 @@ const rule = (host: string, spec: object, namespace = "bookinfo") => ({
   spec: { host, ...spec },
 });
 const disable = { trafficPolicy: { tls: { mode: "DISABLE" } } };
+
+/** Plugs a CA below the mesh's root into istiod, as the stack asks for; or another one than that. */
+async function plug(seen: Seen, options: { notAfter?: Date; root?: Issued } = {}): Promise<void> {
+  const { ca } = certificates;
+  const intermediate = await issue({ name: "intermediate", ca: true, issuer: options.root ?? ca, ...options });
+  const rootCertificates = (options.root ?? ca).certificate;
+  const { certificate: certificateChain } = intermediate;
+  seen.view.meshAuthority = { state: "read", value: { certificateChain, rootCertificates } };
+  const wanted = await issue({ name: "wanted", ca: true, issuer: ca });
+  seen.settings.istio.ca = {
+    issuer: "provided",
+    rootCertificates: ca.certificate,
+    certificateChain: wanted.certificate,
+    privateKey: "",
+    warnBefore: "336h",
+  };
+}
 
 /** What is done to a healthy cluster → the checks that fail, and a word of their evidence. Everything else passes. */
 const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, checks: string[], evidence: RegExp]> = {
@@ -520,6 +537,36 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["certificates/chain"],
     /holds no PEM certificate/,
   ],
+  "the plugged-in CA is gone": [
+    async (seen) => {
+      await plug(seen, { notAfter: new Date(Date.now() + 365 * day) });
+      seen.view.meshAuthority = { state: "absent" };
+    },
+    ["identity/authority"],
+    /Secret istio-system\/cacerts is missing: istiod makes a CA of its own/,
+  ],
+  "the plugged-in CA is below another root, which the mesh does not trust": [
+    async (seen) => {
+      const notAfter = new Date(Date.now() + 365 * day);
+      await plug(seen, { notAfter, root: await issue({ name: "another root", ca: true, notAfter }) });
+    },
+    ["identity/authority"],
+    /signs below root another root .* instead of a CA .*; .* lacks root a CA .*; root another root .* is not in ConfigMap/,
+  ],
+  "the plugged-in CA leads nowhere": [
+    async (seen) => {
+      await plug(seen, { notAfter: new Date(Date.now() + 365 * day) });
+      const stranger = await issue({ name: "stranger", ca: true });
+      valueIn(seen.view.meshAuthority).rootCertificates = stranger.certificate;
+    },
+    ["identity/authority"],
+    /leads to none of its roots/,
+  ],
+  "the plugged-in CA ends soon": [
+    (seen) => plug(seen, { notAfter: new Date(Date.now() + 60_000) }),
+    ["identity/authority-renewal"],
+    /it ends on/,
+  ],
   "the gateway has no address": [
     (seen) => {
       for (const service of valueIn(seen.view.services[edge])) delete service.status;
@@ -654,7 +701,8 @@ describe("the checks of verify", () => {
   });
 
   describe("what is fine", () => {
-    const fine: Record<string, (seen: Seen) => void> = {
+    const fine: Record<string, (seen: Seen) => void | Promise<void>> = {
+      "a CA that is plugged into istiod": (seen) => plug(seen, { notAfter: new Date(Date.now() + 365 * day) }),
       "a sidecar that is a container": ({ view }) => {
         const [pod] = valueIn(view.pods["shop"]);
         pod!.spec.containers.push(pod!.spec.initContainers!.pop()!);
@@ -707,9 +755,9 @@ describe("the checks of verify", () => {
       "a certificate of a short life, in its first half": (seen) => void Object.assign(seen.options, { days: 365 }),
     };
     for (const [what, change] of Object.entries(fine))
-      it(`is ${what}`, () => {
+      it(`is ${what}`, async () => {
         const seen = fresh();
-        change(seen);
+        await change(seen);
         assert.deepEqual(named(look(seen), "failed", "unknown"), []);
       });
   });

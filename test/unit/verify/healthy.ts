@@ -217,6 +217,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       })),
     ),
     serviceRoutes: read([]),
+    meshAuthority: { state: "absent" },
     servingSecrets: each(hostNamespaces(settings), () => ({
       type: "kubernetes.io/tls",
       certificateChain: leaf.certificate,

@@ -1,0 +1,237 @@
+import type { X509Certificate } from "node:crypto";
+import { parse } from "yaml";
+import { commonName, iso } from "../../components/certificate";
+import { type TrustedRoots, skippedPhase } from "../../components/certificate-authority";
+import { durationSeconds } from "../../components/duration";
+import { defaultWorkloadCertificateTtl } from "../../components/enroute-values";
+import { authoritySecretName, intermediateLife } from "../../components/mesh-certificate-authority";
+import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
+import type { Settings } from "../../stacks/settings";
+import { tryParse } from "../checks/certificates";
+import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
+import { livePods } from "../checks/injection";
+import type { Cluster } from "../cluster";
+import { type MeshAuthority, type SecretObject, publicAuthority } from "../cluster-view";
+import { meshConfigName } from "../expected";
+import type { Finding } from "../finding";
+import type { ConfigMap, Named, Pod } from "../kinds";
+import { existing, listed } from "./cluster-state";
+
+/** How long it may take until every istiod runs with a changed Secret: their rollout, or their kubelets' next look at it. */
+const takeUpSeconds = 120;
+
+/**
+ * Whether the mesh's CA that runs may be followed by the one of the stack. Every proxy has to trust a root before it signs,
+ * and to have a certificate of another one before a root goes: what the cluster holds tells since when that is so.
+ */
+export async function meshAuthorityFindings(
+  cluster: Cluster,
+  settings: Settings,
+  now: Date = new Date(),
+): Promise<Finding[]> {
+  const root = settings.istio.namespace.name;
+  const [istiods, secret, published, meshConfig] = await Promise.all([
+    listed<Named>(cluster, `/apis/apps/v1/namespaces/${root}/deployments?labelSelector=app%3Distiod`, true),
+    existing<SecretObject>(cluster, `/api/v1/namespaces/${root}/secrets/${authoritySecretName}`),
+    existing<ConfigMap>(cluster, `/api/v1/namespaces/${root}/configmaps/istio-ca-root-cert`),
+    existing<ConfigMap>(cluster, `/api/v1/namespaces/${root}/configmaps/${meshConfigName(settings)}`),
+  ]);
+  const authority = secret === undefined ? undefined : publicAuthority(secret);
+  return [
+    ...foreignFindings(settings, secret),
+    ...lifeFindings(settings, authority, now),
+    // Without istiod no proxy gets a certificate, so there is nothing to break.
+    ...(istiods.length === 0
+      ? []
+      : [
+          ...trustDomainFindings(settings, meshConfig),
+          ...(await phaseFindings(cluster, settings, { secret, authority, published, now })),
+        ]),
+  ];
+}
+
+const error = (check: string, problem: string, fix: string): Finding => ({ check, severity: "error", problem, fix });
+
+function foreignFindings({ istio: { ca, namespace } }: Settings, secret: SecretObject | undefined): Finding[] {
+  if (ca.issuer !== "generated" || secret === undefined || secret.metadata.labels?.[ownerLabel] === ownerValue)
+    return [];
+  return [
+    error(
+      "mesh/foreign-ca",
+      `Secret ${namespace.name}/cacerts exists, and is not ours: the mesh has a CA that somebody plugged in`,
+      "take that CA over with istio.ca.issuer: provided, or delete the Secret after its owner has agreed",
+    ),
+  ];
+}
+
+function trustDomainFindings({ istio }: Settings, meshConfig: ConfigMap | undefined): Finding[] {
+  const mesh = (parse(meshConfig?.data?.["mesh"] ?? "") ?? {}) as { trustDomain?: string };
+  const before = mesh.trustDomain ?? istio.trustDomain;
+  if (before === istio.trustDomain || istio.trustDomainAliases?.includes(before) === true) return [];
+  return [
+    error(
+      "mesh/trust-domain",
+      `the mesh's trust domain is ${before}, and would become ${istio.trustDomain}: proxies would refuse each other until the last one has a new certificate`,
+      `add ${before} to istio.trustDomainAliases, and take it out when every proxy has a new certificate`,
+    ),
+  ];
+}
+
+interface Present {
+  secret: SecretObject | undefined;
+  /** Of the Secret. */
+  authority: MeshAuthority | undefined;
+  /** What istiod has told the mesh to trust. */
+  published: ConfigMap | undefined;
+  now: Date;
+}
+
+async function phaseFindings(cluster: Cluster, settings: Settings, present: Present): Promise<Finding[]> {
+  const { secret, authority, published, now } = present;
+  const trusted = roots(published?.data?.["root-cert.pem"]);
+  const signer = authority === undefined ? undefined : signerOf(authority);
+  // Without a Secret, istiod signs by a root of its own: the first that it tells of.
+  const before: TrustedRoots | undefined =
+    authority === undefined
+      ? trusted[0] === undefined
+        ? undefined
+        : { roots: trusted, signer: trusted[0] }
+      : signer === undefined
+        ? undefined
+        : { roots: roots(authority.rootCertificates), signer: rootText(signer) };
+  const after = wantedRoots(settings);
+  if (before === undefined) return [];
+  const phase = (problem: string, fix: string) => [error("mesh/ca-phase", `istio.ca: ${problem}`, fix)];
+  if (after === undefined)
+    return authority === undefined
+      ? []
+      : phase(
+          `istiod would sign by a root of its own, which no proxy trusts, instead of ${before.signer}`,
+          "keep istio.ca as it is; back to istiod's own CA there is only a new mesh",
+        );
+  const skipped = skippedPhase(before, after);
+  if (skipped !== undefined) return phase(skipped.problem, fixOf(settings, skipped.fix, authority === undefined));
+  if (after.signer !== before.signer) {
+    if (!trusted.includes(after.signer))
+      return phase(
+        `root ${after.signer} may not sign yet: istiod does not tell the mesh to trust it (ConfigMap istio-ca-root-cert)`,
+        "see whether istiod is ready, and its log; then update again",
+      );
+    const since = changedAt(published!);
+    const waiting = await unsettled(cluster, since, now);
+    if (waiting.length > 0)
+      return phase(
+        `root ${after.signer} may not sign yet: istiod has told of it since ${since.toISOString()}, and ${proxies(waiting)} may not have heard`,
+        remedy(waiting),
+      );
+  }
+  const dropped = before.roots.filter((name) => !after.roots.includes(name));
+  if (dropped.length > 0) {
+    const since = changedAt(secret ?? published!);
+    const waiting = await unsettled(cluster, since, now);
+    if (waiting.length > 0)
+      return phase(
+        `root ${dropped.join(", ")} may not go yet: the CA has been as it is since ${since.toISOString()}, and ${proxies(waiting)} may still present an earlier certificate`,
+        remedy(waiting),
+      );
+  }
+  return [];
+}
+
+function fixOf({ istio: { ca } }: Settings, fix: string, isOwn: boolean): string {
+  if (isOwn)
+    return "take over istiod's own CA first: istio.ca.issuer: provided with the certificate and key of Secret istio-ca-secret, as docs/certificates.md shows";
+  return ca.issuer === "generated"
+    ? fix
+    : "an update each: add the new root to istio.ca.rootCertificates; set certificateChain and privateKey below it; drop the old root";
+}
+
+/** When an object of the cluster was written last: the API server keeps that for each writer. */
+function changedAt({ metadata: { managedFields = [], creationTimestamp } }: Named): Date {
+  const times = [creationTimestamp, ...managedFields.map(({ time }) => time)].flatMap((time) =>
+    time === undefined ? [] : Date.parse(time),
+  );
+  return new Date(Math.max(...times));
+}
+
+interface Waiting {
+  pod: string;
+  namespace: string;
+  /** When its certificate of before has ended. */
+  until: Date;
+}
+
+/**
+ * Proxies that may still have the certificate, and the roots, of before a moment: they started earlier, and their life has
+ * not passed since. Agents renew at half of a certificate's life, and take the roots along.
+ */
+async function unsettled(cluster: Cluster, since: Date, now: Date): Promise<Waiting[]> {
+  const pods = livePods(await listed<Pod>(cluster, "/api/v1/pods"));
+  return pods.flatMap(({ metadata, spec, status }) => {
+    const proxy = [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === "istio-proxy");
+    if (proxy === undefined) return [];
+    const running = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(
+      ({ name }) => name === "istio-proxy",
+    )?.state?.running;
+    const started = Date.parse(running?.startedAt ?? metadata.creationTimestamp ?? "");
+    const life = proxy.env?.find(({ name }) => name === "SECRET_TTL")?.value ?? defaultWorkloadCertificateTtl;
+    const until = new Date(
+      since.getTime() + (durationSeconds(life) ?? durationSeconds(defaultWorkloadCertificateTtl)!) * 1000,
+    );
+    if (now >= until || started >= since.getTime() + takeUpSeconds * 1000) return [];
+    return [{ pod: metadata.name, namespace: metadata.namespace ?? "", until }];
+  });
+}
+
+function proxies(waiting: Waiting[]): string {
+  const names = waiting.slice(0, 3).map(({ namespace, pod }) => `${namespace}/${pod}`);
+  const more = waiting.length > 3 ? ` and ${waiting.length - 3} more` : "";
+  return `${waiting.length} ${waiting.length === 1 ? "proxy" : "proxies"} (${names.join(", ")}${more})`;
+}
+
+function remedy(waiting: Waiting[]): string {
+  const last = new Date(Math.max(...waiting.map(({ until }) => until.getTime())));
+  const namespaces = [...new Set(waiting.map(({ namespace }) => namespace))];
+  const restarts = namespaces.map((namespace) => `kubectl rollout restart deployment -n ${namespace}`);
+  return `wait until ${last.toISOString()}, or restart them: ${restarts.join("; ")}; then update again`;
+}
+
+/** A CA, or its root, that is about to end although it should have been renewed by now. */
+function lifeFindings({ istio: { ca } }: Settings, authority: MeshAuthority | undefined, now: Date): Finding[] {
+  if (ca.issuer === "istiod") return [];
+  // The settings hold the one that is provided, and it may be a new one.
+  const found = ca.issuer === "provided" ? ca : authority;
+  const signing = tryParse(found?.certificateChain)?.[0];
+  if (found === undefined || signing === undefined) return [];
+  const left = ({ validTo }: X509Certificate) => new Date(validTo).getTime() - now.getTime();
+  const life = ({ validFrom, validTo }: X509Certificate) => new Date(validTo).getTime() - new Date(validFrom).getTime();
+  const notice = durationSeconds(ca.warnBefore)! * 1000;
+  const root = signerOf(found);
+  const next = ca.issuer === "generated" ? intermediateLife(ca).validityPeriodHours * 3600_000 : notice;
+  return [
+    ...(left(signing) <= Math.min(notice, life(signing) / 3)
+      ? [
+          warning(
+            "mesh/ca-renewal",
+            `the CA that istiod signs by, ${commonName(signing.subject)}, ${left(signing) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
+            ca.issuer === "generated"
+              ? "pulumi up --refresh renews it; run that on a schedule"
+              : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+          ),
+        ]
+      : []),
+    ...(root !== undefined && root.fingerprint256 !== signing.fingerprint256 && left(root) <= next
+      ? [
+          warning(
+            "mesh/root-ends",
+            `the mesh's root ${rootText(root)} ends on ${iso(root.validTo)}${ca.issuer === "generated" ? ", before an intermediate that it signed now would" : ""}`,
+            "start a change of root; docs/certificates.md shows its phases",
+          ),
+        ]
+      : []),
+  ];
+}
+
+function warning(check: string, problem: string, fix: string): Finding {
+  return { check, severity: "warning", problem, fix };
+}
