@@ -138,7 +138,7 @@ async function change(options: DrillOptions, edit: (config: Config) => unknown):
   await editStack(stack, (config) => void edit(config as Config), stack, sandbox);
   const deadline = Date.now() + 120_000 + 3 * ttlMilliseconds(ttl);
   for (;;) {
-    const refusal = await up(options, /not before|too early|too soon|possible from/i);
+    const refusal = await up(options, /may not (sign|go) yet/);
     if (refusal === undefined) return;
     if (Date.now() > deadline) throw new Error(`the change is refused still:\n${refusal}`);
     await sleep(5000);
