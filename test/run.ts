@@ -8,7 +8,7 @@ import { reportTo } from "../sandbox/progress";
 
 /*
  * `npm test`: static checks, unit tests, then engine tests with the real Pulumi CLI against the sandbox's control plane. The
- * engine tests build what is missing, and run in two lots side by side, each on a sandbox of its own: they mostly wait.
+ * engine tests build what is missing, and run in three lots side by side, each on sandboxes of its own: they mostly wait.
  */
 const root = join(__dirname, "..");
 
@@ -37,13 +37,15 @@ async function main(): Promise<void> {
   if (options.engine !== true) outcomes.push(await mocha(["test/unit/**/*.test.ts"], true));
   if (options.unit !== true) {
     await buildBinaries({ report: reportTo(process.stderr) });
-    // About half of the time, in an order in which each leaves the cluster empty for the next.
+    // About half of the rest's time, in an order in which each leaves the cluster empty for the next.
     const slow = ["test/engine/rollout.test.ts", "test/faults/stacks.test.ts", "test/engine/healing.test.ts"];
     const engine = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );
-    const lots = [slow, engine.filter((file) => !slow.includes(file))];
-    // The first lot is shown as it goes, the second when it is done.
+    // On sandboxes of their own, with live traffic; most of the time they wait for certificates to end.
+    const live = ["test/engine/live.test.ts", "test/engine/drill.test.ts"];
+    const lots = [slow, live, engine.filter((file) => ![...slow, ...live].includes(file))];
+    // The first lot is shown as it goes, the others when they are done.
     outcomes.push(...(await Promise.all(lots.map((specs, index) => mocha(specs, index === 0)))));
   }
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
