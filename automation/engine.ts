@@ -6,7 +6,15 @@ import { type ConfigMap, LocalWorkspace, type OutputMap, Stack } from "@pulumi/p
 import type { Refusal } from "../stacks/program";
 import { type Settings, atFolder, loadSettings } from "../stacks/settings";
 import { SettingsError } from "../stacks/settings-error";
-import { type RolloutError, classify, explanations, failure, isRolloutError, settingsError } from "./errors";
+import {
+  type RolloutError,
+  type RolloutErrorCode,
+  classify,
+  explanations,
+  failure,
+  isRolloutError,
+  settingsError,
+} from "./errors";
 import {
   type Change,
   EventTranslator,
@@ -20,7 +28,7 @@ import { PulumiCommandError, pulumiCommand } from "./pulumi-command";
 import * as lazy from "./lazy";
 import { watchWaits } from "./waits";
 
-export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status";
+export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover";
 
 /** Everything that an operation needs, as plain data. */
 export interface Request {
@@ -43,6 +51,8 @@ export interface Request {
   policyPacks?: string[];
   /** With destroy: remove the stack and its history afterwards. */
   remove?: boolean;
+  /** With recover: put right what was found. */
+  apply?: boolean;
 }
 
 /** What an operation came to. */
@@ -52,6 +62,19 @@ export interface Outcome {
   outputs?: OutputMap;
   settings?: Settings;
   status?: StackStatus;
+  recovery?: StackRecovery;
+}
+
+/** What a cut-off operation left behind. */
+export interface StackRecovery {
+  /** When the whole copy was written that takes the place of a state file that was cut short, RFC 3339 in UTC. */
+  stateOf?: string;
+  /** Records that Helm forgets; the objects stay. */
+  forget: { namespace: string; name: string; revisions: number[]; why: string }[];
+  /** Operations that the engine began and never finished, as `type name`. */
+  pending: string[];
+  /** Whether it was put right. */
+  done: boolean;
 }
 
 /** What is known of a stack without looking at its cluster. */
@@ -203,10 +226,8 @@ async function inProgram(request: Request, folder: string, events: EventTranslat
 async function read(stack: Stack, request: Request, folder: string): Promise<Outcome> {
   const nothing = { changes: {}, changed: [] };
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
-  if (request.operation === "settings") {
-    const config = await stack.getAllConfig();
-    return { ...nothing, settings: atFolder(settingsFrom(config, request), folder) };
-  }
+  if (request.operation === "settings") return { ...nothing, settings: await settingsOfStack(stack, request, folder) };
+  if (request.operation === "recover") return { ...nothing, recovery: await recoverStack(stack, request, folder) };
   const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const last = info === undefined ? undefined : { ...pick(info, "kind", "result", "message") };
@@ -221,6 +242,24 @@ async function read(stack: Stack, request: Request, folder: string): Promise<Out
       pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
     },
   };
+}
+
+async function recoverStack(stack: Stack, request: Request, folder: string): Promise<StackRecovery> {
+  const { inspect, recover, damagedState, restore } = lazy.recovery();
+  const done = request.apply === true;
+  // First of all: without its state file not even the settings of a stack can be read.
+  const damaged = await damagedState(stack.workspace, request.stack);
+  const restored = damaged === undefined ? {} : { stateOf: damaged.from.toISOString() };
+  if (damaged !== undefined && !done) return { ...restored, forget: [], pending: [], done };
+  if (damaged !== undefined) restore(damaged);
+  const settings = request.settings ?? (await settingsOfStack(stack, request, folder));
+  const found = await inspect(stack, settings);
+  if (done) await recover(stack, settings, found);
+  return { ...restored, ...found, done };
+}
+
+async function settingsOfStack(stack: Stack, request: Request, folder: string): Promise<Settings> {
+  return atFolder(settingsFrom(await stack.getAllConfig(), request), folder);
 }
 
 interface Exported {
@@ -277,10 +316,17 @@ function operationError(error: unknown, events: EventTranslator, signal: AbortSi
   return classify({ text, errors: events.errors, violations: events.violations, left });
 }
 
+/** Causes that say all that there is to say; the tool's own words are in the detail. */
+const selfEvident: RolloutErrorCode[] = ["stack-not-found", "stack-locked", "passphrase-wrong", "pulumi-missing"];
+
 function explained(error: unknown, { stack }: Request): RolloutError {
-  if (isRolloutError(error)) return error;
-  const known = classify({ text: textOf(error), errors: [], violations: [], left: { unfinished: [], changed: 0 } });
-  return failure(known.code, `stack ${stack}: ${known.message}`, known.next, known.about as never, known.detail);
+  if (isRolloutError(error) && !selfEvident.includes(error.code)) return error;
+  const known = isRolloutError(error)
+    ? error
+    : classify({ text: textOf(error), errors: [], violations: [], left: { unfinished: [], changed: 0 } });
+  const { code, message, next, about, detail } = known;
+  const cause = selfEvident.includes(code) ? explanations[code].cause : message;
+  return failure(code, `stack ${stack}: ${cause}`, next, about as never, detail);
 }
 
 function textOf(error: unknown): string {

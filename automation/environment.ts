@@ -6,7 +6,7 @@ import { SettingsError } from "../stacks/settings-error";
 import type { Finding } from "../verify/finding";
 import type { Report } from "../verify/report";
 import type { VerifyOptions } from "../verify/verify";
-import type { Operation, Outcome, Request, StackStatus } from "./engine";
+import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
 import { explanations, failure, settingsError } from "./errors";
 import type { Change, ResourceRef, RolloutEvent } from "./events";
 import * as lazy from "./lazy";
@@ -134,6 +134,15 @@ export class Environment {
     return (await this.run("status", options)).status!;
   }
 
+  /**
+   * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
+   * update goes on. No object of the rollout is deleted. `apply` also takes the stack's lock away: make sure that no
+   * update is running.
+   */
+  async recover({ apply = false, ...options }: RunOptions & { apply?: boolean } = {}): Promise<StackRecovery> {
+    return (await this.run("recover", options, { apply })).recovery!;
+  }
+
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
     return this.given() ?? (await this.run("settings", options)).settings!;
@@ -172,7 +181,7 @@ export class Environment {
   private async run(
     operation: Operation,
     { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions> = {},
+    more: Partial<UpOptions & DestroyOptions & { apply: boolean }> = {},
   ): Promise<Outcome> {
     const settings = this.given();
     const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
@@ -189,7 +198,7 @@ export class Environment {
       ...(secretsProvider === undefined ? {} : { secretsProvider }),
       ...(parallel === undefined ? {} : { parallel }),
       ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "policyPacks", "remove"] as const).flatMap((key) =>
+        (["message", "refresh", "expectNoChanges", "policyPacks", "remove", "apply"] as const).flatMap((key) =>
           more[key] === undefined ? [] : [[key, more[key]]],
         ),
       ),

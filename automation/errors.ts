@@ -4,7 +4,7 @@ import type { Report } from "../verify/report";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
 export interface Left {
-  /** Resources whose operation was begun and not seen to end, as `type name`. */
+  /** Resources whose operation was begun and did not end well, as `type name`. */
   unfinished: string[];
   /** How many resources were created, updated or deleted before. */
   changed: number;
@@ -245,6 +245,11 @@ export function codeOf(text: string): RolloutErrorCode {
   return signs.find(([, sign]) => sign.test(text))?.[0] ?? "operation-failed";
 }
 
+/** The words with which the engine closes whatever failed. */
+export function isClosingWord(text: string): boolean {
+  return /^(error: )?(update|preview|destroy|refresh) failed$/.test(text.trim());
+}
+
 export interface Failed {
   /** Everything that the tools said on their error output, and the engine's errors. */
   text: string;
@@ -257,7 +262,7 @@ export interface Failed {
 /** The error of an operation that failed, from what the tools said. */
 export function classify({ text, errors, violations, left }: Failed): RolloutError {
   // The engine's own closing words ("update failed") are about no resource and tell nothing.
-  const telling = errors.filter(({ text: said }) => !/^(update|preview|destroy|refresh) failed\s*$/.test(said.trim()));
+  const telling = errors.filter(({ text: said }) => !isClosingWord(said));
   const said = telling.map(({ text: one }) => one).join("\n");
   const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
   const { next, cause } = explanations[code];

@@ -131,6 +131,7 @@ export class EventTranslator {
   private readonly parents = new Map<string, string>();
   private readonly begun = new Map<string, Begun>();
   private readonly told = new Map<string, string>();
+  private readonly failed: ResourceRef[] = [];
   /** The engine's errors, with the resource that each is about. */
   readonly errors: { text: string; resource?: string }[] = [];
   readonly violations: string[] = [];
@@ -175,7 +176,9 @@ export class EventTranslator {
 
   left(): Left {
     return {
-      unfinished: this.running().map(({ resource: { type, name } }) => `${type} ${name}`),
+      unfinished: [...this.failed, ...this.running().map(({ resource }) => resource)].map(
+        ({ type, name }) => `${type} ${name}`,
+      ),
       changed: this.changed.length,
     };
   }
@@ -237,6 +240,7 @@ export class EventTranslator {
     const resource = begun?.resource ?? this.ref(metadata.urn);
     const change = changes[metadata.op] ?? "update";
     const differs = Object.keys(metadata.detailedDiff ?? {});
+    if (status === "failed") this.failed.push(resource);
     const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
     if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
     if (status === "done" && change !== "unchanged" && change !== "read")

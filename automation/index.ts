@@ -10,10 +10,11 @@ export type {
   UpOptions,
   UpResult,
 } from "./environment";
-export type { StackStatus } from "./engine";
+export type { StackRecovery, StackStatus } from "./engine";
 export { explanations, isRolloutError } from "./errors";
 export type { Left, RolloutError, RolloutErrorCode } from "./errors";
 export type * from "./events";
+export { type ComponentProgress, type Progress, advance, startProgress } from "./progress";
 export { type Settled, forEachEnvironment } from "./many";
 export { OutputValue, type Outputs } from "./outputs";
 export type { Settings, SettingsInput } from "../stacks/settings";

@@ -72,7 +72,8 @@ class Thread extends Worker {
   constructor() {
     const file = join(__dirname, `worker${extname(__filename)}`);
     // From a checkout the sources run as they are, which a new thread has to be told anew.
-    if (file.endsWith(".ts")) super(`require("tsx/cjs"); require(${JSON.stringify(file)})`, { eval: true });
+    const require_ = (path: string) => `require(${JSON.stringify(path)})`;
+    if (file.endsWith(".ts")) super(`${require_(require.resolve("tsx/cjs"))}; ${require_(file)}`, { eval: true });
     else super(file);
     this.on("message", (answer: Answer) =>
       "event" in answer ? this.hear?.event(answer.event) : this.hear?.answer(answer),

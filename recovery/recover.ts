@@ -1,9 +1,8 @@
-import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation";
+import type { Stack } from "@pulumi/pulumi/automation";
+import { failure } from "../automation/errors";
 import type { Settings } from "../stacks/settings";
 import { type Cluster, openCluster } from "../verify/cluster";
 import { expectedReleases } from "../verify/expected";
-import type { StackOptions } from "../verify/stack";
-import { UserError } from "../verify/stack";
 import { type Forget, type Revision, planRecovery } from "./plan";
 
 /** What a cut-off update left behind. */
@@ -20,8 +19,7 @@ interface Deployment {
 }
 
 /** Looks at what a cut-off update left behind. Changes nothing. */
-export async function inspect(options: StackOptions, settings: Settings): Promise<Recovery> {
-  const stack = await select(options);
+export async function inspect(stack: Stack, settings: Settings): Promise<Recovery> {
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const inState = new Set(
@@ -39,9 +37,8 @@ export async function inspect(options: StackOptions, settings: Settings): Promis
  *
  * @throws if an update of the stack really is running elsewhere, that update fails at its next step: ask before.
  */
-export async function recover(options: StackOptions, settings: Settings, recovery: Recovery): Promise<void> {
+export async function recover(stack: Stack, settings: Settings, recovery: Recovery): Promise<void> {
   const cluster = open(settings);
-  const stack = await select(options);
   await unlock(stack);
   for (const { namespace, name, revisions: numbers } of recovery.forget)
     for (const number of numbers)
@@ -63,22 +60,9 @@ async function unlock(stack: Stack): Promise<void> {
   }
 }
 
-async function select({ project, stack }: StackOptions): Promise<Stack> {
-  try {
-    return await LocalWorkspace.selectStack(
-      { stackName: stack, workDir: project },
-      { envVars: { PULUMI_OPTION_CWD: project, PULUMI_SKIP_UPDATE_CHECK: "true" } },
-    );
-  } catch (error) {
-    if (/no stack named/.test((error as Error).message))
-      throw new UserError(`There is no stack ${stack} in ${project}.\n  fix: choose one of pulumi stack ls`);
-    throw error;
-  }
-}
-
 function open(settings: Settings): Cluster {
   const cluster = openCluster(settings);
-  if ("problem" in cluster) throw new UserError(`${cluster.problem}\n  fix: ${cluster.fix}`);
+  if ("problem" in cluster) throw failure("cluster-unreachable", cluster.problem, cluster.fix, { findings: [cluster] });
   return cluster;
 }
 

@@ -2,9 +2,8 @@ import { existsSync, readFileSync, readdirSync, renameSync, statSync, writeFileS
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { LocalWorkspace } from "@pulumi/pulumi/automation";
-import type { StackOptions } from "../verify/stack";
-import { UserError } from "../verify/stack";
+import type { Workspace } from "@pulumi/pulumi/automation";
+import { explanations, failure } from "../automation/errors";
 
 /** A state file that was cut short, and the newest whole copy of it. */
 export interface DamagedState {
@@ -18,10 +17,9 @@ export interface DamagedState {
  * The stack's state file, if it was cut short: by a full disk, or by a kill in the middle of writing it. Only the file backend
  * (`file://`) can leave one; it also keeps copies, from just before the last step (`.bak`) and of every update (history).
  *
- * @throws {UserError} if there is no whole copy.
+ * @throws {RolloutError} `state-damaged`, if there is no whole copy.
  */
-export async function damagedState({ project, stack }: StackOptions): Promise<DamagedState | undefined> {
-  const workspace = await LocalWorkspace.create({ workDir: project, envVars: { PULUMI_OPTION_CWD: project } });
+export async function damagedState(workspace: Workspace, stack: string): Promise<DamagedState | undefined> {
   const { url } = await workspace.whoAmI();
   if (url?.startsWith("file://") !== true) return undefined;
   const name = (await workspace.projectSettings()).name;
@@ -43,8 +41,11 @@ export function findDamage(folder: string, project: string, stack: string): Dama
   );
   const [backup] = copies.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   if (backup === undefined)
-    throw new UserError(
-      `The state file of stack ${stack} is cut short, and there is no whole copy of it: ${file}\n  fix: restore it from your own backup, or import what is in the cluster into a new stack`,
+    throw failure(
+      "state-damaged",
+      `${explanations["state-damaged"].cause}: the state file of stack ${stack} is cut short, and there is no whole copy of it: ${file}`,
+      "restore it from your own backup, or import what is in the cluster into a new stack",
+      {},
     );
   return { file, backup, from: statSync(backup).mtime };
 }

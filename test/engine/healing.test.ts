@@ -21,7 +21,8 @@ describe("healing", function () {
   const recover = (...args: string[]) =>
     run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
-      join(root, "recovery/cli.ts"),
+      join(root, "automation/cli.ts"),
+      "recover",
       "--stack",
       stack,
       ...args,
@@ -143,7 +144,7 @@ describe("healing", function () {
       df -k "${state}"
       find "${state}" -name '*.damaged-*' -delete
       mount -o remount,size=100m "${state}"
-      ${process.execPath} ${root}/node_modules/tsx/dist/cli.mjs ${root}/recovery/cli.ts --stack ${stack} --yes && pulumi stack export --stack ${stack} >/dev/null; echo "the state after that: $?"`;
+      ${process.execPath} ${root}/node_modules/tsx/dist/cli.mjs ${root}/automation/cli.ts recover --stack ${stack} --yes && pulumi stack export --stack ${stack} >/dev/null; echo "the state after that: $?"`;
     const { code, stdout, stderr } = await run("unshare", ["--map-root-user", "--mount", "bash", "-c", script]);
     const said = stdout + stderr;
     assert.equal(code, 0, said);
@@ -165,12 +166,13 @@ describe("healing", function () {
     assert.match(stdout, /Nothing of stack healing was cut off/);
     const unknown = await run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
-      join(root, "recovery/cli.ts"),
+      join(root, "automation/cli.ts"),
+      "recover",
       "--stack",
       "nobody",
     ]);
     assert.equal(unknown.code, 3);
-    assert.match(unknown.stderr, /There is no stack nobody/);
+    assert.match(unknown.stderr, /stack nobody: the backend has no such stack/);
   });
 
   async function untilReady(): Promise<void> {

@@ -7,7 +7,7 @@ import { kubeconfigOf } from "../unit/verify/fake-api";
 import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
 import { faults } from "./table";
 
-const cli = join(__dirname, "../../verify/cli.ts");
+const cli = join(__dirname, "../../automation/cli.ts");
 
 /** Runs one of the commands as `npm run` does. */
 function command(...args: string[]) {
@@ -118,11 +118,11 @@ describe("a rollout that is well", function () {
     it("tells of a stack that does not exist, and of one that was never deployed", async () => {
       const unknown = await command("verify", "--stack", "nowhere");
       assert.equal(unknown.code, 3);
-      assertPlain(unknown.stderr, /^There is no stack nowhere in /m);
+      assertPlain(unknown.stderr, /^stack nowhere: the backend has no such stack$/m);
       await makeStack("idle");
       const idle = await command("verify", "--stack", "idle");
       assert.equal(idle.code, 3);
-      assertPlain(idle.stderr, /^Stack idle has never been deployed/m);
+      assertPlain(idle.stderr, /^stack idle: the stack was never deployed$/m);
     });
 
     it("tells of a cluster that is gone", async () => {
@@ -136,7 +136,10 @@ describe("a rollout that is well", function () {
       try {
         const { code, stderr } = await command("verify", "--stack", stack);
         assert.equal(code, 3);
-        assertPlain(stderr, /^cluster fake at https:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/m);
+        assertPlain(
+          stderr,
+          /^stack faults: cluster fake at https:\/\/127\.0\.0\.1:1 cannot be reached: .*ECONNREFUSED/m,
+        );
       } finally {
         await editStack(stack, (config) => void ([config["kubeconfig"], config["context"]] = old));
       }
