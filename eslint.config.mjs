@@ -3,7 +3,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["node_modules/", ".sandbox/"] },
+  { ignores: ["node_modules/", ".sandbox/", "dist/"] },
   eslint.configs.recommended,
   {
     files: ["**/*.ts"],
@@ -25,7 +25,7 @@ export default defineConfig(
   },
   {
     // The product is usable without the sandbox, so it never imports from it.
-    files: ["index.ts", "components/**", "stacks/**", "policy/**", "automation/**", "verify/**"],
+    files: ["index.ts", "components/**", "stacks/**", "policy/**", "automation/**", "verify/**", "recovery/**"],
     rules: { "no-restricted-imports": ["error", { patterns: ["**/sandbox/**", "**/test/**"] }] },
   },
 );

@@ -4,7 +4,6 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import completion from "@bomb.sh/tab/commander";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { version } from "../package.json";
 import type { Finding } from "../verify/finding";
 import { exitCode, reportText } from "../verify/report";
 import { type ChangeResult, Environment, type RunOptions } from "./environment";
@@ -317,7 +316,7 @@ export function commandLine(): Command {
       "End-to-end encryption for a Kubernetes ingress: client to EnRoute gateway by TLS, gateway to workload by Istio's mutual TLS.\n" +
         "Every command works on one stack: an environment with its settings (stacks/Pulumi.<stack>.yaml) and its cluster.",
     )
-    .version(version)
+    .version(version())
     .enablePositionalOptions()
     .addHelpText(
       "after",
@@ -485,6 +484,12 @@ function stackFiles(): string[] {
       return [];
     }
   });
+}
+
+function version(): string {
+  // By the package's own name: the sources and what is built from them lie differently deep.
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return (require("enroute-istio/package.json") as { version: string }).version;
 }
 
 async function main(): Promise<void> {

@@ -243,11 +243,12 @@ export class Environment {
             ["PULUMI_CONFIG_PASSPHRASE", passphrase],
             ["PULUMI_CONFIG_PASSPHRASE_FILE", ""],
           ];
+    // What has an option of its own goes last.
     return Object.fromEntries([
       ...own,
+      ...Object.entries(env ?? {}),
       ...(backend === undefined ? [] : [["PULUMI_BACKEND_URL", backend]]),
       ...secrets,
-      ...Object.entries(env ?? {}),
     ]) as Record<string, string>;
   }
 }

@@ -69,6 +69,12 @@ export async function succeed(command: string, args: readonly string[], options:
   return stdout;
 }
 
+/** The environment in which pulumi, and what uses it, works on the shared sandbox and nothing else. */
+export async function sandboxVariables(): Promise<Record<string, string>> {
+  const variables = Object.entries(await environmentOf(await sharedSandbox()));
+  return Object.fromEntries(variables.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
 /** Runs `pulumi` in the sandbox's project, or in `cwd`. Does not throw if it fails. */
 export function pulumi(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return run("pulumi", [...args, "--non-interactive"], { ...options, env: { NO_COLOR: "1", ...options.env } });

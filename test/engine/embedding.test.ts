@@ -1,0 +1,395 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { inspect } from "node:util";
+import { parse } from "yaml";
+import {
+  Environment,
+  type EnvironmentOptions,
+  type RolloutError,
+  type RolloutEvent,
+  type SettingsInput,
+  forEachEnvironment,
+  isRolloutError,
+} from "../../automation";
+import type { Sandbox } from "../../sandbox/cluster";
+import { pulumi, run, sandboxVariables, sharedSandbox, succeed } from "./sandbox-fixture";
+import { get } from "./stacks";
+
+const root = join(__dirname, "../..");
+
+describe("the library on the sandbox", function () {
+  this.timeout(120_000);
+  let sandbox: Sandbox;
+  let env: Record<string, string>;
+  /** The stack `sandbox` as an object, without what is optional. */
+  let settings: SettingsInput;
+
+  before(async function () {
+    this.timeout(0); // the first build takes minutes
+    sandbox = await sharedSandbox();
+    env = await sandboxVariables();
+    const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
+    const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+    const plain = Object.entries(config).map(([key, value]) => [key.replace("enroute-istio:", ""), value] as const);
+    settings = Object.fromEntries(
+      plain.filter(([key]) => !["bookinfo", "kiali", "prometheus"].includes(key)),
+    ) as unknown as SettingsInput;
+  });
+
+  const environment = (stack: string, more: Partial<EnvironmentOptions> = {}) =>
+    new Environment({ stack, settings, env, createIfMissing: true, ...more });
+  const small = environment.bind(undefined, "embedded");
+
+  async function refusalOf(operation: Promise<unknown>): Promise<RolloutError> {
+    try {
+      await operation;
+    } catch (error) {
+      assert.ok(isRolloutError(error), inspect(error));
+      return error;
+    }
+    assert.fail("nothing was refused");
+  }
+  const stacks = async () =>
+    (JSON.parse(await succeed("pulumi", ["stack", "ls", "--json", "--non-interactive"])) as { name: string }[]).map(
+      ({ name }) => name,
+    );
+
+  it("creates no stack unless it is asked to", async () => {
+    const before = await stacks();
+    const error = await refusalOf(environment("dve", { createIfMissing: false }).up());
+    assert.equal(error.code, "stack-not-found");
+    assert.match(error.next, /createIfMissing/);
+    assert.deepEqual(await stacks(), before);
+  });
+
+  it("stops gracefully in the middle of a rollout, says what was left, and goes on with the next one", async () => {
+    sandbox.holdIstiod(true);
+    const stop = new AbortController();
+    const events: RolloutEvent[] = [];
+    const onEvent = (event: RolloutEvent) => {
+      events.push(event);
+      // It is known by then what Helm waits for.
+      if (event.kind === "waiting" && event.resource.name === "istiod") stop.abort();
+    };
+    try {
+      const error = await refusalOf(small().up({ onEvent, signal: stop.signal }));
+      assert.ok(error.code === "interrupted", inspect(error));
+      assert.deepEqual(error.about.unfinished, ["kubernetes:helm.sh/v3:Release istiod"]);
+      assert.ok(error.about.changed >= 4, `only ${error.about.changed} changed before`);
+      assert.match(error.message, /left unfinished: kubernetes:helm\.sh\/v3:Release istiod/);
+    } finally {
+      sandbox.holdIstiod(false);
+    }
+    const waiting = events.find((event) => event.kind === "waiting" && event.resource.name === "istiod");
+    assert.ok(waiting?.kind === "waiting");
+    assert.match(waiting.for, /^Deployment istiod: 0 of 1 ready \(discovery is starting\)$/);
+    assert.deepEqual(waiting.resource.component, { type: "IstioControlPlane", name: "istio" });
+    const gateway = events.find((event) => event.kind === "planned" && event.component.type === "EnRouteGateway");
+    assert.ok(gateway?.kind === "planned");
+    assert.deepEqual(
+      gateway.waitsFor.map(({ type, name }) => `${type} ${name}`),
+      ["IstioControlPlane istio", "MeshNamespace enroute-system"],
+    );
+    const last = events.at(-1)!;
+    assert.ok(last.kind === "finished" && last.result === "interrupted");
+  });
+
+  it("rolls out; at the same time a second one is told that the stack is locked, and harms nothing", async () => {
+    const settled = await Promise.allSettled([small().up(), small().up()]);
+    const [lost] = settled.filter((one) => one.status === "rejected");
+    const [won] = settled.filter((one) => one.status === "fulfilled");
+    assert.ok(won !== undefined && lost !== undefined, inspect(settled));
+    assert.equal((lost.reason as RolloutError).code, "stack-locked");
+    const { outputs, hasChanges } = won.value;
+    assert.equal(hasChanges, true);
+    assert.equal(outputs.gatewayIdentity!.value, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
+    assert.match(outputs.caCertificate!.value!, /BEGIN CERTIFICATE/);
+    const again = await small().up();
+    assert.deepEqual([again.hasChanges, again.resources], [false, []]);
+  });
+
+  it("gives the same stack as `pulumi up` does: the engine sees no difference", async () => {
+    const folder = join(sandbox.folder, "project/stacks/Pulumi.embedded.yaml");
+    writeFileSync(
+      folder,
+      JSON.stringify({
+        config: Object.fromEntries(Object.entries(settings).map(([key, value]) => [`enroute-istio:${key}`, value])),
+      }),
+    );
+    const { code, stdout, stderr } = await pulumi(["preview", "--expect-no-changes", "--stack", "embedded"]);
+    assert.equal(code, 0, stdout + stderr);
+    const fromFile = new Environment({ stack: "embedded", project: join(sandbox.folder, "project"), env });
+    assert.equal((await fromFile.preview()).hasChanges, false);
+    assert.equal((await fromFile.settings()).istio.profile, "small");
+  });
+
+  it("proves both legs, and tells what it knows of the stack", async () => {
+    const report = await small().verify({ dialServices: true });
+    assert.equal(report.failed, 0, inspect(report.results.filter(({ status }) => status === "failed")));
+    const { last, pending, resources } = await small().status();
+    assert.ok(last?.kind === "update" && last.result === "succeeded");
+    assert.deepEqual(pending, []);
+    assert.ok(resources >= 12);
+    assert.deepEqual(await small().preflight(), []);
+    const recovery = await small().recover();
+    assert.deepEqual(recovery, { forget: [], pending: [], done: false });
+  });
+
+  it("tells errors apart that only the tools can see, each with a next step", async () => {
+    const other = (name: string, more: Partial<EnvironmentOptions>) => refusalOf(environment(name, more).preview());
+    const gateway = (change: object) => ({ settings: { ...settings, gateway: { ...settings.gateway, ...change } } });
+    const found = await Promise.all([
+      other("embedded", { passphrase: "wrong" }),
+      other("embedded", { backend: "file:///nowhere" }),
+      other("embedded", { kubeconfig: "/nowhere/kubeconfig" }),
+      other("embedded", gateway({ version: "99.0.0" })),
+      other("embedded", gateway({ chartRepository: "http://127.0.0.1:1/charts" })),
+    ]);
+    assert.deepEqual(
+      found.map(({ code }) => code),
+      [
+        "passphrase-wrong",
+        "backend-unavailable",
+        "cluster-unreachable",
+        "chart-not-found",
+        "chart-repository-unreachable",
+      ],
+    );
+    for (const { message, next } of found) assert.ok(message !== "" && next !== "");
+    assert.match(found[3].message, /Release enroute-istio: .*"99\.0\.0" not found/);
+  });
+
+  it("does many at once: one that fails touches no other, and the results come in order", async () => {
+    const wrong = { settings: { ...settings, gateway: { ...settings.gateway, version: "99.0.0" } } };
+    const environments = Array.from({ length: 5 }, (_, index) =>
+      environment(index === 0 ? "embedded" : `many-${index}`, index === 2 ? wrong : {}),
+    );
+    const settled = await forEachEnvironment(environments, (one) => one.preview(), { concurrency: 3 });
+    assert.deepEqual(
+      settled.map(({ stack, ok }) => `${stack} ${ok}`),
+      ["embedded true", "many-1 true", "many-2 false", "many-3 true", "many-4 true"],
+    );
+    const [first, second, third] = settled as [(typeof settled)[0], (typeof settled)[0], (typeof settled)[0]];
+    assert.ok(first.ok && !first.value.hasChanges, "each has its own state");
+    assert.ok(second.ok && second.value.hasChanges);
+    assert.ok(!third.ok && (third.error as RolloutError).code === "chart-not-found");
+    for (const stack of ["many-1", "many-2", "many-3", "many-4"])
+      await succeed("pulumi", ["stack", "rm", "--yes", stack, "--non-interactive"]);
+  });
+
+  it("leaves nothing behind in the folder for temporary files, and no selected stack", async () => {
+    const before = (await succeed("pulumi", ["stack", "ls", "--json", "--non-interactive"])).includes(
+      '"current": true',
+    );
+    await small().outputs();
+    assert.deepEqual(
+      readdirSync(tmpdir()).filter((name) => name.startsWith("enroute-istio-")),
+      [],
+    );
+    const after = (await succeed("pulumi", ["stack", "ls", "--json", "--non-interactive"])).includes('"current": true');
+    assert.equal(after, before);
+  });
+
+  describe("under the command line", () => {
+    const project = () => join(sandbox.folder, "project");
+    const cli = (...args: string[]) => [
+      process.execPath,
+      "--import",
+      require.resolve("tsx"),
+      join(root, "automation/cli.ts"),
+      ...args,
+      "--cwd",
+      project(),
+      "--stack",
+      "embedded",
+    ];
+    const command = (...args: string[]) => {
+      const [executable, ...rest] = cli(...args);
+      return run(executable!, rest);
+    };
+
+    it("says what would change, and gives the result alone as JSON", async () => {
+      const { code, stdout, stderr } = await command("preview", "--json", "--expect-no-changes");
+      assert.equal(code, 0, stdout + stderr);
+      const result = JSON.parse(stdout) as { hasChanges: boolean; resources: unknown[] };
+      assert.deepEqual([result.hasChanges, result.resources], [false, []]);
+      assert.match(stderr, /previewing embedded/);
+    });
+
+    it("gives one output as it is, and a status", async () => {
+      const ca = await command("outputs", "caCertificate");
+      assert.match(ca.stdout, /^-----BEGIN CERTIFICATE-----\n[^]*-----END CERTIFICATE-----\n$/);
+      const missing = await command("outputs", "nothing");
+      assert.equal(missing.code, 3);
+      assert.match(missing.stderr, /has no output nothing\.\n {2}fix: choose one of .*gatewayAddress/);
+      assert.match(
+        (await command("status")).stdout,
+        /Stack embedded: the last update succeeded at [^]*istio +1\.31\.0/,
+      );
+    });
+
+    it("shows a terminal the components as they go; Ctrl-C stops gracefully, and says what was left", async () => {
+      const seen = await atTerminal([...cli("destroy", "--yes")], (text) =>
+        / 1\/?\d* .*EnRouteGateway|EnRouteGateway gateway/.test(text),
+      );
+      assert.match(seen.text, /destroying embedded/);
+      // eslint-disable-next-line no-control-regex
+      assert.match(seen.text, /\u001b\[\d*[A-GK]/, "it is repainted in place");
+      assert.match(seen.text, /stopping: what is being done is finished/);
+      assert.match(seen.text, /the operation was stopped by its caller; \d+ resources were changed before/);
+      assert.equal(seen.code, 130, seen.text);
+    });
+
+    it("takes the rollout away where nobody can be asked only with --yes, and says what stays", async () => {
+      const asked = await command("destroy");
+      assert.equal(asked.code, 3);
+      assert.match(asked.stderr, /Nobody can be asked here/);
+      const { code, stdout, stderr } = await command("destroy", "--yes");
+      assert.equal(code, 0, stdout + stderr);
+      const { items } = await get<{ items: { metadata: { name: string } }[] }>("namespaces");
+      assert.ok(!items.some(({ metadata }) => metadata.name === "enroute-system"));
+    });
+
+    /** Runs a command at a terminal of its own (util-linux' script), and types Ctrl-C when `when` says so. */
+    async function atTerminal(words: string[], when: (text: string) => boolean) {
+      const line = words.map((word) => `'${word}'`).join(" ");
+      const child = spawn(
+        "script",
+        ["--quiet", "--return", "--command", `stty cols 120 rows 40; exec ${line}`, "/dev/null"],
+        {
+          env: { ...env, NO_COLOR: "" },
+          stdio: ["pipe", "pipe", "inherit"],
+        },
+      );
+      let text = "";
+      let typed = false;
+      child.stdout.setEncoding("utf8").on("data", (more: string) => {
+        text += more;
+        if (!typed && when(text)) {
+          typed = true;
+          child.stdin.write("\u0003");
+        }
+      });
+      const code = await new Promise<number>((resolve, reject) => {
+        child.on("error", reject).on("close", (status) => resolve(status ?? -1));
+      });
+      return { code, text };
+    }
+  });
+});
+
+describe("the package", function () {
+  this.timeout(300_000);
+  let folder: string;
+  let env: Record<string, string>;
+
+  before(async function () {
+    this.timeout(0);
+    const sandbox = await sharedSandbox();
+    env = await sandboxVariables();
+    // Outside the checkout: nothing may be found by accident.
+    folder = mkdtempSync(join(tmpdir(), "package-"));
+    const packed = await succeed("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root });
+    const [{ filename, files }] = JSON.parse(packed.slice(packed.indexOf("["))) as [
+      { filename: string; files: { path: string }[] },
+    ];
+    assert.deepEqual(
+      files.filter(({ path }) =>
+        /^(sandbox|test|benchmarks|stacks\/Pulumi)|\.tsx?$/.test(path.replace(/\.d\.ts$/, "")),
+      ),
+      [],
+      "the sandbox and the tests stay at home",
+    );
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
+    const install = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", `./${filename}`];
+    await succeed("npm", install, { cwd: folder });
+    const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
+    const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+    const own = Object.entries(config).filter(([key]) => !/:(bookinfo|kiali|prometheus)$/.test(key));
+    writeFileSync(
+      join(folder, "settings.json"),
+      JSON.stringify(Object.fromEntries(own.map(([key, value]) => [key.replace("enroute-istio:", ""), value]))),
+    );
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("has one copy of the SDK", () => {
+    const copies = (name: string) =>
+      readdirSync(join(folder, "node_modules"), { recursive: true, encoding: "utf8" }).filter((path) =>
+        path.endsWith(`${name}/package.json`),
+      );
+    assert.deepEqual(copies("@pulumi/pulumi"), ["@pulumi/pulumi/package.json"]);
+  });
+
+  it("deploys from TypeScript, with its types", async () => {
+    const program = `
+      import { readFileSync } from "node:fs";
+      import { Environment, isRolloutError, type RolloutEvent, type SettingsInput } from "enroute-istio";
+      import { MeshMutualTls } from "enroute-istio/components/mesh-mutual-tls";
+
+      const settings = JSON.parse(readFileSync("settings.json", "utf8")) as SettingsInput;
+      const kinds = new Set<RolloutEvent["kind"]>();
+      async function main(): Promise<void> {
+        const shop = new Environment({ stack: "packed", settings, createIfMissing: true });
+        const { outputs, hasChanges } = await shop.up({ onEvent: ({ kind }) => kinds.add(kind) });
+        const address: string | undefined = outputs.gatewayAddress?.value;
+        console.log(JSON.stringify({ hasChanges, address, kinds: [...kinds].sort(), component: typeof MeshMutualTls }));
+      }
+      main().catch((error: unknown) => {
+        if (isRolloutError(error) && error.code === "settings-invalid") console.error(error.about.problems.length);
+        console.error(error);
+        process.exitCode = 1;
+      });
+    `;
+    writeFileSync(join(folder, "program.ts"), program);
+    const compiler = {
+      strict: true,
+      target: "es2022",
+      module: "node16",
+      types: ["node"],
+      typeRoots: [join(root, "node_modules/@types")],
+      skipLibCheck: true,
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: compiler, files: ["program.ts"] }));
+    await succeed(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "--project", folder]);
+    const result = JSON.parse((await node("program.js")).trim().split("\n").at(-1)!) as Record<string, unknown>;
+    assert.equal(result["hasChanges"], true);
+    assert.match(String(result["address"]), /^127\./);
+    assert.equal(result["component"], "function");
+    for (const kind of ["started", "planned", "resource", "finished"])
+      assert.ok((result["kinds"] as string[]).includes(kind));
+  });
+
+  it("deploys from plain JavaScript, as a module, and by its command", async () => {
+    const program = `
+      import { readFileSync } from "node:fs";
+      import { Environment } from "enroute-istio";
+
+      const settings = JSON.parse(readFileSync("settings.json", "utf8"));
+      settings.mutualTls = { exceptions: [{ namespace: "bookinfo", mode: "PERMISSIVE", reason: "a change" }] };
+      const shop = new Environment({ stack: "packed", settings });
+      const { resources } = await shop.up();
+      const gone = await shop.destroy({ remove: true });
+      console.log(JSON.stringify({ changed: resources.map(({ change, resource }) => change + " " + resource.name), gone: gone.hasChanges }));
+    `;
+    writeFileSync(join(folder, "program.mjs"), program);
+    const { changed, gone } = JSON.parse((await node("program.mjs")).trim().split("\n").at(-1)!) as {
+      changed: string[];
+      gone: boolean;
+    };
+    assert.equal(changed.length, 1);
+    assert.match(changed[0]!, /^create mutual-tls-bookinfo/);
+    assert.equal(gone, true);
+    const version = await succeed(join(folder, "node_modules/.bin/enroute-istio"), ["--version"]);
+    assert.match(version, /^\d+\.\d+\.\d+\n$/);
+  });
+
+  async function node(file: string): Promise<string> {
+    const { code, stdout, stderr } = await run(process.execPath, [file], { cwd: folder, env });
+    assert.equal(code, 0, stdout + stderr);
+    return stdout;
+  }
+});
