@@ -87,6 +87,7 @@ describe("the library on the sandbox", function () {
     assert.ok(waiting?.kind === "waiting");
     assert.match(waiting.for, /^Deployment istiod: 0 of 1 ready \(discovery is starting\)$/);
     assert.deepEqual(waiting.resource.component, { type: "IstioControlPlane", name: "istio" });
+    assert.doesNotMatch(JSON.stringify(events), /PRIVATE KEY/);
     const gateway = events.find((event) => event.kind === "planned" && event.component.type === "EnRouteGateway");
     assert.ok(gateway?.kind === "planned");
     assert.deepEqual(
