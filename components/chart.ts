@@ -24,6 +24,9 @@ export function chartSource(
     : { chart, version: args.version, repositoryOpts: { repo: args.chartRepository }, timeout };
 }
 
+/** Hosts of Istio's charts and images that are being switched off; nothing from Istio 1.31 on is published there. */
+export const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
+
 /**
  * Options of everything whose name in the cluster is fixed: its successor cannot be made while it exists.
  * For a `helm.v3.Release` too: the provider replaces one (a new name or namespace) by creating first, and the objects of the

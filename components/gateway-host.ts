@@ -10,7 +10,12 @@ export interface Route {
   service: string;
   /** Port of that Service. */
   port: number;
+  /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS; and why. @default no */
+  permitInsecure?: { reason: string };
 }
+
+/** Annotation of a GatewayHost: a JSON object with the reason by path prefix of each route that is served without TLS, too. */
+export const insecureRoutesAnnotation = "enroute-istio/insecure-routes";
 
 export interface GatewayHostArgs {
   /** DNS name that clients use. */
@@ -36,12 +41,21 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
+    const insecure = args.routes.flatMap(({ prefix = "/", permitInsecure }) =>
+      permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
+    );
     this.gatewayHost = new k8s.apiextensions.CustomResource(
       name,
       {
         apiVersion: "enroute.saaras.io/v1",
         kind: "GatewayHost",
-        metadata: { name: gatewayHostName(args.host), namespace: args.namespace },
+        metadata: {
+          name: gatewayHostName(args.host),
+          namespace: args.namespace,
+          ...(insecure.length === 0
+            ? {}
+            : { annotations: { [insecureRoutesAnnotation]: JSON.stringify(Object.fromEntries(insecure)) } }),
+        },
         spec: {
           virtualhost: {
             fqdn: args.host,
@@ -50,6 +64,7 @@ export class GatewayHost extends pulumi.ComponentResource {
           routes: args.routes.map((route) => ({
             conditions: [{ prefix: route.prefix ?? "/" }],
             services: [{ name: route.service, port: route.port }],
+            ...(route.permitInsecure === undefined ? {} : { permitInsecure: true }),
           })),
         },
       },

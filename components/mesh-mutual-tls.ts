@@ -6,6 +6,7 @@ import {
   type PeerAuthenticationPolicy,
   compileExceptions,
   exceptionProblems,
+  exceptionReasonAnnotation,
 } from "./mutual-tls-policies";
 
 export interface MeshMutualTlsArgs {
@@ -36,7 +37,7 @@ export class MeshMutualTls extends pulumi.ComponentResource {
           metadata: {
             name: policy.name,
             namespace: policy.namespace,
-            annotations: { "enroute-istio/reason": policy.reason },
+            annotations: policy.annotations,
           },
           spec: policy.spec,
         },
@@ -45,7 +46,7 @@ export class MeshMutualTls extends pulumi.ComponentResource {
     this.policy = create(`${name}-mesh`, {
       name: "default",
       namespace: args.rootNamespace,
-      reason: "every workload of the mesh speaks mutual TLS",
+      annotations: { [exceptionReasonAnnotation]: "every workload of the mesh speaks mutual TLS" },
       spec: { mtls: { mode: "STRICT" } },
     });
     this.exceptions = compileExceptions(exceptions).map((policy) =>

@@ -17,13 +17,30 @@ export interface MutualTlsException {
   mode: ExceptionMode;
   /** Why plain text is needed there; kept on the object as annotation `enroute-istio/reason`. */
   reason: string;
+  /** Who answers for it, a person or a team; kept as annotation `enroute-istio/owner`. */
+  owner: string;
+  /** Last day of the exception, `2027-03-31`; kept as annotation `enroute-istio/until`, the earliest of a policy's. */
+  until: string;
+}
+
+/** Annotations of every PeerAuthentication of ours: why it is there; of an exception also whose it is, and its last day. */
+export const exceptionReasonAnnotation = "enroute-istio/reason";
+export const exceptionOwnerAnnotation = "enroute-istio/owner";
+export const exceptionUntilAnnotation = "enroute-istio/until";
+
+/** Whether a day such as `2027-03-31` is over, in UTC; undefined if the text is no day. */
+export function isPast(day: string, now: Date): boolean | undefined {
+  const start = /^\d{4}-\d{2}-\d{2}$/.test(day) ? new Date(`${day}T00:00:00Z`) : undefined;
+  // JavaScript takes 2027-02-30 to be the second of March.
+  if (start === undefined || Number.isNaN(start.getTime()) || !start.toISOString().startsWith(day)) return undefined;
+  return now.getTime() >= start.getTime() + 86_400_000;
 }
 
 /** A PeerAuthentication, ready to be created. */
 export interface PeerAuthenticationPolicy {
   name: string;
   namespace: string;
-  reason: string;
+  annotations: Record<string, string>;
   spec: {
     selector?: { matchLabels: Record<string, string> };
     mtls?: { mode: "STRICT" | ExceptionMode };
@@ -96,18 +113,23 @@ export function compileExceptions(exceptions: readonly MutualTlsException[]): Pe
 
 function policy(group: MutualTlsException[], around: "STRICT" | ExceptionMode): PeerAuthenticationPolicy {
   const { namespace, workload } = group[0]!;
-  const reason = [...new Set(group.map((exception) => exception.reason))].join("; ");
+  const said = (what: (exception: MutualTlsException) => string) => [...new Set(group.map(what))].join("; ");
+  const annotations = {
+    [exceptionReasonAnnotation]: said(({ reason }) => reason),
+    [exceptionOwnerAnnotation]: said(({ owner }) => owner),
+    [exceptionUntilAnnotation]: group.map(({ until }) => until).sort()[0]!,
+  };
   const whole = group.find((exception) => exception.ports === undefined);
   if (workload === undefined)
     // By convention the policy of a namespace is named `default`, and there can be only one.
-    return { name: "default", namespace, reason, spec: { mtls: { mode: around } } };
+    return { name: "default", namespace, annotations, spec: { mtls: { mode: around } } };
   const ports = group
     .flatMap((exception) => (exception.ports ?? []).map((port) => [port, exception.mode] as const))
     .sort(([a], [b]) => a - b);
   return {
     name: policyName(workload),
     namespace,
-    reason,
+    annotations,
     spec: {
       selector: { matchLabels: workload },
       // Said even where it repeats what holds around it: left out, Istio would inherit a policy that others put into the

@@ -61,6 +61,14 @@ export interface ServingCertificateArgs {
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
 }
 
+/** Annotation of what holds a certificate: its names beside the hosts, which the stack declares. */
+export const extraNamesAnnotation = "enroute-istio/extra-names";
+
+function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: string[]; ipAddresses?: string[] }) {
+  const names = [...extraNames, ...ipAddresses];
+  return names.length === 0 ? {} : { [extraNamesAnnotation]: names.join(",") };
+}
+
 /** Name of the Secrets that we make. */
 export const servingSecretName = "gateway-serving-certificate";
 
@@ -94,7 +102,8 @@ export class ServingCertificate extends pulumi.ComponentResource {
         this.secretName = servingSecretName;
         this.caCertificate = pulumi.output(pem.caCertificate);
         this.endOfValidity = pulumi.output(pem.certificateChain).apply(endOfValidity);
-        for (const namespace of namespaces) this.store(name, namespace, pem);
+        const annotations = certificate.issuer === "generated" ? extraNamesOf(certificate) : {};
+        for (const namespace of namespaces) this.store(name, namespace, pem, annotations);
       }
     }
     this.registerOutputs({ endOfValidity: this.endOfValidity });
@@ -105,7 +114,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
     const metadata = {
       name: certificate.secretName,
       namespace,
-      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+      annotations: { "pulumi.com/waitFor": "condition=Ready", ...extraNamesOf(certificate) },
     };
     new k8s.apiextensions.CustomResource(
       `${name}-${namespace}`,
@@ -119,11 +128,20 @@ export class ServingCertificate extends pulumi.ComponentResource {
     );
   }
 
-  private store(name: string, namespace: string, pem: Omit<ProvidedCertificate, "issuer">) {
+  private store(
+    name: string,
+    namespace: string,
+    pem: Omit<ProvidedCertificate, "issuer">,
+    annotations: Record<string, string>,
+  ) {
     new k8s.core.v1.Secret(
       `${name}-${namespace}`,
       {
-        metadata: { name: servingSecretName, namespace },
+        metadata: {
+          name: servingSecretName,
+          namespace,
+          ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+        },
         type: "kubernetes.io/tls",
         stringData: {
           "tls.crt": pem.certificateChain,

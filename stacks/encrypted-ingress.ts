@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { Bookinfo } from "../components/bookinfo";
+import { deletionProtection } from "../components/deletion-protection";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../components/enroute-values";
 import { EnRouteGateway } from "../components/enroute-gateway";
 import { GatewayHost } from "../components/gateway-host";
@@ -53,7 +54,12 @@ export interface StackOutputs {
 export function encryptedIngress(settings: Settings, lookAt: Settings = settings): StackOutputs {
   const { istio, gateway, hosts } = settings;
   const providers = [clusterProvider(settings), new tls.Provider("tls")];
-  const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({ providers, dependsOn });
+  const transformations = deletionProtection(settings.deletionProtection);
+  const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({
+    providers,
+    dependsOn,
+    transformations,
+  });
 
   const istioNamespace = new MeshNamespace(
     istio.namespace.name,

@@ -9,11 +9,12 @@ import {
   isPubliclyTrusted,
   parseChain,
 } from "../components/certificate";
+import { retiredHosts } from "../components/chart";
 import { durationSeconds } from "../components/duration";
 import { maxWorkloadCertificateTtl, ttlProblem } from "../components/enroute-values";
 import { defaultIntermediateValidity, intermediateLife, meshRoots } from "../components/mesh-certificate-authority";
 import type { Injection } from "../components/mesh-namespace";
-import { exceptionProblems } from "../components/mutual-tls-policies";
+import { exceptionProblems, isPast } from "../components/mutual-tls-policies";
 import { defaultValidity, leafLife, servingRoots } from "../components/serving-certificate";
 import {
   certificateName,
@@ -173,6 +174,7 @@ const host = object({
       prefix: text("a path prefix such as /", /^\/\S*$/).exactOptional(),
       service: dnsLabel,
       port: wholeNumber(1, 65535),
+      permitInsecure: object({ reason: text("why clear text is needed there, in words") }).exactOptional(),
     }),
     "routes { prefix?, service, port }",
   ).min(1, { error: "at least one route { prefix?, service, port }" }),
@@ -231,6 +233,22 @@ const exception = object({
     .exactOptional(),
   mode: oneOf("PERMISSIVE", "DISABLE"),
   reason: text("why plain text is needed there, in words"),
+  owner: text("who answers for it: a person or a team"),
+  until: text("the last day of the exception, such as 2027-03-31", (day) => isPast(day, new Date()) !== undefined),
+});
+
+const deletionProtection = object({
+  enabled: flag.default(false),
+  except: list(
+    object({
+      object: text(
+        "an object as Kind namespace/name, or Kind name outside of namespaces",
+        /^[A-Z]\w* [^\s/]+(\/[^\s/]+)?$/,
+      ),
+      reason: text("why it may be deleted or replaced, in words"),
+    }),
+    "objects { object, reason }",
+  ).default([]),
 });
 
 /** The shape of a stack's settings; {@link loadSettings} also checks what takes more than one key to see. */
@@ -264,6 +282,7 @@ export const settingsSchema = object({
     hub: text("a registry path").default("docker.io/istio"),
   }).exactOptional(),
   verifyAfterUp: flag.default(false),
+  deletionProtection: deletionProtection.prefault({}),
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */
@@ -585,11 +604,23 @@ export function defaultInjection(settings: Settings): Injection {
   return settings.istio.revision === undefined ? "enabled" : { revision: settings.istio.revision };
 }
 
-const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
-
 /** Warnings about settings that work today and may not for long. */
 export function settingsWarnings(settings: Settings, now: Date = new Date()): string[] {
-  return [...retiredHostWarnings(settings), ...providedCertificateWarnings(settings.certificate, now)];
+  return [
+    ...retiredHostWarnings(settings),
+    ...providedCertificateWarnings(settings.certificate, now),
+    ...exceptionWarnings(settings, now),
+  ];
+}
+
+function exceptionWarnings({ mutualTls }: Settings, now: Date): string[] {
+  return mutualTls.exceptions.flatMap(({ namespace, owner, until, mode }, index) =>
+    isPast(until, now) === true
+      ? [
+          `mutualTls.exceptions[${index}] of ${owner} ended on ${until}, and namespace ${namespace} still has ${mode}: remove it, or agree on a new until.`,
+        ]
+      : [],
+  );
 }
 
 function providedCertificateWarnings(given: Settings["certificate"], now: Date): string[] {

@@ -70,7 +70,15 @@ describe("healing", function () {
     await editStack(stack, (config) => {
       config["mutualTls"] = {
         exceptions: [
-          { namespace: "bookinfo", workload: { app: "details" }, ports: [9080], mode: "PERMISSIVE", reason: "test" },
+          {
+            namespace: "bookinfo",
+            workload: { app: "details" },
+            ports: [9080],
+            mode: "PERMISSIVE",
+            reason: "test",
+            owner: "tests",
+            until: "2999-12-31",
+          },
         ],
       };
     });

@@ -277,7 +277,15 @@ describe("the rollout on the sandbox", function () {
         (config["hosts"] as Record<string, unknown>[])[0]!["minimumTlsVersion"] = "1.3";
         config["mutualTls"] = {
           exceptions: [
-            { namespace: "bookinfo", workload: { app: "ratings" }, ports: [9080], mode: "PERMISSIVE", reason: "test" },
+            {
+              namespace: "bookinfo",
+              workload: { app: "ratings" },
+              ports: [9080],
+              mode: "PERMISSIVE",
+              reason: "test",
+              owner: "tests",
+              until: "2999-12-31",
+            },
           ],
         };
       });

@@ -36,6 +36,8 @@ export async function rollOut(): Promise<HealthyStack> {
           ports: [9080],
           mode: "PERMISSIVE",
           reason: "a fault needs one",
+          owner: "tests",
+          until: "2999-12-31",
         },
       ],
     };

@@ -13,6 +13,7 @@ export interface Registration {
   providers: Record<string, string>;
   provider: string;
   deleteBeforeReplace: boolean;
+  protect: boolean;
   /** Inputs as they would go over the wire: secrets and unknowns carry their signatures. */
   wire: Record<string, unknown>;
   /** Inputs as the mocks saw them. */
@@ -47,6 +48,7 @@ type RegisterRequest = {
   getProvidersMap(): { toArray(): [string, string][] };
   getProvider(): string;
   getDeletebeforereplace(): boolean;
+  getProtect(): boolean | undefined;
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 };
 
@@ -87,6 +89,7 @@ export async function run<Result>(
       providers: Object.fromEntries(request.getProvidersMap()?.toArray() ?? []),
       provider: request.getProvider(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
+      protect: request.getProtect() ?? false,
       wire: request.getObject()?.toJavaScript() ?? {},
       inputs: {},
     });

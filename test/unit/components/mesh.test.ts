@@ -44,6 +44,8 @@ describe("MeshNamespace", () => {
 });
 
 describe("MeshMutualTls", () => {
+  const declared = { reason: "probe", owner: "team-a", until: "2027-03-31" };
+
   it("makes the one mesh-wide STRICT policy, named default, in the root namespace", async () => {
     const { find, names } = await deploy(
       (opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system" }, opts),
@@ -56,9 +58,9 @@ describe("MeshMutualTls", () => {
     assert.deepEqual([name, namespace], ["default", "istio-system"]);
   });
 
-  it("makes a policy for each exception, with its reason on it", async () => {
+  it("makes a policy for each exception, with its reason, owner and end on it", async () => {
     const exceptions = [
-      { namespace: "shop", workload: { app: "api" }, ports: [80], mode: "PERMISSIVE" as const, reason: "probe" },
+      { namespace: "shop", workload: { app: "api" }, ports: [80], mode: "PERMISSIVE" as const, ...declared },
     ];
     const { resources } = await deploy(
       (opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system", exceptions }, opts),
@@ -66,11 +68,13 @@ describe("MeshMutualTls", () => {
     const policy = resources.find(({ name }) => name.startsWith("mutual-tls-shop-plain-text-api-"))!;
     assert.deepEqual((policy.inputs["metadata"] as { annotations: object }).annotations, {
       "enroute-istio/reason": "probe",
+      "enroute-istio/owner": "team-a",
+      "enroute-istio/until": "2027-03-31",
     });
   });
 
   it("refuses an exception that Istio would ignore", async () => {
-    const exceptions = [{ namespace: "shop", ports: [80], mode: "PERMISSIVE" as const, reason: "probe" }];
+    const exceptions = [{ namespace: "shop", ports: [80], mode: "PERMISSIVE" as const, ...declared }];
     await assert.rejects(
       deploy((opts) => new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system", exceptions }, opts)),
       /exceptions\[0\]: ports need a workload/,

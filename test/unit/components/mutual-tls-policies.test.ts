@@ -1,10 +1,17 @@
 import assert from "node:assert/strict";
-import { type MutualTlsException, compileExceptions, exceptionProblems } from "../../../components/mutual-tls-policies";
+import {
+  type MutualTlsException,
+  compileExceptions,
+  exceptionProblems,
+  isPast,
+} from "../../../components/mutual-tls-policies";
 
 const exception = (more: Partial<MutualTlsException>): MutualTlsException => ({
   namespace: "shop",
   mode: "PERMISSIVE",
   reason: "legacy",
+  owner: "team-a",
+  until: "2027-03-31",
   ...more,
 });
 const problems = (...exceptions: MutualTlsException[]) =>
@@ -15,7 +22,14 @@ describe("compileExceptions", () => {
     const workload = { app: "api", tier: "back" };
     const policies = compileExceptions([
       exception({ workload, ports: [9102, 80] }),
-      exception({ workload: { tier: "back", app: "api" }, ports: [443], mode: "DISABLE", reason: "probe" }),
+      exception({
+        workload: { tier: "back", app: "api" },
+        ports: [443],
+        mode: "DISABLE",
+        reason: "probe",
+        owner: "team-b",
+        until: "2027-02-28",
+      }),
     ]);
     assert.equal(policies.length, 1);
     assert.deepEqual(policies[0]!.spec, {
@@ -23,7 +37,11 @@ describe("compileExceptions", () => {
       mtls: { mode: "STRICT" },
       portLevelMtls: { "80": { mode: "PERMISSIVE" }, "443": { mode: "DISABLE" }, "9102": { mode: "PERMISSIVE" } },
     });
-    assert.equal(policies[0]!.reason, "legacy; probe");
+    assert.deepEqual(policies[0]!.annotations, {
+      "enroute-istio/reason": "legacy; probe",
+      "enroute-istio/owner": "team-a; team-b",
+      "enroute-istio/until": "2027-02-28",
+    });
     assert.match(policies[0]!.name, /^plain-text-api-back-[0-9a-f]{8}$/);
   });
 
@@ -50,7 +68,16 @@ describe("compileExceptions", () => {
 
   it("names the policy of a whole namespace default, as Istio wants it", () => {
     assert.deepEqual(compileExceptions([exception({})]), [
-      { name: "default", namespace: "shop", reason: "legacy", spec: { mtls: { mode: "PERMISSIVE" } } },
+      {
+        name: "default",
+        namespace: "shop",
+        annotations: {
+          "enroute-istio/reason": "legacy",
+          "enroute-istio/owner": "team-a",
+          "enroute-istio/until": "2027-03-31",
+        },
+        spec: { mtls: { mode: "PERMISSIVE" } },
+      },
     ]);
   });
 
@@ -72,6 +99,19 @@ describe("compileExceptions", () => {
     ];
     assert.deepEqual(compileExceptions(some), compileExceptions([...some].reverse()));
   });
+});
+
+describe("isPast", () => {
+  it("lets the last day end before it is past", () => {
+    assert.equal(isPast("2027-03-31", new Date("2027-03-31T23:59:59Z")), false);
+    assert.equal(isPast("2027-03-31", new Date("2027-04-01T00:00:00Z")), true);
+  });
+
+  it("tells what is no day", () =>
+    assert.deepEqual(
+      ["2027-02-30", "31.3.2027", "soon", "2027-3-1", ""].map((day) => isPast(day, new Date())),
+      [undefined, undefined, undefined, undefined, undefined],
+    ));
 });
 
 describe("exceptionProblems", () => {

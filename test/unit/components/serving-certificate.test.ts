@@ -107,7 +107,10 @@ describe("ServingCertificate", () => {
     assert.deepEqual(metadata, {
       name: "shop-tls",
       namespace: "shop",
-      annotations: { "pulumi.com/waitFor": "condition=Ready" },
+      annotations: {
+        "enroute-istio/extra-names": "www.example.com,192.0.2.7",
+        "pulumi.com/waitFor": "condition=Ready",
+      },
     });
     assert.deepEqual(spec, {
       secretName: "shop-tls",

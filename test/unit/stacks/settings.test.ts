@@ -31,6 +31,7 @@ function refusal(given: StackConfiguration, now?: Date): string {
   return assert.fail("the settings were taken");
 }
 
+const declared = { reason: "x", owner: "team-a", until: "2027-03-31" };
 const bookinfoHost = { host: "a.example.com", namespace: "bookinfo", routes: [{ service: "productpage", port: 9080 }] };
 
 describe("the stack files", () => {
@@ -40,7 +41,7 @@ describe("the stack files", () => {
   for (const name of stackNames)
     it(`${name} is taken without an error or a warning, and names exact versions and its cluster`, () => {
       const settings = stackFile(name);
-      assert.deepEqual(settingsWarnings(settings), []);
+      assert.deepEqual(settingsWarnings(settings, new Date("2026-11-01")), []);
       assert.notEqual(settings.kubeconfig + settings.context, "");
     });
 
@@ -154,17 +155,42 @@ describe("loadSettings", () => {
     ],
     [
       "port exceptions without a workload",
-      { mutualTls: { exceptions: [{ namespace: "bookinfo", ports: [80], mode: "DISABLE", reason: "x" }] } },
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", ports: [80], mode: "DISABLE", ...declared }] } },
       /mutualTls\.exceptions\[0\]\n.*\n\s+allowed: ports need a workload: Istio ignores/,
     ],
     [
       "an exception without a reason",
-      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE" }] } },
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE", owner: "team-a", until: "2027-03-31" }] } },
       /exceptions\[0\]\.reason\n\s+allowed: missing; why plain text is needed/,
     ],
     [
+      "an exception that nobody owns",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE", reason: "x", until: "2027-03-31" }] } },
+      /exceptions\[0\]\.owner\n\s+allowed: missing; who answers for it/,
+    ],
+    [
+      "an exception that never ends",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE", reason: "x", owner: "team-a" }] } },
+      /exceptions\[0\]\.until\n\s+allowed: missing; the last day/,
+    ],
+    [
+      "an exception that ends on no day",
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE", ...declared, until: "next year" }] } },
+      /exceptions\[0\]\.until\n.*next year.*\n\s+allowed: the last day of the exception, such as 2027-03-31/,
+    ],
+    [
+      "a route without TLS and without a reason",
+      { hosts: [{ ...bookinfoHost, routes: [{ service: "productpage", port: 9080, permitInsecure: true }] }] },
+      /hosts\[0\]\.routes\[0\]\.permitInsecure\n.*\n\s+allowed: an object with the keys reason/,
+    ],
+    [
+      "a deletion of an object without a kind",
+      { deletionProtection: { except: [{ object: "shop/web", reason: "gone" }] } },
+      /deletionProtection\.except\[0\]\.object\n.*\n\s+allowed: an object as Kind namespace\/name/,
+    ],
+    [
       "an exception that is none",
-      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "STRICT", reason: "x" }] } },
+      { mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "STRICT", ...declared }] } },
       /one of PERMISSIVE, DISABLE/,
     ],
     ["Kiali without Prometheus", { prometheus: undefined }, /- kiali\n.*\n\s+allowed: kiali together with prometheus/],

@@ -1,0 +1,250 @@
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { parseChain } from "../../components/certificate";
+import { durationSeconds } from "../../components/duration";
+import { extraNamesAnnotation } from "../../components/serving-certificate";
+import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, texts, unknownValue } from "../rule";
+
+/** What clients accept as the life of a server's certificate, in days (CA/Browser Forum ballot SC-31, and Apple). */
+const longestLifeDays = 398;
+
+/** Rules about private keys and certificates. */
+export const keyRules: Rule[] = [
+  {
+    name: "private-keys",
+    description: "Private keys are in Secrets only, and encrypted in the state.",
+    level: "mandatory",
+    scope: "object",
+    find: (objects) =>
+      objects.flatMap((object): Finding[] => {
+        const plain = asList(object[plainKeyPaths]).map(String);
+        if (plain.length > 0)
+          return [
+            {
+              object,
+              message: `${plain.join(", ")} holds a private key that is no Pulumi secret: it would stand in the state for everybody to read.`,
+              fix: "wrap it in pulumi.secret, or set it with pulumi config set --secret; and replace the key, which has been seen",
+            },
+          ];
+        // The keys of these resources are the engine's business: what counts is that they are secrets, see above.
+        if (object.kind === "Secret" || isTls(object)) return [];
+        const found = [...texts(object)].filter(({ text }) => isPrivateKey(text)).map(({ path }) => path);
+        return found.length === 0
+          ? []
+          : [
+              {
+                object,
+                message: `${found.join(", ")} holds a private key, outside of a Secret: whoever may read the object has it.`,
+                fix: "put it into a Secret, and refer to that; and replace the key, which has been seen",
+              },
+            ];
+      }),
+  },
+  {
+    name: "key-strength",
+    description: "Keys are RSA of 2048 bits or more, ECDSA on P-256 or a larger curve, or Ed25519.",
+    level: "mandatory",
+    scope: "object",
+    find: (objects) =>
+      objects.flatMap((object) =>
+        weakKeys(object).map((weak) => ({
+          object,
+          message: `${weak}: too weak to keep traffic secret for the life of a certificate.`,
+          fix: "use ECDSA-P256, the default of certificate.keyAlgorithm, or RSA-2048 or more",
+        })),
+      ),
+  },
+  {
+    name: "certificate-life",
+    description: `Serving certificates live for ${longestLifeDays} days at most.`,
+    level: "mandatory",
+    scope: "object",
+    find: (objects) =>
+      objects.flatMap((object): Finding[] => {
+        const days = lifeInDays(object);
+        return days === undefined || days <= longestLifeDays
+          ? []
+          : [
+              {
+                object,
+                message: `its certificate lives for ${Math.ceil(days)} days: clients refuse more than ${longestLifeDays}, and a stolen key works as long.`,
+                fix: "set certificate.validity to 9552h or less, or have it issued for a shorter time",
+              },
+            ];
+      }),
+  },
+  {
+    name: "certificate-names",
+    description: "A serving certificate is for the hosts of the stack, and for no other name that is not declared.",
+    level: "mandatory",
+    scope: "stack",
+    find: (objects) => {
+      const hosts = objects.filter(({ kind }) => kind === "GatewayHost");
+      const names = [...new Set(hosts.flatMap((host) => asText(at(host, "spec", "virtualhost", "fqdn")) ?? []))];
+      const declared = objects.flatMap((object) => declaredNames(object));
+      return objects.flatMap((object): Finding[] => {
+        const subject = namesOf(object);
+        if (subject === undefined) return [];
+        const served = hosts.filter(
+          (host) =>
+            // What is no Secret yet is requested for all hosts.
+            !isServing(object) ||
+            (host.metadata.namespace === object.metadata.namespace &&
+              at(host, "spec", "virtualhost", "tls", "secretName") === secretOf(object)),
+        );
+        if (served.length === 0) return []; // of something else, such as a webhook
+        const missing = served
+          .map((host) => asText(at(host, "spec", "virtualhost", "fqdn")) ?? "")
+          .filter((host) => !subject.some((name) => covers(name, host)));
+        const foreign = subject.filter((name) => !names.includes(name) && !declared.includes(name));
+        return [
+          ...(missing.length > 0
+            ? [
+                {
+                  object,
+                  message: `its certificate is not for ${missing.join(", ")}: clients of the host would refuse it.`,
+                  fix: "have it issued for every host of the stack",
+                },
+              ]
+            : []),
+          ...(foreign.length > 0
+            ? [
+                {
+                  object,
+                  message: `its certificate is for ${foreign.join(", ")} too, which no host of the stack is: whoever has the key could pose as it.`,
+                  fix: "have it issued for the hosts alone; or declare the names in certificate.extraNames (ipAddresses) of the stack",
+                },
+              ]
+            : []),
+        ];
+      });
+    },
+  },
+];
+
+/**
+ * Where a resource of the program holds private keys that the engine does not know to be secret: paths, put here by the pack,
+ * which alone can tell.
+ */
+export const plainKeyPaths = "plainKeyPaths";
+
+export function isPrivateKey(text: string): boolean {
+  return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
+}
+
+/** A resource of @pulumi/tls. */
+function isTls({ apiVersion }: PolicyObject): boolean {
+  return apiVersion === "tls";
+}
+
+/** The certificate chain of a TLS Secret; undefined for everything else, and while it is not known. */
+function chainOf(object: PolicyObject): X509Certificate[] | undefined {
+  if (object.kind !== "Secret" || object["type"] !== "kubernetes.io/tls") return undefined;
+  const plain = asText(at(object, "stringData", "tls.crt"));
+  const encoded = asText(at(object, "data", "tls.crt"));
+  const pem = plain ?? (encoded === undefined ? undefined : Buffer.from(encoded, "base64").toString("utf8"));
+  try {
+    return pem === undefined ? undefined : parseChain(pem);
+  } catch {
+    return undefined; // masked, or not known before the update; what cannot be served is found by preflight and verify
+  }
+}
+
+function weakKeys(object: PolicyObject): string[] {
+  const weak = (() => {
+    if (isTls(object) && object.kind === "PrivateKey")
+      return weakAlgorithm(object["algorithm"], object["rsaBits"] ?? 2048, object["ecdsaCurve"] ?? "P224");
+    if (isCertManager(object)) {
+      // The defaults of cert-manager.
+      const { algorithm = "RSA", size } = asRecord(at(object, "spec", "privateKey")) as Record<
+        string,
+        number | undefined
+      >;
+      return weakAlgorithm(algorithm, size ?? 2048, `P${size ?? 256}`);
+    }
+    return undefined;
+  })();
+  return [
+    ...(weak === undefined ? [] : [weak]),
+    ...(chainOf(object) ?? []).flatMap(({ publicKey }) => weakPublicKey(publicKey) ?? []),
+  ];
+}
+
+function weakAlgorithm(algorithm: unknown, bits: unknown, curve: unknown): string | undefined {
+  switch (String(algorithm).toUpperCase()) {
+    case "RSA":
+      return Number(bits) < 2048 ? `RSA of ${String(bits)} bits` : undefined;
+    case "ECDSA":
+      return Number(String(curve).replace("P", "")) < 256 ? `ECDSA on ${String(curve)}` : undefined;
+    case "ED25519":
+      return undefined;
+    default:
+      return algorithm === unknownValue ? undefined : `a key of kind ${String(algorithm)}`;
+  }
+}
+
+function weakPublicKey(key: KeyObject): string | undefined {
+  const { modulusLength, namedCurve } = key.asymmetricKeyDetails ?? {};
+  switch (key.asymmetricKeyType) {
+    case "rsa":
+    case "rsa-pss":
+      return modulusLength! < 2048 ? `RSA of ${modulusLength} bits` : undefined;
+    case "ec":
+      return ["prime256v1", "secp384r1", "secp521r1"].includes(namedCurve!) ? undefined : `ECDSA on ${namedCurve}`;
+    case "ed25519":
+    case "ed448":
+      return undefined;
+    default:
+      return `a key of kind ${key.asymmetricKeyType}`;
+  }
+}
+
+function isCertManager({ apiVersion, kind }: PolicyObject): boolean {
+  return kind === "Certificate" && apiVersion.startsWith("cert-manager.io/");
+}
+
+function lifeInDays(object: PolicyObject): number | undefined {
+  if (isTls(object) && ["LocallySignedCert", "SelfSignedCert"].includes(object.kind)) {
+    const hours = Number(object["validityPeriodHours"]);
+    return object["isCaCertificate"] === true || Number.isNaN(hours) ? undefined : hours / 24;
+  }
+  if (isCertManager(object)) {
+    const seconds = durationSeconds(asText(at(object, "spec", "duration")) ?? "2160h");
+    return at(object, "spec", "isCA") === true || seconds === undefined ? undefined : seconds / 86_400;
+  }
+  const leaf = chainOf(object)?.[0];
+  return leaf === undefined || leaf.ca
+    ? undefined
+    : (new Date(leaf.validTo).getTime() - new Date(leaf.validFrom).getTime()) / 86_400_000;
+}
+
+/** The names that a certificate is for, or is asked for; undefined for everything else. */
+function namesOf(object: PolicyObject): string[] | undefined {
+  if (isTls(object) && object.kind === "CertRequest") return listed(object["dnsNames"], object["ipAddresses"]);
+  if (isCertManager(object)) return listed(at(object, "spec", "dnsNames"), at(object, "spec", "ipAddresses"));
+  const leaf = chainOf(object)?.[0];
+  return leaf === undefined
+    ? undefined
+    : (leaf.subjectAltName ?? "").split(", ").flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []);
+}
+
+function listed(...lists: unknown[]): string[] | undefined {
+  const names = lists.flatMap((list) => asList(list)).map(String);
+  return lists.includes(unknownValue) || names.includes(unknownValue) ? undefined : names;
+}
+
+/** Whether an object is what hosts refer to, and not a request for it. */
+function isServing(object: PolicyObject): boolean {
+  return object.kind === "Secret" || isCertManager(object);
+}
+
+function secretOf(object: PolicyObject): unknown {
+  return object.kind === "Secret" ? object.metadata.name : at(object, "spec", "secretName");
+}
+
+function declaredNames({ metadata }: PolicyObject): string[] {
+  return (metadata.annotations?.[extraNamesAnnotation] ?? "").split(",").filter((name) => name !== "");
+}
+
+function covers(name: string, host: string): boolean {
+  return name === host || (name.startsWith("*.") && host.slice(host.indexOf(".")) === name.slice(1));
+}
