@@ -25,7 +25,8 @@ export function deletionProtection({ enabled, except }: DeletionProtectionArgs):
 
 /** `Kind namespace/name`. Both are plain values in everything that the components make. */
 function objectName(type: string, props: Record<string, unknown>): string {
-  const kind = type.split(":").pop()!;
+  // A patch of a Namespace is of kind Namespace.
+  const kind = (props["kind"] as string | undefined) ?? type.split(":").pop()!;
   const { name, namespace } = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
   return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
 }

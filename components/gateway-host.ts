@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { insecureRoutesAnnotation } from "./annotations";
 import { fixedName } from "./chart";
 
 /** One path of a host, and the Service behind it. */
@@ -13,9 +14,6 @@ export interface Route {
   /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS; and why. @default no */
   permitInsecure?: { reason: string };
 }
-
-/** Annotation of a GatewayHost: a JSON object with the reason by path prefix of each route that is served without TLS, too. */
-export const insecureRoutesAnnotation = "enroute-istio/insecure-routes";
 
 export interface GatewayHostArgs {
   /** DNS name that clients use. */

@@ -1,12 +1,12 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { reasonAnnotation } from "./annotations";
 import { fixedName } from "./chart";
 import {
   type MutualTlsException,
   type PeerAuthenticationPolicy,
   compileExceptions,
   exceptionProblems,
-  exceptionReasonAnnotation,
 } from "./mutual-tls-policies";
 
 export interface MeshMutualTlsArgs {
@@ -46,7 +46,7 @@ export class MeshMutualTls extends pulumi.ComponentResource {
     this.policy = create(`${name}-mesh`, {
       name: "default",
       namespace: args.rootNamespace,
-      annotations: { [exceptionReasonAnnotation]: "every workload of the mesh speaks mutual TLS" },
+      annotations: { [reasonAnnotation]: "every workload of the mesh speaks mutual TLS" },
       spec: { mtls: { mode: "STRICT" } },
     });
     this.exceptions = compileExceptions(exceptions).map((policy) =>

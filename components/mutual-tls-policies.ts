@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "./annotations";
 
 /** How strictly a listener asks for mutual TLS; `STRICT` is what the mesh does everywhere else. */
 export type ExceptionMode = "PERMISSIVE" | "DISABLE";
@@ -22,11 +23,6 @@ export interface MutualTlsException {
   /** Last day of the exception, `2027-03-31`; kept as annotation `enroute-istio/until`, the earliest of a policy's. */
   until: string;
 }
-
-/** Annotations of every PeerAuthentication of ours: why it is there; of an exception also whose it is, and its last day. */
-export const exceptionReasonAnnotation = "enroute-istio/reason";
-export const exceptionOwnerAnnotation = "enroute-istio/owner";
-export const exceptionUntilAnnotation = "enroute-istio/until";
 
 /** Whether a day such as `2027-03-31` is over, in UTC; undefined if the text is no day. */
 export function isPast(day: string, now: Date): boolean | undefined {
@@ -115,9 +111,9 @@ function policy(group: MutualTlsException[], around: "STRICT" | ExceptionMode): 
   const { namespace, workload } = group[0]!;
   const said = (what: (exception: MutualTlsException) => string) => [...new Set(group.map(what))].join("; ");
   const annotations = {
-    [exceptionReasonAnnotation]: said(({ reason }) => reason),
-    [exceptionOwnerAnnotation]: said(({ owner }) => owner),
-    [exceptionUntilAnnotation]: group.map(({ until }) => until).sort()[0]!,
+    [reasonAnnotation]: said(({ reason }) => reason),
+    [ownerAnnotation]: said(({ owner }) => owner),
+    [untilAnnotation]: group.map(({ until }) => until).sort()[0]!,
   };
   const whole = group.find((exception) => exception.ports === undefined);
   if (workload === undefined)

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { extraNamesAnnotation } from "./annotations";
 import { endOfValidity } from "./certificate";
 import {
   type KeyAlgorithm,
@@ -60,9 +61,6 @@ export interface ServingCertificateArgs {
   namespaces: string[];
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
 }
-
-/** Annotation of what holds a certificate: its names beside the hosts, which the stack declares. */
-export const extraNamesAnnotation = "enroute-istio/extra-names";
 
 function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: string[]; ipAddresses?: string[] }) {
   const names = [...extraNames, ...ipAddresses];

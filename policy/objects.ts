@@ -1,4 +1,5 @@
-import { type PolicyObject, asRecord, asText } from "./rule";
+import { type PolicyObject, asRecord, asText, unknownValue } from "./rule";
+import { isPrivateKey, plainKeyPaths } from "./rules/keys";
 
 /** A resource of a Pulumi program. */
 export interface ProgramResource {
@@ -6,39 +7,66 @@ export interface ProgramResource {
   type: string;
   /** Name in the program. */
   name: string;
-  /** Inputs or outputs, in the clear. */
-  props: Record<string, unknown>;
+  /** Inputs or outputs. */
+  props: unknown;
   /** Whether the engine refuses to delete or replace it. */
   protect: boolean;
 }
 
 /**
+ * Opens what stands for a secret; undefined for every other value. Without one, nothing can tell what is a secret, and rules
+ * do not ask.
+ */
+export type OpenSecret = (value: unknown) => { value: unknown } | undefined;
+
+/**
  * The object that a resource of the program stands for; undefined for what is no object, such as components and providers.
  * Resources of @pulumi/tls are objects of apiVersion `tls`.
  */
-export function toPolicyObject({ type, name, props, protect }: ProgramResource): PolicyObject | undefined {
+export function toPolicyObject(
+  { type, name, props, protect }: ProgramResource,
+  openSecret?: OpenSecret,
+): PolicyObject | undefined {
   const [scheme, module = "", kind = ""] = type.split(":");
-  switch (scheme) {
-    case "kubernetes": {
-      const isRelease = kind === "Release";
-      const metadata = isRelease ? props : asRecord(props["metadata"]);
-      const apiVersion = asText(props["apiVersion"]) ?? (isRelease ? "helm.sh/v3" : module.replace(/^core\//, ""));
-      const namespace = asText(metadata["namespace"]);
-      return {
-        ...props,
-        apiVersion,
-        kind: asText(props["kind"]) ?? kind,
-        metadata: {
-          ...(isRelease ? {} : metadata),
-          name: asText(metadata["name"]) ?? name,
-          ...(namespace === undefined ? {} : { namespace }),
-        },
-        protect,
-      };
+  if (scheme !== "kubernetes" && scheme !== "tls") return undefined;
+  const plainKeys: string[] = [];
+  const fields = asRecord(read(props, "", openSecret === undefined, openSecret ?? (() => undefined), plainKeys));
+  const common = { ...fields, ...(plainKeys.length === 0 ? {} : { [plainKeyPaths]: plainKeys }) };
+  if (scheme === "tls") return { ...common, apiVersion: "tls", kind, metadata: { name } };
+  const isRelease = kind === "Release";
+  const metadata = isRelease ? fields : asRecord(fields["metadata"]);
+  const namespace = asText(metadata["namespace"]);
+  return {
+    ...common,
+    apiVersion: asText(fields["apiVersion"]) ?? (isRelease ? "helm.sh/v3" : module.replace(/^core\//, "")),
+    kind: asText(fields["kind"]) ?? kind,
+    metadata: {
+      ...(isRelease ? {} : metadata),
+      name: asText(metadata["name"]) ?? name,
+      ...(namespace === undefined ? {} : { namespace }),
+    },
+    protect,
+  };
+}
+
+/** A value in the clear. Notes where a private key stands that is no secret. */
+function read(value: unknown, path: string, isSecret: boolean, open: OpenSecret, plainKeys: string[]): unknown {
+  const secret = open(value);
+  if (secret !== undefined) return read(secret.value, path, true, open, plainKeys);
+  if (typeof value === "string" && !isSecret && isPrivateKey(value)) plainKeys.push(path);
+  if (typeof value !== "object" || value === null) return value;
+  const member = (key: string | number, below: string) => {
+    let item: unknown;
+    try {
+      item = (value as Record<string | number, unknown>)[key];
+    } catch {
+      return unknownValue; // @pulumi/policy throws where a value is not known before the update
     }
-    case "tls":
-      return { ...props, apiVersion: "tls", kind, metadata: { name } };
-    default:
-      return undefined;
-  }
+    return read(item, below, isSecret, open, plainKeys);
+  };
+  return Array.isArray(value)
+    ? Array.from({ length: value.length }, (_, index) => member(index, `${path}[${index}]`))
+    : Object.fromEntries(
+        Object.keys(value).map((key) => [key, member(key, path === "" ? key : `${path}.${key}`)] as const),
+      );
 }

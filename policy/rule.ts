@@ -58,8 +58,11 @@ export interface Rule {
   description: string;
   /** Level where the environment does not say another. */
   level: Level;
-  /** `object`: each object is judged by itself, before it is touched. `stack`: all together, at the end of a preview. */
-  scope: "object" | "stack";
+  /**
+   * `object`: each object is judged by itself, before it is touched. `stack`: all together, at the end of a preview.
+   * `change`: against the last deployment, which a review knows and the engine does not show to a pack.
+   */
+  scope: "object" | "stack" | "change";
   find(objects: readonly PolicyObject[], options: PolicyOptions): Finding[];
 }
 

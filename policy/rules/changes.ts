@@ -40,7 +40,7 @@ export const changeRules: Rule[] = [
     name: "no-deletions",
     description: "In production nothing is deleted or replaced that the stack does not give up.",
     level: "mandatory",
-    scope: "stack",
+    scope: "change",
     find: (objects, { environment, previous = [], deletions = [] }) =>
       (isProduction(environment) ? previous : [])
         .filter((old) => !deletions.includes(nameOf(old)))
@@ -67,7 +67,7 @@ export const changeRules: Rule[] = [
     name: "istio-upgrades",
     description: "Istio is upgraded one minor version at a time, and not downgraded.",
     level: "mandatory",
-    scope: "stack",
+    scope: "change",
     find: (objects, { previous = [] }) => {
       const before = istioVersion(previous);
       return objects.flatMap((object): Finding[] => {

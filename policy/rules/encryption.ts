@@ -1,10 +1,10 @@
 import {
-  exceptionOwnerAnnotation,
-  exceptionReasonAnnotation,
-  exceptionUntilAnnotation,
-  isPast,
-} from "../../components/mutual-tls-policies";
-import { insecureRoutesAnnotation } from "../../components/gateway-host";
+  insecureRoutesAnnotation,
+  ownerAnnotation,
+  reasonAnnotation,
+  untilAnnotation,
+} from "../../components/annotations";
+import { isPast } from "../../components/mutual-tls-policies";
 import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, isRelease } from "../rule";
 
 /** Rules about the two encrypted legs: client → gateway and gateway → workload. */
@@ -17,7 +17,7 @@ export const encryptionRules: Rule[] = [
     find: (objects) =>
       each(objects, "PeerAuthentication").flatMap((policy) => {
         const weak = modes(policy).filter(({ mode }) => isWeak(mode));
-        if (weak.length === 0 || annotation(policy, exceptionReasonAnnotation) !== undefined) return [];
+        if (weak.length === 0 || annotation(policy, reasonAnnotation) !== undefined) return [];
         return {
           object: policy,
           message: `${weak.map(({ path, mode }) => `${path} is ${String(mode)}`).join(", ")}: workloads would take plain text, and nobody has said why.`,
@@ -33,10 +33,8 @@ export const encryptionRules: Rule[] = [
     find: (objects, { now = new Date() }) =>
       each(objects, "PeerAuthentication").flatMap((policy): Finding[] => {
         if (!modes(policy).some(({ mode }) => isWeak(mode))) return [];
-        if (annotation(policy, exceptionReasonAnnotation) === undefined) return []; // mtls-strict tells
-        const [owner, until] = [exceptionOwnerAnnotation, exceptionUntilAnnotation].map((key) =>
-          annotation(policy, key),
-        );
+        if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict tells
+        const [owner, until] = [ownerAnnotation, untilAnnotation].map((key) => annotation(policy, key));
         const missing = [...(owner === undefined ? ["owner"] : []), ...(until === undefined ? ["until"] : [])];
         const fix = "set owner and until of the exception in mutualTls.exceptions of the stack";
         if (missing.length > 0)
@@ -49,7 +47,13 @@ export const encryptionRules: Rule[] = [
           ];
         const past = isPast(until!, now);
         if (past === undefined)
-          return [{ object: policy, message: `the exception's end ${until} is no date such as 2027-03-31.`, fix }];
+          return [
+            {
+              object: policy,
+              message: `the exception's end ${until} is no date such as 2027-03-31: nobody could tell when it is over.`,
+              fix,
+            },
+          ];
         return past
           ? [
               {
@@ -202,8 +206,7 @@ export const encryptionRules: Rule[] = [
     level: "mandatory",
     scope: "stack",
     find: (objects, { previous = [] }) => {
-      const namespaces = (among: readonly PolicyObject[]) =>
-        among.filter(({ kind }) => kind === "Namespace" || kind === "NamespacePatch");
+      const namespaces = (among: readonly PolicyObject[]) => among.filter(({ kind }) => kind === "Namespace");
       const needed = new Map<string, string>();
       for (const namespace of namespaces(previous).filter(isInjected))
         needed.set(

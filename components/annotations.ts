@@ -1,0 +1,18 @@
+/*
+ * Annotations by which an object says what its stack has declared about it; the policies go by them.
+ */
+
+/** Why a PeerAuthentication of ours is there. */
+export const reasonAnnotation = "enroute-istio/reason";
+
+/** Who answers for an exception from STRICT. */
+export const ownerAnnotation = "enroute-istio/owner";
+
+/** Last day of an exception from STRICT, such as `2027-03-31`. */
+export const untilAnnotation = "enroute-istio/until";
+
+/** On a GatewayHost: a JSON object with the reason by path prefix of each route that is served without TLS, too. */
+export const insecureRoutesAnnotation = "enroute-istio/insecure-routes";
+
+/** On what holds a serving certificate: its names beside the hosts, with commas between. */
+export const extraNamesAnnotation = "enroute-istio/extra-names";

@@ -1,0 +1,89 @@
+import { PolicyPack, type ResourceValidationPolicy, Secret, type StackValidationPolicy } from "@pulumi/policy";
+import { toPolicyObject } from "./objects";
+import { type Rule, type Violation, judgeBy, rules } from "./rules";
+import { plainKeyPaths } from "./rules/keys";
+
+/*
+ * The policy pack: the rules as policies of the engine. Each object is judged before it is touched, and at the end of a
+ * preview all of them together. The rules about changes are not here, because the engine shows a pack no earlier state.
+ */
+
+/** Paths of private keys that are no secrets, by the URN of the resource. */
+const plainKeys = new Map<string, unknown>();
+
+/**
+ * @pulumi/policy shows which values are secrets to remediations alone, which run before the validation of the same resource.
+ * This one changes nothing.
+ */
+const secretsObserver: ResourceValidationPolicy = {
+  name: "secrets-observer",
+  description: "Notes which private keys are secrets, for private-keys. Changes nothing.",
+  enforcementLevel: "remediate",
+  remediateResource: ({ urn, type, name, props, opts: { protect } }) => {
+    // Reading a property opens a secret; its descriptor has the secret itself.
+    const descriptors = Object.entries(Object.getOwnPropertyDescriptors(props));
+    const closed = Object.fromEntries(descriptors.map(([key, { value }]) => [key, value as unknown]));
+    const object = toPolicyObject({ type, name, props: closed, protect }, (value) =>
+      value instanceof Secret ? { value: value.value as unknown } : undefined,
+    );
+    if (object?.[plainKeyPaths] !== undefined) plainKeys.set(urn, object[plainKeyPaths]);
+  },
+};
+
+new PolicyPack("enroute-istio", { policies: [secretsObserver, ...rules.flatMap(policy)] });
+
+function policy(rule: Rule): (ResourceValidationPolicy | StackValidationPolicy)[] {
+  const { name, description, level: enforcementLevel } = rule;
+  const common = { name, description, enforcementLevel };
+  switch (rule.scope) {
+    case "change":
+      return [];
+    case "object":
+      return [
+        {
+          ...common,
+          validateResource: ({ urn, type, name, props, opts: { protect } }, report) => {
+            const object = toPolicyObject({ type, name, props, protect });
+            if (object === undefined) return;
+            const paths = plainKeys.get(urn);
+            const judged = paths === undefined ? object : { ...object, [plainKeyPaths]: paths };
+            for (const violation of find(rule, [judged], urn)) report(text(violation));
+          },
+        },
+      ];
+    case "stack":
+      return [
+        {
+          ...common,
+          validateStack: ({ resources }, report) => {
+            const objects = resources.flatMap(({ type, name, props, urn, opts: { protect } }) => {
+              const object = toPolicyObject({ type, name, props, protect });
+              return object === undefined ? [] : [{ object, urn }];
+            });
+            const [first] = objects;
+            if (first === undefined) return;
+            for (const violation of find(
+              rule,
+              objects.map(({ object }) => object),
+              first.urn,
+            ))
+              report(text(violation));
+          },
+        },
+      ];
+  }
+}
+
+/** Levels are the engine's business: it knows what `--policy-pack-config` says. */
+function find(rule: Rule, objects: Parameters<typeof judgeBy>[1], urn: string): Violation[] {
+  return judgeBy({ ...rule, level: "mandatory" }, objects, { environment: stackOf(urn) });
+}
+
+/** `urn:pulumi:<stack>::<project>::<type>::<name>` */
+function stackOf(urn: string): string {
+  return urn.split("::")[0]!.split(":")[2]!;
+}
+
+function text({ object, message, fix }: Violation): string {
+  return `${object}: ${message}\nFix: ${fix}.`;
+}
