@@ -25,7 +25,16 @@ export default defineConfig(
   },
   {
     // The product is usable without the sandbox, so it never imports from it.
-    files: ["index.ts", "components/**", "stacks/**", "policy/**", "automation/**", "verify/**", "recovery/**"],
+    files: [
+      "index.ts",
+      "components/**",
+      "stacks/**",
+      "policy/**",
+      "review/**",
+      "automation/**",
+      "verify/**",
+      "recovery/**",
+    ],
     rules: { "no-restricted-imports": ["error", { patterns: ["**/sandbox/**", "**/test/**"] }] },
   },
 );

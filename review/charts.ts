@@ -1,0 +1,191 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parseAllDocuments, stringify } from "yaml";
+import { ReviewError } from "./error";
+import type { KubernetesObject, OwnedObject, Release } from "./objects";
+import { isTree } from "./objects";
+import { type Ended, run } from "./run";
+
+/** Where charts are kept: ${XDG_CACHE_HOME:-~/.cache}/enroute-istio/chart-packages. */
+export function chartCache(environment: NodeJS.ProcessEnv = process.env): string {
+  return join(environment["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "enroute-istio", "chart-packages");
+}
+
+export interface RenderOptions {
+  /** Pull charts even if they are cached. @default false */
+  refresh?: boolean;
+}
+
+/**
+ * APIs that charts ask for and that every cluster has that Istio supports. Without a cluster Helm knows only a part of them,
+ * and Kiali's chart would choose an Ingress of an API that is gone.
+ */
+const apiVersions = [
+  "networking.k8s.io/v1/Ingress",
+  "policy/v1/PodDisruptionBudget",
+  "autoscaling/v2/HorizontalPodAutoscaler",
+];
+
+/** Renders releases by Helm, each chart version of a repository pulled once. */
+export class ChartRenderer {
+  private readonly packages = new Map<string, Promise<string>>();
+
+  constructor(private readonly options: RenderOptions = {}) {}
+
+  /**
+   * The objects of a release, in the order of the chart, each with its namespace.
+   *
+   * @param side names the side in errors
+   * @throws {@link ReviewError} that names the chart, its version and its repository
+   */
+  async render(release: Release, side: string): Promise<OwnedObject[]> {
+    const chart = await this.package(release, side);
+    const args = ["template", release.name, chart, "--namespace", release.namespace, "--values", "-"];
+    const crds = release.skipCrds === true ? ["--skip-crds"] : ["--include-crds"];
+    const apis = apiVersions.flatMap((version) => ["--api-versions", version]);
+    // On its standard input: values never lie in a file that others may read.
+    const { code, stdout, stderr } = await helm([...args, ...crds, ...apis], stringify(release.values));
+    if (code !== 0)
+      throw new ReviewError(
+        `Chart ${describe(release)} of release ${release.name} does not render with the values of ${side}: ${lastWords(stderr)}`,
+        "change the values that it names",
+      );
+    return parseManifest(stdout, release, side);
+  }
+
+  private package(release: Release, side: string): Promise<string> {
+    const key = `${release.repository ?? ""} ${release.chart} ${release.version}`;
+    const known = this.packages.get(key) ?? this.pull(release, side);
+    this.packages.set(key, known);
+    return known;
+  }
+
+  private async pull(release: Release, side: string): Promise<string> {
+    const { repository = "", chart, version } = release;
+    const source = createHash("sha256").update(`${repository} ${chart}`).digest("hex").slice(0, 16);
+    const cache = chartCache();
+    const cached = join(cache, `${chart.split("/").pop()}-${version}-${source}.tgz`);
+    if (existsSync(cached) && this.options.refresh !== true) return cached;
+    const partial = join(cache, `.${randomUUID()}`);
+    mkdirSync(partial, { recursive: true });
+    try {
+      const from = repository === "" ? [] : ["--repo", repository];
+      const { code, stderr } = await helm(["pull", chart, "--version", version, ...from, "--destination", partial]);
+      if (code !== 0) throw pullError(release, side, stderr);
+      const [file] = readdirSync(partial).filter((name) => name.endsWith(".tgz"));
+      // In one step: another review may be reading.
+      renameSync(join(partial, file!), cached);
+      return cached;
+    } finally {
+      rmSync(partial, { recursive: true, force: true });
+    }
+  }
+}
+
+/** `name version from repository`. */
+export function describe({ chart, version, repository }: Release): string {
+  return `${chart} ${version}${repository === undefined ? "" : ` from ${repository}`}`;
+}
+
+function pullError(release: Release, side: string, stderr: string): ReviewError {
+  const said = lastWords(stderr);
+  // "chart … not found in … repository", "chart … matching … not found", "no chart version found for …"; a registry: "…: not found"
+  const missing = /not found|no chart version found|no chart name found|improper constraint/i.test(said);
+  const unreachable =
+    /cannot be reached|dial tcp|no such host|connection refused|timeout|not a valid chart repository/i.test(said);
+  return missing && !unreachable
+    ? new ReviewError(
+        `Chart ${describe(release)}, which ${side} asks for, does not exist: ${said}`,
+        "set a version that exists, or another chartRepository",
+      )
+    : new ReviewError(
+        `Chart ${describe(release)}, which ${side} asks for, cannot be pulled: ${said}`,
+        "check the repository's URL (chartRepository), and that this machine may connect to it",
+      );
+}
+
+async function helm(args: readonly string[], input?: string): Promise<Ended> {
+  const ended = await run("helm", args, input === undefined ? {} : { input });
+  if (ended.code === undefined)
+    throw new ReviewError(
+      "The command helm is not on the PATH; releases are rendered by it.",
+      "install Helm 3 (https://helm.sh/docs/intro/install/)",
+    );
+  return ended;
+}
+
+/** What Helm says in the end; before that it warns of this and that. */
+function lastWords(stderr: string): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^WARNING:|^\s*level=/.test(line));
+  const start = lines.findIndex((line) => line.startsWith("Error:"));
+  return lines
+    .slice(Math.max(start, 0))
+    .join(" ")
+    .replace(/^Error: /, "")
+    .replace(/ Use --debug flag to render out invalid YAML$/, "")
+    .trim();
+}
+
+// Most documents are the same on both sides (CRDs by the thousand lines), and reading YAML is what takes the time.
+const parsed = new Map<string, unknown[]>();
+
+/** Objects of `helm template`'s output. Those without a namespace of their own get the release's. */
+export function parseManifest(
+  text: string,
+  release: Pick<Release, "name" | "namespace">,
+  side = "the head",
+): OwnedObject[] {
+  return text.split(/^---\s*$/m).flatMap((document): OwnedObject[] => {
+    const source = /^# Source: (.*)$/m.exec(document)?.[1] ?? "";
+    const contents = parsed.get(document) ?? parseDocument(document, release, side);
+    parsed.set(document, contents);
+    return contents.filter(isObject).map((object) => ({
+      object: withNamespace(object, release.namespace),
+      release: release.name,
+      ...(/^[^/]+\/(charts\/[^/]+\/)*crds\//.test(source) ? { installedOnce: true } : {}),
+    }));
+  });
+}
+
+function parseDocument(text: string, { name }: Pick<Release, "name">, side: string): unknown[] {
+  return parseAllDocuments(text, { uniqueKeys: false }).flatMap((document) => {
+    if (document.errors.length > 0)
+      throw new ReviewError(
+        `Release ${name} of ${side} renders to something that is no YAML: ${document.errors[0]!.message.split("\n")[0]}`,
+        "look at it with helm template",
+      );
+    const content: unknown = document.toJS();
+    return isTree(content) && content["kind"] === "List" && Array.isArray(content["items"])
+      ? (content["items"] as unknown[])
+      : [content];
+  });
+}
+
+function isObject(value: unknown): value is KubernetesObject {
+  return isTree(value) && typeof value["kind"] === "string" && isTree(value["metadata"]);
+}
+
+/** Kinds of the charts here that live in no namespace. */
+const clusterWide = new Set([
+  "ClusterRole",
+  "ClusterRoleBinding",
+  "CustomResourceDefinition",
+  "IngressClass",
+  "GatewayClass",
+  "MutatingWebhookConfiguration",
+  "Namespace",
+  "PersistentVolume",
+  "PriorityClass",
+  "StorageClass",
+  "ValidatingAdmissionPolicy",
+  "ValidatingAdmissionPolicyBinding",
+  "ValidatingWebhookConfiguration",
+  "APIService",
+]);
+
+function withNamespace(object: KubernetesObject, namespace: string): KubernetesObject {
+  if (clusterWide.has(object.kind) || object.metadata.namespace !== undefined) return object;
+  return { ...object, metadata: { ...object.metadata, namespace } };
+}

@@ -1,0 +1,138 @@
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import type * as composition from "../stacks/encrypted-ingress";
+import type * as settingsModule from "../stacks/settings";
+import type { KubernetesObject, OwnedObject, Release } from "./objects";
+import { isTree, unknownValue } from "./objects";
+import type { MaskedConfiguration } from "./stack-file";
+
+/*
+ * Runs the program of one side in a process of its own, against Pulumi's mocks, and says what it would create: no engine, no
+ * cluster, no secrets. The two sides may be different code, and Pulumi's runtime is one per process.
+ */
+
+/** What the parent asks for. */
+export interface CollectRequest {
+  /** Folder with the program's `stacks/` and `components/`. */
+  program: string;
+  configuration: MaskedConfiguration;
+  /** The time at which certificates are judged, RFC 3339. */
+  now: string;
+}
+
+/** What a program would create. */
+export interface Collected {
+  objects: OwnedObject[];
+  releases: Release[];
+  /** Keys and certificates that the program itself makes: type, name, and inputs without key material. */
+  certificates: { type: string; name: string; inputs: Record<string, unknown> }[];
+}
+
+export type CollectReply = { collected: Collected } | { problem: string };
+
+async function collect({ program, configuration, now }: CollectRequest): Promise<Collected> {
+  const settings = loadMasked(program, configuration, new Date(now));
+  const collected: Collected = { objects: [], releases: [], certificates: [] };
+  await pulumi.runtime.setMocks(
+    {
+      newResource: (args) => {
+        // A resource with an id is read from the cluster, not made.
+        if (args.id === undefined || args.id === "") sort(args, collected);
+        return { id: `${args.name}-id`, state: args.inputs as Record<string, unknown> };
+      },
+      call: () => ({}),
+    },
+    configuration.project,
+    configuration.stack,
+    // As in a preview, what only a provider can tell stays unknown.
+    true,
+  );
+  const { encryptedIngress } = load<typeof composition>(program, "stacks/encrypted-ingress");
+  encryptedIngress(settings);
+  await pulumi.runtime.disconnect();
+  return collected;
+}
+
+/** The settings of a configuration with placeholders: what is said against a placeholder, or about what goes with it, does not count. */
+function loadMasked(program: string, configuration: MaskedConfiguration, now: Date): settingsModule.Settings {
+  const { loadSettings, settingsSchema } = load<typeof settingsModule>(program, "stacks/settings");
+  try {
+    return loadSettings(configuration, now);
+  } catch (error) {
+    const { name, problems } = error as { name: string; problems?: { key: string }[] };
+    const besides = configuration.masked.map((path) => path.replace(/[.[][^.[]*$/, ""));
+    const isAboutSecrets = (key: string) => besides.some((parent) => key === parent || key.startsWith(`${parent}.`));
+    if (name !== "SettingsError" || !(problems ?? []).every(({ key }) => isAboutSecrets(key))) throw error;
+    const own = Object.entries(configuration.values).filter(([key]) => key.startsWith(`${configuration.project}:`));
+    const input = own.map(([key, value]) => [key.slice(configuration.project.length + 1), json(value)]);
+    const parsed = settingsSchema.safeParse(Object.fromEntries(input));
+    if (!parsed.success) throw error;
+    return parsed.data;
+  }
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function sort({ type, name, inputs }: pulumi.runtime.MockResourceArgs, collected: Collected): void {
+  const plain = settle(inputs) as Record<string, unknown>;
+  if (type === "kubernetes:helm.sh/v3:Release") {
+    const repository = isTree(plain["repositoryOpts"]) ? plain["repositoryOpts"]["repo"] : undefined;
+    collected.releases.push({
+      resource: name,
+      name: String(plain["name"]),
+      namespace: String(plain["namespace"]),
+      chart: String(plain["chart"]),
+      version: String(plain["version"]),
+      ...(typeof repository === "string" ? { repository } : {}),
+      values: isTree(plain["values"]) ? plain["values"] : {},
+      ...(plain["skipCrds"] === true ? { skipCrds: true } : {}),
+    });
+  } else if (type.startsWith("kubernetes:")) {
+    collected.objects.push({
+      object: plain as KubernetesObject,
+      resource: `${type}::${name}`,
+      ...(type.endsWith("Patch") ? { patch: true } : {}),
+    });
+  } else if (type.startsWith("tls:")) {
+    collected.certificates.push({ type, name, inputs: plain });
+  }
+}
+
+/** Resolves what mocks leave in inputs: unknown values, and secrets. */
+function settle(value: unknown): unknown {
+  if (value === undefined || value === pulumi.runtime.unknownValue || pulumi.unknown === value) return unknownValue;
+  if (Array.isArray(value)) return value.map(settle);
+  if (!isTree(value)) return pulumi.isUnknown(value) ? unknownValue : value;
+  if (pulumi.isUnknown(value)) return unknownValue;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : [[key, settle(item)]])),
+  );
+}
+
+function load<Module>(program: string, path: string): Module {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return require(join(program, path)) as Module;
+}
+
+process.once("message", (request: CollectRequest) => {
+  const { masked } = request.configuration;
+  collect(request)
+    .then((collected): CollectReply => ({ collected }))
+    .catch((error: unknown): CollectReply => {
+      const { message, name, stack } = error as Error;
+      const isPlain = name === "SettingsError" || pulumi.RunError.isInstance(error);
+      const hint =
+        masked.length === 0
+          ? ""
+          : `\n  A review reads no secrets; placeholders stood for ${masked.join(", ")}. What is public (a certificate, an address) is better left unencrypted.`;
+      return { problem: `${isPlain ? message : (stack ?? message)}${hint}` };
+    })
+    .then((reply) => process.send!(reply, () => process.exit(0)))
+    .catch(() => process.exit(1));
+});

@@ -1,0 +1,412 @@
+import { isDeepStrictEqual } from "node:util";
+import { availabilityMarks, restartMark } from "./marks/availability";
+import { definitionMarks } from "./marks/definitions";
+import { encryptionMarks } from "./marks/encryption";
+import { type Changed, type Mark, type SideView, type Surroundings, mark, topics } from "./marks/mark";
+import { exposureMarks } from "./marks/network";
+import { podMarks, podTemplate } from "./marks/pods";
+import { rightsMarks } from "./marks/rights";
+import { canonical, settled } from "./normalise";
+import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at, identity, title, treeAt } from "./objects";
+import { withoutSecrets } from "./secrets";
+import { type Side, drawsKey } from "./sides";
+import { textDiff } from "./text-diff";
+
+export type Action = "created" | "updated" | "replaced" | "deleted" | "left behind";
+
+/** What happens to one object. */
+export interface Change {
+  action: Action;
+  apiVersion: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+  /** `Kind namespace/name`. */
+  title: string;
+  /** The Helm release that it belongs to; missing for objects of the program itself. */
+  release?: string;
+  /** What a reviewer must not overlook, the gravest first. */
+  marks: Mark[];
+  /** What changes, as the body of a unified diff of YAML; without secrets and without noise. */
+  diff: string;
+}
+
+/** A change without a meaning of its own, told in one line with its cause. */
+export interface Folded {
+  title: string;
+  reason: string;
+}
+
+export interface Comparison {
+  changes: Change[];
+  folded: Folded[];
+  /** Objects that are the same on both sides. */
+  unchanged: number;
+}
+
+interface Entry {
+  owned: OwnedObject;
+  /** See {@link settled}. */
+  tree: Tree;
+}
+
+const markers = [encryptionMarks, rightsMarks, exposureMarks, podMarks, definitionMarks, availabilityMarks];
+
+/** What becomes of each object when the stack goes from one side to the other. */
+export function compare(before: Side, after: Side): Comparison {
+  const [old, current] = [entries(before), entries(after)];
+  const surroundings: Surroundings = {
+    rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? "istio-system",
+    gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? "enroute-system",
+    before: view(old),
+    after: view(current),
+  };
+  const moved = movedReleases(before, after);
+  const reconfigured = releasesWithNewConfiguration(old, current);
+  const comparison: Comparison = { changes: [], folded: [], unchanged: 0 };
+  for (const id of [...new Set([...old.keys(), ...current.keys()])]) {
+    const [was, is] = [old.get(id), current.get(id)];
+    const { owned } = (is ?? was)!;
+    if (was !== undefined && is !== undefined && !moved.has(owned.release ?? "")) {
+      const isRestarted = reconfigured.has(owned.release ?? "") && checksums(was) !== checksums(is);
+      if (isDeepStrictEqual(was.tree, is.tree) && !isRestarted) {
+        comparison.unchanged++;
+        continue;
+      }
+      const left = [was, is].map(({ tree }) => canonical(tree, owned.release));
+      if (isDeepStrictEqual(left[0], left[1]) && !isRestarted && podTemplate(was.tree) === undefined) {
+        comparison.folded.push({
+          title: title(owned.object),
+          reason:
+            left[0] === undefined
+              ? "a copy of the release's values"
+              : "only labels with the chart's version, or repeats of another object",
+        });
+        continue;
+      }
+    }
+    comparison.changes.push(change(was, is, { surroundings, moved, reconfigured }));
+  }
+  joinReplacements(comparison.changes, old, current);
+  comparison.changes.sort((a, b) => gravity(a) - gravity(b) || compareText(sortKey(a), sortKey(b)));
+  comparison.folded.sort((a, b) => compareText(a.title, b.title));
+  return comparison;
+}
+
+function entries(side: Side): Map<string, Entry> {
+  const releases = new Map(side.releases.map((release) => [release.name, release]));
+  return new Map(
+    [...side.objects, ...certificateObjects(side)].map((owned) => [
+      identity(owned.object),
+      { owned, tree: settled(owned, drawsKey(releases.get(owned.release ?? ""))) },
+    ]),
+  );
+}
+
+/** Keys and certificates of the program in the form of objects, so that they are compared and shown like those. */
+export function certificateObjects({ certificates }: Pick<Side, "certificates">): OwnedObject[] {
+  return certificates.map(({ type, name, inputs }) => ({
+    object: { apiVersion: "tls", kind: type.split(":").pop()!, metadata: { name }, spec: inputs },
+    resource: `${type}::${name}`,
+  }));
+}
+
+function rootNamespace({ releases }: Side): string | undefined {
+  return releases.find(({ chart }) => chart.split("/").pop() === "istiod")?.namespace;
+}
+
+function gatewayNamespace({ releases }: Side): string | undefined {
+  return releases.find(({ chart }) => chart.split("/").pop() === "enroute")?.namespace;
+}
+
+function view(side: Map<string, Entry>): SideView {
+  return {
+    minimumPods(kind, namespace, name) {
+      const trees = [...side.values()].map(({ tree }) => tree);
+      const isTarget = (tree: Tree) => {
+        const target = treeAt(tree, "spec", "scaleTargetRef");
+        return target["kind"] === kind && target["name"] === name && at(tree, "metadata", "namespace") === namespace;
+      };
+      const scaled = trees.find((tree) => tree["kind"] === "HorizontalPodAutoscaler" && isTarget(tree));
+      const workload = side.get(["apps", kind, namespace ?? "", name].join("/"));
+      if (workload === undefined) return undefined;
+      return Number(
+        scaled === undefined ? (at(workload.tree, "spec", "replicas") ?? 1) : (at(scaled, "spec", "minReplicas") ?? 1),
+      );
+    },
+  };
+}
+
+/** Releases that Helm uninstalls and installs anew, because their name or namespace is another: by old and new name. */
+function movedReleases(before: Side, after: Side): Set<string> {
+  return new Set(
+    after.releases.flatMap((release) => {
+      const old = before.releases.find(({ resource }) => resource === release.resource);
+      const isMoved = old !== undefined && (old.name !== release.name || old.namespace !== release.namespace);
+      return isMoved ? [old.name, release.name] : [];
+    }),
+  );
+}
+
+/** Releases with a ConfigMap or Secret that really changes: their checksums in pod templates mean a restart. */
+function releasesWithNewConfiguration(old: Map<string, Entry>, current: Map<string, Entry>): Set<string> {
+  return new Set(
+    [...current].flatMap(([id, { owned, tree }]) =>
+      ["ConfigMap", "Secret"].includes(owned.object.kind) && !isDeepStrictEqual(old.get(id)?.tree, tree)
+        ? [owned.release ?? ""]
+        : [],
+    ),
+  );
+}
+
+function checksums({ owned }: Entry): string {
+  const annotations = treeAt(podTemplate(owned.object), "metadata", "annotations");
+  return JSON.stringify(Object.entries(annotations).filter(([key]) => key.startsWith("checksum/")));
+}
+
+interface Context {
+  surroundings: Surroundings;
+  moved: Set<string>;
+  reconfigured: Set<string>;
+}
+
+function change(was: Entry | undefined, is: Entry | undefined, { surroundings, moved, reconfigured }: Context): Change {
+  const { owned } = (is ?? was)!;
+  const { object, release } = owned;
+  const changed: Changed = { object, before: was?.tree, after: is?.tree, release };
+  const isMoved = moved.has(release ?? "");
+  const action = actionOf(was, is, isMoved);
+  const marks = action === "left behind" ? [] : markers.flatMap((marker) => marker(changed, surroundings));
+  marks.push(...lifeMarks(action, changed, owned));
+  if (
+    is !== undefined &&
+    was !== undefined &&
+    isDeepStrictEqual(podTemplate(was.tree), podTemplate(is.tree)) &&
+    reconfigured.has(release ?? "") &&
+    checksums(was) !== checksums(is)
+  )
+    marks.push(restartMark(object, is.tree, surroundings));
+  if (
+    object.kind === "ConfigMap" &&
+    /^istio-sidecar-injector/.test(object.metadata.name) &&
+    was !== undefined &&
+    is !== undefined
+  )
+    marks.push(
+      mark(
+        "notice",
+        "restart",
+        "sidecars are made by another template: pods of the mesh get it when they restart, and nothing restarts them",
+      ),
+    );
+  const [before, after] = [was, is].map((entry) => shown(entry, release));
+  return {
+    action,
+    apiVersion: object.apiVersion,
+    kind: object.kind,
+    ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+    name: object.metadata.name,
+    title: title(object),
+    ...(release === undefined ? {} : { release }),
+    marks: sortMarks(marks),
+    diff: diffOf(before, after),
+  };
+}
+
+function diffOf(before: Tree | undefined, after: Tree | undefined): string {
+  // What differs is nobody's to see, or is a checksum of what is shown elsewhere.
+  if (before !== undefined && after !== undefined && isDeepStrictEqual(before, after))
+    return before["kind"] === "Secret"
+      ? "(other secret data)"
+      : "(only what is not shown: a secret, or a checksum of another object)";
+  return textDiff(before, after);
+}
+
+function shown(entry: Entry | undefined, release: string | undefined): Tree | undefined {
+  if (entry === undefined) return undefined;
+  return withoutSecrets(canonical(entry.tree, release) ?? entry.tree);
+}
+
+function actionOf(was: Entry | undefined, is: Entry | undefined, isMoved: boolean): Action {
+  if (is === undefined) return staysBehind(was!.owned) ? "left behind" : "deleted";
+  if (was === undefined) return "created";
+  const isReplaced = isMoved || (is.owned.release === undefined && immutableChanges(was.tree, is.tree).length > 0);
+  return isReplaced ? "replaced" : "updated";
+}
+
+/** What neither Helm nor the provider deletes. */
+function staysBehind({ object, installedOnce, patch }: OwnedObject): boolean {
+  return (
+    installedOnce === true ||
+    patch === true ||
+    at(object, "metadata", "annotations", "helm.sh/resource-policy") === "keep"
+  );
+}
+
+/** Fields that cannot be changed in place, by group and kind, as the Kubernetes provider and the API server have them. */
+const immutable: Record<string, string[]> = {
+  "/Service": ["spec.clusterIP"],
+  "/Secret": ["type"],
+  "/PersistentVolumeClaim": ["spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"],
+  "apps/Deployment": ["spec.selector"],
+  "apps/DaemonSet": ["spec.selector"],
+  "apps/StatefulSet": ["spec.selector", "spec.serviceName", "spec.podManagementPolicy", "spec.volumeClaimTemplates"],
+  "batch/Job": ["spec.selector", "spec.template", "spec.completions"],
+  "rbac.authorization.k8s.io/ClusterRoleBinding": ["roleRef"],
+  "rbac.authorization.k8s.io/RoleBinding": ["roleRef"],
+};
+
+function immutableChanges(before: Tree, after: Tree): string[] {
+  const { apiVersion, kind } = after as KubernetesObject;
+  return (immutable[`${apiGroup(apiVersion)}/${kind}`] ?? []).filter(
+    (path) => !isDeepStrictEqual(at(before, ...path.split(".")), at(after, ...path.split("."))),
+  );
+}
+
+/** What it means that an object comes, goes, or cannot be changed. */
+function lifeMarks(
+  action: Action,
+  { object, before, after, release }: Changed,
+  { installedOnce, patch }: OwnedObject,
+): Mark[] {
+  const { kind } = object;
+  const marks: Mark[] = [];
+  if (object.apiVersion === "tls") return certificateMarks(action, object, before, after);
+  if (action === "deleted") {
+    if (kind === "Namespace") marks.push(mark("outage", "deletion", "everything in the namespace goes with it"));
+    else if (kind === "PersistentVolumeClaim") marks.push(mark("danger", "deletion", "its data may go with it"));
+    else if (kind === "CustomResourceDefinition")
+      marks.push(mark("outage", "deletion", "every object of the kind goes with it, also other people's"));
+    else if (podTemplate(before) !== undefined)
+      marks.push(mark("outage", "outage", "its pods go, and what they served"));
+    else marks.push(mark("notice", "deletion", "it is deleted"));
+  }
+  if (action === "left behind")
+    marks.push(
+      mark(
+        "notice",
+        "deletion",
+        patch === true
+          ? "our labels are taken off; the object stays, as somebody else made it"
+          : "it stays in the cluster: delete it by hand if nothing uses it",
+      ),
+    );
+  if (action === "replaced")
+    marks.push(
+      mark(
+        kind === "Namespace" || podTemplate(after) !== undefined || ["Service", "GatewayHost", "Secret"].includes(kind)
+          ? "outage"
+          : "danger",
+        kind === "Namespace" ? "deletion" : "outage",
+        kind === "Namespace"
+          ? "deleted with everything in it, then made anew"
+          : "deleted, then made anew: in between there is none",
+      ),
+    );
+  if (action === "updated" && release !== undefined) {
+    const fields = immutableChanges(before!, after!);
+    if (fields.length > 0)
+      marks.push(
+        mark(
+          "outage",
+          "outage",
+          `${fields.join(", ")} cannot be changed in place: the API server refuses it, and the upgrade of release ${release} fails`,
+        ),
+      );
+  }
+  if (installedOnce === true && action === "updated")
+    marks.push(
+      mark(
+        "danger",
+        "CRD",
+        "from the chart's crds/ folder: Helm never upgrades it. Apply it by hand first (docs/environments.md)",
+      ),
+    );
+  return marks;
+}
+
+function certificateMarks(
+  action: Action,
+  { kind, metadata }: KubernetesObject,
+  before: Tree | undefined,
+  after: Tree | undefined,
+): Mark[] {
+  const isRoot = kind === "SelfSignedCert";
+  const marks: Mark[] = [];
+  const strength = (tree: Tree | undefined) => {
+    const { algorithm, rsaBits, ecdsaCurve } = treeAt(tree, "spec");
+    // Bits of security, NIST SP 800-57 part 1, table 2.
+    if (algorithm === "RSA") return Number(rsaBits ?? 2048) >= 3072 ? 128 : Number(rsaBits ?? 2048) >= 2048 ? 112 : 80;
+    return algorithm === "ED25519" ? 128 : ({ P224: 112, P256: 128, P384: 192, P521: 256 }[String(ecdsaCurve)] ?? 0);
+  };
+  if (kind === "PrivateKey" && before !== undefined && after !== undefined && strength(after) < strength(before))
+    marks.push({
+      ...mark(
+        "weaker",
+        "encryption",
+        `key ${metadata.name}: ${strength(before)} → ${strength(after)} bits of security`,
+      ),
+      ...(metadata.name.startsWith("serving-certificate") ? { leg: "client → gateway" as const } : {}),
+    });
+  if (isRoot && action !== "created")
+    marks.push(
+      mark(
+        "danger",
+        "certificate",
+        `CA ${metadata.name} ${action === "deleted" ? "goes" : "is made anew"}: who trusts only its old certificate is refused or refuses (docs/certificates.md)`,
+      ),
+    );
+  else if (isRoot)
+    marks.push(
+      mark(
+        "notice",
+        "certificate",
+        `a new CA, ${metadata.name}: clients must be given its certificate before it signs`,
+      ),
+    );
+  else if (kind === "LocallySignedCert" && action === "updated")
+    marks.push(mark("notice", "certificate", "a new leaf is issued; its Secret is changed in place"));
+  return marks;
+}
+
+/** An object that goes and one that comes from the same resource of the program are one that is replaced. */
+function joinReplacements(changes: Change[], old: Map<string, Entry>, current: Map<string, Entry>): void {
+  const resourceOf = (side: Map<string, Entry>, { apiVersion, kind, namespace, name }: Change) =>
+    side.get([apiGroup(apiVersion), kind, namespace ?? "", name].join("/"))?.owned.resource;
+  for (const created of changes.filter(({ action }) => action === "created")) {
+    const resource = resourceOf(current, created);
+    const gone = changes.find(
+      (other) => other.action === "deleted" && resource !== undefined && resourceOf(old, other) === resource,
+    );
+    if (gone === undefined) continue;
+    created.action = "replaced";
+    created.marks = sortMarks([
+      ...created.marks,
+      mark(
+        ["Namespace", "Service", "GatewayHost", "Secret", "Deployment"].includes(created.kind) ? "outage" : "danger",
+        "outage",
+        `takes the place of ${gone.title}, which is deleted first`,
+      ),
+    ]);
+  }
+}
+
+const levels: Mark["level"][] = ["weaker", "outage", "danger", "notice"];
+
+function sortMarks(marks: Mark[]): Mark[] {
+  return marks.sort(
+    (a, b) => levels.indexOf(a.level) - levels.indexOf(b.level) || topics.indexOf(a.topic) - topics.indexOf(b.topic),
+  );
+}
+
+function gravity({ marks }: Change): number {
+  return marks.length === 0 ? levels.length : levels.indexOf(marks[0]!.level);
+}
+
+function sortKey({ kind, title: name }: Change): string {
+  return `${kind} ${name}`;
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

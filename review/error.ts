@@ -1,0 +1,7 @@
+/** A reason why there is no review, said in full by its message: what was looked at, what is wrong, and the way out. */
+export class ReviewError extends Error {
+  constructor(problem: string, fix: string) {
+    super(`${problem}\n  fix: ${fix}`);
+    this.name = "ReviewError";
+  }
+}

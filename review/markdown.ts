@@ -1,0 +1,199 @@
+import type { Change, Folded } from "./compare";
+import type { Leg, Mark } from "./marks/mark";
+import type { ChartChange, Review } from "./review";
+
+/** GitHub refuses a comment of more than 65,536 characters; a workflow adds a heading and a preview. */
+export const commentLimit = 60_000;
+
+/** First line of every comment of a stack: the next run finds the one to update by it. */
+export function marker(stack: string): string {
+  return `<!-- enroute-istio review: ${stack} -->`;
+}
+
+const icons: Record<Mark["level"], string> = { weaker: "🔓", outage: "⛔", danger: "⚠️", notice: "ℹ️" };
+
+/**
+ * The review as a comment on a pull request: a verdict to read in ten seconds, what matters, and the rest folded. Never longer
+ * than `limit`; what does not fit is left out from the end, the least grave first, and the comment says so at its top.
+ */
+export function markdown(review: Review, limit = commentLimit): string {
+  const head = [marker(review.stack), verdict(review), matters(review), charts(review.charts)].filter(
+    (part) => part !== "",
+  );
+  const rest = [folded(review.folded), footer(review)].filter((part) => part !== "");
+  const groups = byKind(review.changes);
+  const whole = [...head, ...groups.map((group) => group.text), ...rest].join("\n\n");
+  if (whole.length <= limit) return whole;
+  return shortened(review, limit);
+}
+
+function verdict(review: Review): string {
+  const { changes, outages, weaker } = review;
+  const weakened = (Object.keys(weaker) as Leg[]).filter((leg) => weaker[leg].length > 0);
+  const restarts = changes.filter(({ marks }) => marks.some(({ topic }) => topic === "restart")).length;
+  const count = (action: Change["action"]) => changes.filter((change) => change.action === action).length;
+  const counts = (["created", "updated", "replaced", "deleted", "left behind"] as const).flatMap((action) =>
+    count(action) === 0 ? [] : [`${count(action)} ${action}`],
+  );
+  const summary =
+    changes.length === 0
+      ? "nothing changes in the cluster"
+      : `${number(changes.length, "object")} ${changes.length === 1 ? "changes" : "change"}`;
+  return [
+    `## ${weakened.length > 0 ? "🔓" : outages.length > 0 ? "⛔" : "🔒"} ${review.stack}: ${summary}`,
+    "",
+    "| | |",
+    "| --- | --- |",
+    `| **Encryption** | ${weakened.length === 0 ? "no leg gets weaker" : `**gets weaker: ${weakened.join(" and ")}**`} |`,
+    `| **Outage** | ${outages.length === 0 ? (restarts === 0 ? "none, no pod restarts" : `none; ${number(restarts, "workload")} ${restarts === 1 ? "restarts" : "restart"} in turn`) : `**${number(outages.length, "cause")}, see below**`} |`,
+    `| **Objects** | ${counts.length === 0 ? "" : `${counts.join(", ")}, `}${review.unchanged} unchanged |`,
+  ].join("\n");
+}
+
+const mattersLimit = 40;
+
+/** Every mark, the gravest first: what a reviewer has to have seen. */
+function matters({ changes }: Review): string {
+  const marked = changes.flatMap((change) => change.marks.map((found) => ({ change, found })));
+  const order: Mark["level"][] = ["weaker", "outage", "danger", "notice"];
+  const lines = order.flatMap((level) =>
+    marked
+      .filter(({ found }) => found.level === level)
+      .map(
+        ({ change, found }) =>
+          `- ${icons[level]} ${found.level === "weaker" ? `**${escape(found.text)}**` : escape(found.text)} — ${code(change.title)}`,
+      ),
+  );
+  if (lines.length === 0) return "";
+  const more = lines.length - mattersLimit;
+  return [
+    "### What matters",
+    "",
+    ...lines.slice(0, mattersLimit),
+    ...(more > 0 ? [`- … and ${more} more, see the objects`] : []),
+  ].join("\n");
+}
+
+function charts(changes: readonly ChartChange[]): string {
+  if (changes.length === 0) return "";
+  const rows = changes.map(
+    ({ release, chart, before = "—", after = "—" }) => `| ${release} | ${chart} | ${before} | ${after} |`,
+  );
+  return ["### Charts", "", "| release | chart | before | after |", "| --- | --- | --- | --- |", ...rows].join("\n");
+}
+
+interface Group {
+  kind: string;
+  text: string;
+}
+
+/** One folded part for each kind, the kinds in the order of their gravest change. */
+function byKind(changes: readonly Change[], show: (change: Change) => string = shownChange): Group[] {
+  const kinds = [...new Set(changes.map(({ kind }) => kind))];
+  return kinds.map((kind) => {
+    const group = changes.filter((change) => change.kind === kind);
+    const icon = group[0]!.marks[0] === undefined ? "" : ` ${icons[group[0]!.marks[0].level]}`;
+    const summary = `<summary>${kind} (${group.length})${icon}</summary>`;
+    return { kind, text: ["<details>", summary, "", group.map(show).join("\n\n"), "", "</details>"].join("\n") };
+  });
+}
+
+function heading({ title, action, release }: Change): string {
+  return `**${code(title)}** ${action}${release === undefined ? "" : ` (release ${release})`}`;
+}
+
+function shownChange(change: Change): string {
+  const fence = fenceFor(change.diff);
+  return [heading(change), "", `${fence}diff`, change.diff, fence].join("\n");
+}
+
+/** A fence longer than any in the text, so that nothing in an object can end it. */
+function fenceFor(text: string): string {
+  const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([ticks]) => ticks.length));
+  return "`".repeat(longest + 1);
+}
+
+function folded(all: readonly Folded[]): string {
+  if (all.length === 0) return "";
+  const reasons = [...new Set(all.map(({ reason }) => reason))];
+  const lines = reasons.map(
+    (reason) => `- ${reason}: ${all.flatMap((item) => (item.reason === reason ? [code(item.title)] : [])).join(", ")}`,
+  );
+  return [
+    "<details>",
+    `<summary>Without a meaning of their own (${all.length})</summary>`,
+    "",
+    ...lines,
+    "",
+    "</details>",
+  ].join("\n");
+}
+
+function footer({ base, head, masked }: Review): string {
+  const secrets = masked.length === 0 ? "" : ` Encrypted settings were not read: ${masked.map(code).join(", ")}.`;
+  return `<sub>Rendered by Helm without a cluster: ${base.ref} (${base.commit.slice(0, 10)}) → ${head.commit.slice(0, 10)}${head.dirty ? " and what is not committed" : ""}. Hidden: secrets, random values, webhook certificates.${secrets}</sub>`;
+}
+
+/** The review with as many whole diffs as fit; every changed object is named, or counted. */
+function shortened(review: Review, limit: number): string {
+  const top = [marker(review.stack), verdict(review)].join("\n\n");
+  const tail = footer(review);
+  const assemble = (shown: ReadonlySet<Change>, named: ReadonlySet<Change>) => {
+    const left = review.changes.filter((change) => !named.has(change)).length;
+    const warning = `> [!WARNING]\n> **This comment is cut short:** it shows the diffs of ${shown.size} of ${review.changes.length} objects${left > 0 ? `, and leaves out even the names of ${left}` : ""}. See all of it: \`npm run review -- --stack ${review.stack} --base ${review.base.commit.slice(0, 10)} --json\``;
+    const groups = byKind(
+      review.changes.filter((change) => named.has(change)),
+      (change) => (shown.has(change) ? shownChange(change) : `${heading(change)}: diff left out`),
+    );
+    return [
+      top,
+      warning,
+      cutLines(matters(review), limit / 3),
+      cutLines(charts(review.charts), limit / 10),
+      ...groups.map(({ text }) => text),
+      tail,
+    ]
+      .filter((part) => part !== "")
+      .join("\n\n");
+  };
+  const named = new Set<Change>();
+  for (const change of review.changes) {
+    named.add(change);
+    if (assemble(new Set(), named).length > limit) {
+      named.delete(change);
+      break;
+    }
+  }
+  const shown = new Set<Change>();
+  for (const change of named) {
+    shown.add(change);
+    if (assemble(shown, named).length > limit) shown.delete(change);
+  }
+  return assemble(shown, named);
+}
+
+/** The first lines of a text that fit, and that some are missing. */
+function cutLines(text: string, limit: number): string {
+  if (text.length <= limit) return text;
+  const kept: string[] = [];
+  let length = 0;
+  for (const line of text.split("\n")) {
+    length += line.length + 1;
+    if (length > limit - 40) break;
+    kept.push(line);
+  }
+  return [...kept, "", "… and more, cut short"].join("\n");
+}
+
+function number(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+function code(text: string): string {
+  return `\`${text.replaceAll("`", "'")}\``;
+}
+
+/** Text that stays text: what stands in an object must not become a link, a mention or markup. */
+function escape(text: string): string {
+  return text.replace(/[\\`*_{}[\]<>#|]/g, "\\$&").replace(/@(?=\w)/g, "@\u200b");
+}

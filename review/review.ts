@@ -1,0 +1,129 @@
+import { join, resolve } from "node:path";
+import { ChartRenderer } from "./charts";
+import { type Change, type Comparison, compare } from "./compare";
+import { checkOutBase, headOf, linkPackages } from "./git";
+import type { Leg, Mark } from "./marks/mark";
+import { type Side, renderSide } from "./sides";
+
+export interface ReviewOptions {
+  /** Folder of the Pulumi project, in a git working tree. */
+  project: string;
+  stack: string;
+  /** Branch, tag or commit to compare with, see the merge-base of it and `HEAD`. @default the main branch */
+  base?: string;
+  /** Pull charts even if they are cached. @default false */
+  refresh?: boolean;
+}
+
+/** A release whose chart has another version, or that comes or goes. */
+export interface ChartChange {
+  release: string;
+  chart: string;
+  /** Missing where the release is new. */
+  before?: string;
+  /** Missing where the release goes. */
+  after?: string;
+}
+
+/** What a stack's changes come to. All that is told of it is in here; the Markdown shows a part. */
+export interface Review extends Comparison {
+  stack: string;
+  base: { ref: string; commit: string };
+  head: { commit: string; dirty: boolean };
+  charts: ChartChange[];
+  /** How each leg gets weaker; empty where it does not. */
+  weaker: Record<Leg, string[]>;
+  /** What fails for a while or for good, and the object that causes it. */
+  outages: string[];
+  /** Settings that are encrypted: placeholders stood for them. */
+  masked: string[];
+}
+
+/** Compares what a stack puts into the cluster: at the base, and in the working tree. Throws a ReviewError. */
+export async function review(options: ReviewOptions): Promise<Review> {
+  const project = resolve(options.project);
+  const renderer = new ChartRenderer(options.refresh === undefined ? {} : { refresh: options.refresh });
+  const base = await checkOutBase(project, options.base);
+  try {
+    linkPackages(base.project, join(__dirname, "../node_modules"));
+    const head = await headOf(project);
+    const { stack } = options;
+    // Both, so that one error does not hide another; the head's is told first, as it is the one at hand.
+    const [before, after] = await Promise.allSettled([
+      renderSide({
+        name: `the base (${base.ref}, ${base.commit.slice(0, 10)})`,
+        project: base.project,
+        stack,
+        renderer,
+        now: new Date(base.date),
+      }),
+      renderSide({ name: "the head (the working tree)", project, stack, renderer, now: new Date() }),
+    ]);
+    if (after.status === "rejected") throw after.reason;
+    if (before.status === "rejected") throw before.reason;
+    return summarise({
+      stack,
+      base: { ref: base.ref, commit: base.commit },
+      head,
+      before: before.value,
+      after: after.value,
+    });
+  } finally {
+    base.remove();
+  }
+}
+
+/** Renders the working tree alone, as it would be deployed. Throws a ReviewError. */
+export function renderHead({ project, stack, refresh }: ReviewOptions): Promise<Side> {
+  const renderer = new ChartRenderer(refresh === undefined ? {} : { refresh });
+  return renderSide({ name: "the working tree", project: resolve(project), stack, renderer, now: new Date() });
+}
+
+interface Sides {
+  stack: string;
+  base: Review["base"];
+  head: Review["head"];
+  before: Side;
+  after: Side;
+}
+
+export function summarise({ stack, base, head, before, after }: Sides): Review {
+  const comparison = compare(before, after);
+  const marks = comparison.changes.flatMap((change) => change.marks.map((found) => ({ change, found })));
+  const told = ({ change, found }: { change: Change; found: Mark }) => `${change.title}: ${found.text}`;
+  const leg = (wanted: Leg) =>
+    marks
+      .filter(({ found }) => found.level === "weaker" && (found.leg === wanted || found.leg === undefined))
+      .map(told);
+  return {
+    stack,
+    base,
+    head,
+    ...comparison,
+    charts: chartChanges(before, after),
+    weaker: { "client → gateway": leg("client → gateway"), "gateway → workload": leg("gateway → workload") },
+    outages: marks.filter(({ found }) => found.level === "outage").map(told),
+    masked: [...new Set([...before.masked, ...after.masked])].sort(),
+  };
+}
+
+function chartChanges(before: Side, after: Side): ChartChange[] {
+  const names = [...new Set([...before.releases, ...after.releases].map(({ name }) => name))].sort();
+  return names.flatMap((name) => {
+    const [old, current] = [before, after].map(({ releases }) => releases.find((release) => release.name === name));
+    const source = [old, current].map(
+      (release) => release && [release.chart, release.version, release.repository].join(),
+    );
+    if (source[0] === source[1]) return [];
+    const version = (release: typeof old, other: typeof old) =>
+      `${release!.version}${release!.repository !== other?.repository && other !== undefined ? ` from ${release!.repository ?? release!.chart}` : ""}`;
+    return [
+      {
+        release: name,
+        chart: (current ?? old)!.chart,
+        ...(old === undefined ? {} : { before: version(old, current) }),
+        ...(current === undefined ? {} : { after: version(current, old) }),
+      },
+    ];
+  });
+}

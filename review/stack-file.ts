@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import type { StackConfiguration } from "../stacks/settings";
+import { ReviewError } from "./error";
+import { type Tree, isTree } from "./objects";
+
+/** Configuration of a stack as its file has it, with a placeholder for each encrypted value. */
+export interface MaskedConfiguration extends StackConfiguration {
+  /** Paths of the encrypted values, such as `certificate.privateKey`. */
+  masked: string[];
+}
+
+/**
+ * What stands for an encrypted value. It changes when the encrypted text does, so that a new secret shows as a change; a
+ * password cannot be guessed from it, because the text that is hashed holds a random number. It looks like PEM to what asks
+ * for PEM.
+ */
+function placeholder(encrypted: string): string {
+  return `[encrypted ${createHash("sha256").update(encrypted).digest("hex").slice(0, 8)}] -----BEGIN ENCRYPTED VALUE-----`;
+}
+
+/**
+ * Reads `Pulumi.yaml` and the stack's file of a project, without the engine and without the keys of the stack's secrets.
+ *
+ * @param side names the side in errors, such as "the base (main)"
+ */
+export function stackConfiguration(project: string, stack: string, side: string): MaskedConfiguration {
+  const definition = readYaml(join(project, "Pulumi.yaml"), side);
+  if (definition === undefined)
+    throw new ReviewError(
+      `There is no Pulumi project in ${side}: it has no Pulumi.yaml.`,
+      "run this in the project's folder, or name it with --cwd; for the base, choose another --base",
+    );
+  const name = String(definition["name"]);
+  const folder = typeof definition["stackConfigDir"] === "string" ? definition["stackConfigDir"] : ".";
+  const file = join(folder, `Pulumi.${stack}.yaml`);
+  const content = readYaml(join(project, file), side);
+  if (content === undefined)
+    throw new ReviewError(
+      `There is no file of stack ${stack} in ${side}: ${file} is missing. It has ${list(join(project, folder))}.`,
+      "name a stack that both sides have; a new environment has no base to be compared with: see it with pulumi preview",
+    );
+  if (content["environment"] !== undefined)
+    throw new ReviewError(
+      `Stack ${stack} of ${side} takes settings from environments of Pulumi ESC (environment: in ${file}). A review reads the stack's file alone, so it would show only a part.`,
+      "put the settings that shape the rollout into the stack's file, and keep credentials of the cluster in the shell's environment",
+    );
+  const masked: string[] = [];
+  const values: Record<string, string> = {};
+  const secretKeys: string[] = [];
+  for (const [key, value] of [
+    ...projectValues(definition),
+    ...Object.entries(isTree(content["config"]) ? content["config"] : {}),
+  ]) {
+    const fullKey = key.includes(":") ? key : `${name}:${key}`;
+    const before = masked.length;
+    const plain = mask(value, fullKey.slice(fullKey.indexOf(":") + 1), masked);
+    if (masked.length > before) secretKeys.push(fullKey);
+    values[fullKey] = typeof plain === "string" ? plain : JSON.stringify(plain);
+  }
+  return { project: name, stack, values, secretKeys, masked };
+}
+
+/** Values that Pulumi.yaml gives to every stack: `key: value`, `key: { value }` or `key: { default }`. */
+function projectValues(definition: Tree): [string, unknown][] {
+  return Object.entries(isTree(definition["config"]) ? definition["config"] : {}).flatMap(([key, declared]) => {
+    const value = isTree(declared) ? (declared["value"] ?? declared["default"]) : declared;
+    return value === undefined ? [] : [[key, value] as [string, unknown]];
+  });
+}
+
+/** The value with its encrypted leaves (`secure: <text>`) replaced; their paths are added to `masked`. */
+function mask(value: unknown, path: string, masked: string[]): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => mask(item, `${path}[${index}]`, masked));
+  if (!isTree(value)) return value;
+  if (typeof value["secure"] === "string" && Object.keys(value).length === 1) {
+    masked.push(path);
+    return placeholder(value["secure"]);
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, `${path}.${key}`, masked)]));
+}
+
+function readYaml(path: string, side: string): Tree | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    const content: unknown = parse(readFileSync(path, "utf8"));
+    return isTree(content) ? content : {};
+  } catch (error) {
+    throw new ReviewError(`${path} of ${side} is no YAML: ${(error as Error).message.split("\n")[0]}`, "put it right");
+  }
+}
+
+function list(folder: string): string {
+  const stacks = existsSync(folder)
+    ? readdirSync(folder).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+    : [];
+  return stacks.length === 0 ? "no stack files at all" : `files of ${stacks.join(", ")}`;
+}
