@@ -1,8 +1,11 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { ReviewError } from "./error";
+import { manifests, writeManifests } from "./gitops";
 import { markdown } from "./markdown";
-import { review } from "./review";
+import { isRefused, review } from "./review";
+import { renderSide } from "./sides";
+import { ChartRenderer } from "./charts";
 
 interface Options {
   stack: string;
@@ -15,30 +18,65 @@ interface Options {
 }
 
 const program = new Command("npm run review --")
+  .description(
+    "Shows what a change of a stack really does: renders its objects at the base and in the working tree, charts included,\n" +
+      "and tells which of them change, whether an encrypted leg gets weaker, and what it costs in outage. Then judges them by\n" +
+      "the policies. Needs git and helm, no cluster and no secrets; changes nothing.",
+  )
   .requiredOption("-s, --stack <name>", "stack to review")
-  .option("-b, --base <git ref>", "compare with where this branch left <git ref>; default: the main branch, see below")
+  .option("-b, --base <git ref>", "branch, tag or commit to compare with; see below")
+  .option("--json", "everything that was found, machine-readable; without it, Markdown for a comment")
+  .option("--strict", "a leg that gets weaker and an advisory finding count as refused too")
+  .option("-o, --output <folder>", "instead of comparing, write the objects of the working tree for Argo CD or Flux")
+  .option("--refresh", "pull charts anew; without it each version of a chart is pulled once")
   .addOption(
-    new Option("-C, --cwd <folder>", "folder of the Pulumi project")
+    new Option("-C, --cwd <folder>", "folder of the Pulumi project, in a git clone")
       .env("PULUMI_OPTION_CWD")
       .default(".", "this folder"),
   )
-  .option("--json", "machine-readable output, in full")
-  .option("--refresh", "pull charts anew even if they are cached")
+  .addHelpText(
+    "after",
+    `
+The base is where this branch left <git ref>: the merge-base of it and HEAD. Without --base that of the main branch is
+taken (origin/HEAD, origin/main, origin/master, main, master), and on the main branch itself the commit before. The working
+tree is taken as it is, committed or not. Each side is rendered by its own program and its own settings.
+
+docs/review.md says what the marks mean, and how to set this up for pull requests and for GitOps.
+
+Exit codes:
+  0  the policies let it pass
+  1  a mandatory policy refuses it (with --strict: or a leg gets weaker, or there is an advisory finding)
+  3  there is no review: no such stack or base, wrong settings, a chart that cannot be had, no helm or git
+
+Examples:
+  npm run --silent review -- --stack prod                       # this branch against the main one
+  npm run --silent review -- --stack prod --base v1.4.0 --json
+  npm run review -- --stack prod --output ../manifests/prod     # for Argo CD or Flux`,
+  )
   .showHelpAfterError();
 
-async function main(options: Options): Promise<void> {
-  const { stack, base, refresh } = options;
-  const found = await review({
-    project: resolve(options.cwd),
-    stack,
-    ...(base === undefined ? {} : { base }),
-    ...(refresh === undefined ? {} : { refresh }),
-  });
-  console.log(options.json === true ? JSON.stringify(found, undefined, 2) : markdown(found));
+async function main({ stack, base, cwd, json, strict, output, refresh }: Options): Promise<void> {
+  const project = resolve(cwd);
+  if (output !== undefined) {
+    const renderer = new ChartRenderer({ refresh: refresh === true });
+    const side = await renderSide({ name: "the working tree", project, stack, renderer, now: new Date() });
+    const written = manifests(side);
+    writeManifests(resolve(output), stack, written);
+    console.log(`${written.files.size} objects of stack ${stack} are in ${output}.`);
+    for (const { title, reason } of written.leftOut) console.log(`Left out: ${title} ${reason}.`);
+    return;
+  }
+  const found = await review({ project, stack, refresh: refresh === true, ...(base === undefined ? {} : { base }) });
+  console.log(json === true ? JSON.stringify(found, undefined, 2) : markdown(found));
+  const { weaker, policies } = found;
+  const isDoubtful =
+    Object.values(weaker).some((list) => list.length > 0) || policies.added.length + policies.standing.length > 0;
+  if (isRefused(found) || (strict === true && isDoubtful)) process.exitCode = 1;
 }
 
 program.action(main).exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
 program.parseAsync().catch((error: unknown) => {
+  // A stack trace helps only with what should not have happened.
   console.error(error instanceof ReviewError ? error.message : error);
   process.exitCode = 3;
 });

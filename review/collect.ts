@@ -2,8 +2,9 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import type * as composition from "../stacks/encrypted-ingress";
 import type * as settingsModule from "../stacks/settings";
-import type { KubernetesObject, OwnedObject, Release } from "./objects";
-import { isTree, unknownValue } from "./objects";
+import type { ProgramResource } from "../policy/objects";
+import { unknownValue } from "../policy/rule";
+import { isTree } from "./objects";
 import type { MaskedConfiguration } from "./stack-file";
 
 /*
@@ -22,23 +23,26 @@ export interface CollectRequest {
 
 /** What a program would create. */
 export interface Collected {
-  objects: OwnedObject[];
-  releases: Release[];
-  /** Keys and certificates that the program itself makes: type, name, and inputs without key material. */
-  certificates: { type: string; name: string; inputs: Record<string, unknown> }[];
+  resources: ProgramResource[];
+  /** Objects that the stack gives up, as `Kind namespace/name`. */
+  deletions: string[];
 }
 
 export type CollectReply = { collected: Collected } | { problem: string };
 
 async function collect({ program, configuration, now }: CollectRequest): Promise<Collected> {
   const settings = loadMasked(program, configuration, new Date(now));
-  const collected: Collected = { objects: [], releases: [], certificates: [] };
+  const resources: ProgramResource[] = [];
+  const isProtected = new Map<string, boolean>();
   await pulumi.runtime.setMocks(
     {
-      newResource: (args) => {
+      newResource: ({ type, name, inputs, id }) => {
         // A resource with an id is read from the cluster, not made.
-        if (args.id === undefined || args.id === "") sort(args, collected);
-        return { id: `${args.name}-id`, state: args.inputs as Record<string, unknown> };
+        if (id === undefined || id === "") {
+          const protect = isProtected.get(`${type} ${name}`) ?? false;
+          resources.push({ type, name, props: settle(inputs) as Record<string, unknown>, protect });
+        }
+        return { id: `${name}-id`, state: inputs as Record<string, unknown> };
       },
       call: () => ({}),
     },
@@ -47,10 +51,27 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
     // As in a preview, what only a provider can tell stays unknown.
     true,
   );
+  // The mocks are not told of it.
+  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    isProtected.set(`${request.getType()} ${request.getName()}`, request.getProtect());
+    return register(request, callback);
+  };
   const { encryptedIngress } = load<typeof composition>(program, "stacks/encrypted-ingress");
   encryptedIngress(settings);
   await pulumi.runtime.disconnect();
-  return collected;
+  // Older programs have no such setting.
+  const { deletionProtection } = settings as Partial<settingsModule.Settings>;
+  return { resources, deletions: (deletionProtection?.except ?? []).map(({ object }) => object) };
+}
+
+/** What of the SDK's monitor is used: it is not public. */
+interface Monitor {
+  registerResource(
+    request: { getType(): string; getName(): string; getProtect(): boolean },
+    callback: unknown,
+  ): unknown;
 }
 
 /** The settings of a configuration with placeholders: what is said against a placeholder, or about what goes with it, does not count. */
@@ -76,31 +97,6 @@ function json(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return text;
-  }
-}
-
-function sort({ type, name, inputs }: pulumi.runtime.MockResourceArgs, collected: Collected): void {
-  const plain = settle(inputs) as Record<string, unknown>;
-  if (type === "kubernetes:helm.sh/v3:Release") {
-    const repository = isTree(plain["repositoryOpts"]) ? plain["repositoryOpts"]["repo"] : undefined;
-    collected.releases.push({
-      resource: name,
-      name: String(plain["name"]),
-      namespace: String(plain["namespace"]),
-      chart: String(plain["chart"]),
-      version: String(plain["version"]),
-      ...(typeof repository === "string" ? { repository } : {}),
-      values: isTree(plain["values"]) ? plain["values"] : {},
-      ...(plain["skipCrds"] === true ? { skipCrds: true } : {}),
-    });
-  } else if (type.startsWith("kubernetes:")) {
-    collected.objects.push({
-      object: plain as KubernetesObject,
-      resource: `${type}::${name}`,
-      ...(type.endsWith("Patch") ? { patch: true } : {}),
-    });
-  } else if (type.startsWith("tls:")) {
-    collected.certificates.push({ type, name, inputs: plain });
   }
 }
 

@@ -17,7 +17,7 @@ const icons: Record<Mark["level"], string> = { weaker: "🔓", outage: "⛔", da
  * than `limit`; what does not fit is left out from the end, the least grave first, and the comment says so at its top.
  */
 export function markdown(review: Review, limit = commentLimit): string {
-  const head = [marker(review.stack), verdict(review), matters(review), charts(review.charts)].filter(
+  const head = [marker(review.stack), verdict(review), policies(review), matters(review), charts(review.charts)].filter(
     (part) => part !== "",
   );
   const rest = [folded(review.folded), footer(review)].filter((part) => part !== "");
@@ -46,8 +46,46 @@ function verdict(review: Review): string {
     "| --- | --- |",
     `| **Encryption** | ${weakened.length === 0 ? "no leg gets weaker" : `**gets weaker: ${weakened.join(" and ")}**`} |`,
     `| **Outage** | ${outages.length === 0 ? (restarts === 0 ? "none, no pod restarts" : `none; ${number(restarts, "workload")} ${restarts === 1 ? "restarts" : "restart"} in turn`) : `**${number(outages.length, "cause")}, see below**`} |`,
+    `| **Policies** | ${policyVerdict(review)} |`,
     `| **Objects** | ${counts.length === 0 ? "" : `${counts.join(", ")}, `}${review.unchanged} unchanged |`,
   ].join("\n");
+}
+
+function policyVerdict({ policies: { added, standing } }: Review): string {
+  const count = (list: Review["policies"]["added"], level: string) =>
+    list.filter((found) => found.level === level).length;
+  const all = [...added, ...standing];
+  const [mandatory, advisory] = [count(all, "mandatory"), count(all, "advisory")];
+  if (all.length === 0) return "nothing found";
+  const refused =
+    mandatory === 0
+      ? ""
+      : `**refused: ${number(mandatory, "mandatory finding")}**${count(added, "mandatory") < mandatory ? ` (${count(added, "mandatory")} new)` : ""}`;
+  return [refused, ...(advisory === 0 ? [] : [`${advisory} advisory`])].filter((part) => part !== "").join(", ");
+}
+
+/** What the policies find: why, and what to do about it. */
+function policies({ policies: { added, standing, fixed } }: Review): string {
+  const line = ({ level, rule, object, message, fix }: (typeof added)[number]) =>
+    `- ${level === "mandatory" ? "⛔" : "⚠️"} ${code(rule)} ${code(object)}: ${escape(message)} **Fix:** ${escape(fix)}`;
+  const parts = [
+    ...(added.length === 0 ? [] : ["### Policies", "", ...added.map(line)]),
+    ...(standing.length === 0
+      ? []
+      : [
+          "",
+          "<details>",
+          `<summary>Policy findings that were there before (${standing.length})</summary>`,
+          "",
+          ...standing.map(line),
+          "",
+          "</details>",
+        ]),
+    ...(fixed.length === 0
+      ? []
+      : ["", `Fixed: ${fixed.map(({ rule, object }) => `${code(rule)} ${code(object)}`).join(", ")}`]),
+  ];
+  return parts.join("\n").trim();
 }
 
 const mattersLimit = 40;
@@ -195,5 +233,5 @@ function code(text: string): string {
 
 /** Text that stays text: what stands in an object must not become a link, a mention or markup. */
 function escape(text: string): string {
-  return text.replace(/[\\`*_{}[\]<>#|]/g, "\\$&").replace(/@(?=\w)/g, "@\u200b");
+  return text.replace(/[\\`*_{}[\]<>#|]/g, "\\$&").replace(/(?<!\w)@(?=\w)/g, "@\u200b");
 }

@@ -27,6 +27,8 @@ export interface OwnedObject {
   object: KubernetesObject;
   /** Name of the Helm release that it belongs to; undefined where the program itself makes it. */
   release?: string;
+  /** Whether the engine refuses to delete or replace it, for objects that the program itself makes. */
+  protect?: boolean;
   /** Type and name of the Pulumi resource, for objects that the program itself makes: the same one on both sides is the same resource. */
   resource?: string;
   /** From the `crds/` folder of a chart: Helm installs such an object once, and never changes or deletes it. */
@@ -49,9 +51,6 @@ export function apiGroup(apiVersion: string): string {
 export function title({ kind, metadata }: KubernetesObject): string {
   return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
 }
-
-/** Stands for what only the deployment will tell. */
-export const unknownValue = "(known after the update)";
 
 export type Tree = Record<string, unknown>;
 

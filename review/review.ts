@@ -3,6 +3,9 @@ import { ChartRenderer } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
 import { checkOutBase, headOf, linkPackages } from "./git";
 import type { Leg, Mark } from "./marks/mark";
+import { nameOf } from "../policy/rule";
+import { type Violation, judge, loadLevels } from "../policy/rules";
+import { title } from "./objects";
 import { type Side, renderSide } from "./sides";
 
 export interface ReviewOptions {
@@ -35,8 +38,24 @@ export interface Review extends Comparison {
   weaker: Record<Leg, string[]>;
   /** What fails for a while or for good, and the object that causes it. */
   outages: string[];
+  policies: PolicyFindings;
   /** Settings that are encrypted: placeholders stood for them. */
   masked: string[];
+}
+
+/** What the policies find, by whether the change brings it. */
+export interface PolicyFindings {
+  /** Found at the head, and not at the base. */
+  added: Violation[];
+  /** Found on both sides. */
+  standing: Violation[];
+  /** Found at the base only. */
+  fixed: Violation[];
+}
+
+/** Whether the policies refuse the head. */
+export function isRefused({ policies }: Review): boolean {
+  return [...policies.added, ...policies.standing].some(({ level }) => level === "mandatory");
 }
 
 /** Compares what a stack puts into the cluster: at the base, and in the working tree. Throws a ReviewError. */
@@ -73,12 +92,6 @@ export async function review(options: ReviewOptions): Promise<Review> {
   }
 }
 
-/** Renders the working tree alone, as it would be deployed. Throws a ReviewError. */
-export function renderHead({ project, stack, refresh }: ReviewOptions): Promise<Side> {
-  const renderer = new ChartRenderer(refresh === undefined ? {} : { refresh });
-  return renderSide({ name: "the working tree", project: resolve(project), stack, renderer, now: new Date() });
-}
-
 interface Sides {
   stack: string;
   base: Review["base"];
@@ -101,9 +114,33 @@ export function summarise({ stack, base, head, before, after }: Sides): Review {
     head,
     ...comparison,
     charts: chartChanges(before, after),
+    policies: policyFindings(stack, before, after),
     weaker: { "client → gateway": leg("client → gateway"), "gateway → workload": leg("gateway → workload") },
     outages: marks.filter(({ found }) => found.level === "outage").map(told),
     masked: [...new Set([...before.masked, ...after.masked])].sort(),
+  };
+}
+
+function policyFindings(environment: string, before: Side, after: Side): PolicyFindings {
+  const levels = loadLevels(environment);
+  const stays = new Set(
+    before.objects.filter(({ installedOnce, patch }) => installedOnce ?? patch).map(({ object }) => title(object)),
+  );
+  const kept = new Set(after.judged.map(nameOf));
+  const found = judge(after.judged, {
+    environment,
+    levels,
+    deletions: after.deletions,
+    // What neither Helm nor the provider deletes is not deleted, whatever becomes of it in the program.
+    previous: before.judged.filter((object) => kept.has(nameOf(object)) || !stays.has(nameOf(object))),
+  });
+  const old = judge(before.judged, { environment, levels, deletions: before.deletions });
+  const isIn = (list: readonly Violation[]) => (one: Violation) =>
+    list.some(({ rule, object, message }) => rule === one.rule && object === one.object && message === one.message);
+  return {
+    added: found.filter((one) => !isIn(old)(one)),
+    standing: found.filter(isIn(old)),
+    fixed: old.filter((one) => !isIn(found)(one)),
   };
 }
 

@@ -1,4 +1,5 @@
-import { type Tree, isTree, unknownValue } from "./objects";
+import { unknownValue } from "../policy/rule";
+import { type Tree, isTree } from "./objects";
 
 /** Stands for what is nobody's to see. */
 export const secretValue = "[secret]";

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import type { ChartRenderer } from "./charts";
 import type { CollectReply, CollectRequest, Collected } from "./collect";
 import { ReviewError } from "./error";
-import { type OwnedObject, type Release, at, identity } from "./objects";
+import { type PolicyObject } from "../policy/rules";
+import { type ProgramResource, toPolicyObject } from "../policy/objects";
+import { type OwnedObject, type Release, at, identity, plain, treeAt } from "./objects";
 import { type MaskedConfiguration, stackConfiguration } from "./stack-file";
 
 /** One of the two states that are compared: everything that the program of a stack would put into the cluster. */
@@ -13,7 +15,10 @@ export interface Side {
   name: string;
   objects: OwnedObject[];
   releases: Release[];
-  certificates: Collected["certificates"];
+  /** What the policies judge: resources of the program, and what its releases render to. */
+  judged: PolicyObject[];
+  /** Objects that the stack gives up, as `Kind namespace/name`. */
+  deletions: string[];
   /** Paths of the settings that are encrypted; placeholders stand for them. */
   masked: string[];
 }
@@ -36,11 +41,47 @@ export async function renderSide({ name, project, stack, renderer, now }: SideOp
   const configuration = stackConfiguration(project, stack, name);
   // A project that has the program as a package has the same program on both sides: the one that is installed.
   const hasProgram = existsSync(join(project, "stacks/encrypted-ingress.ts"));
-  const collected = await collect(hasProgram ? project : ownRoot, configuration, name, now);
-  const rendered = await Promise.all(collected.releases.map((release) => renderer.render(release, name)));
-  const objects = [...collected.objects, ...rendered.flat()];
-  refuseDuplicates(objects, name);
-  return { name, ...collected, objects, masked: configuration.masked };
+  const { resources, deletions } = await collect(hasProgram ? project : ownRoot, configuration, name, now);
+  const releases = resources.flatMap((resource) => toRelease(resource) ?? []);
+  const rendered = (await Promise.all(releases.map((release) => renderer.render(release, name)))).flat();
+  const own = resources.flatMap((resource) => toOwned(resource) ?? []);
+  refuseDuplicates([...own, ...rendered], name);
+  const judged = [
+    ...resources.flatMap((resource) => toPolicyObject(resource) ?? []),
+    ...rendered.map(({ object }) => object),
+  ];
+  return { name, objects: [...own, ...rendered], releases, judged, deletions, masked: configuration.masked };
+}
+
+const releaseType = "kubernetes:helm.sh/v3:Release";
+
+function toRelease({ type, name, props }: ProgramResource): Release | undefined {
+  if (type !== releaseType) return undefined;
+  const repository = at(props, "repositoryOpts", "repo");
+  return {
+    resource: name,
+    name: plain(props["name"]),
+    namespace: plain(props["namespace"]),
+    chart: plain(props["chart"]),
+    version: plain(props["version"]),
+    ...(typeof repository === "string" ? { repository } : {}),
+    values: treeAt(props, "values"),
+    ...(props["skipCrds"] === true ? { skipCrds: true } : {}),
+  };
+}
+
+/** The object of a resource of the program; keys and certificates of it are compared and shown as objects too. */
+function toOwned(resource: ProgramResource): OwnedObject | undefined {
+  const { type, name } = resource;
+  const judged = type === releaseType ? undefined : toPolicyObject(resource);
+  if (judged === undefined) return undefined;
+  const { protect, ...object } = judged;
+  return {
+    object: object,
+    resource: `${type}::${name}`,
+    ...(protect === true ? { protect } : {}),
+    ...(type.endsWith("Patch") ? { patch: true } : {}),
+  };
 }
 
 async function collect(

@@ -78,10 +78,11 @@ function restart({ object, before, after }: Changed, surroundings: Surroundings)
 export function restartMark(
   { kind, metadata }: Changed["object"],
   tree: Tree,
-  { before, gatewayNamespace }: Surroundings,
+  { before, after, gatewayNamespace }: Surroundings,
 ): Mark {
-  // Those that run while it is rolled out are the ones of before.
-  const pods = before.minimumPods(kind, metadata.namespace, metadata.name) ?? 1;
+  // Whether it grows or shrinks before or after the restart is not ours to say.
+  const [was, is] = [before, after].map((side) => side.minimumPods(kind, metadata.namespace, metadata.name) ?? 1);
+  const pods = Math.min(was!, is!);
   const down = unavailable(kind, tree, pods);
   const isGateway = metadata.namespace === gatewayNamespace;
   if (pods > 0 && down >= pods)

@@ -20,6 +20,9 @@ export interface Mark {
   leg?: Leg;
 }
 
+/** What happens to an object. `left behind`: nothing of ours makes it any more, and nothing deletes it. */
+export type Action = "created" | "updated" | "replaced" | "deleted" | "left behind";
+
 /** In the order in which a review shows them. */
 export const topics = [
   "encryption",
