@@ -6,6 +6,7 @@ import type { CollectReply, CollectRequest, Collected } from "./collect";
 import { ReviewError } from "./error";
 import { type PolicyObject } from "../policy/rules";
 import { type ProgramResource, toPolicyObject } from "../policy/objects";
+import { asRecord } from "../policy/rule";
 import { type OwnedObject, type Release, at, identity, plain, treeAt } from "./objects";
 import { type MaskedConfiguration, stackConfiguration } from "./stack-file";
 
@@ -55,8 +56,9 @@ export async function renderSide({ name, project, stack, renderer, now }: SideOp
 
 const releaseType = "kubernetes:helm.sh/v3:Release";
 
-function toRelease({ type, name, props }: ProgramResource): Release | undefined {
+function toRelease({ type, name, props: inputs }: ProgramResource): Release | undefined {
   if (type !== releaseType) return undefined;
+  const props = asRecord(inputs);
   const repository = at(props, "repositoryOpts", "repo");
   return {
     resource: name,
