@@ -40,7 +40,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
         // A resource with an id is read from the cluster, not made.
         if (id === undefined || id === "") {
           const protect = isProtected.get(`${type} ${name}`) ?? false;
-          resources.push({ type, name, props: settle(inputs) as Record<string, unknown>, protect });
+          resources.push({ type, name, props: settle(inputs), protect });
         }
         return { id: `${name}-id`, state: inputs as Record<string, unknown> };
       },
