@@ -58,7 +58,7 @@ export function certificateLife(validity: string, renewBefore: string | undefine
 
 /** Certificates one after the other, as a PEM bundle. */
 export function bundle(certificates: pulumi.Input<string>[]): pulumi.Output<string> {
-  return pulumi.all(certificates).apply((all) => all.join(""));
+  return pulumi.all(certificates).apply((all) => all.map((pem) => `${pem.trimEnd()}\n`).join(""));
 }
 
 export function subject(commonName: string) {

@@ -129,13 +129,7 @@ export function authorityProblems(
     }
   };
   const [roots, chain] = [read("rootCertificates"), read("certificateChain")];
-  for (const root of roots) {
-    const name = commonName(root.subject);
-    if (!root.ca) say("rootCertificates", `${name} is no CA: ${noCa}`);
-    else if (!isSignedBy(root, root))
-      say("rootCertificates", `${name} is no root: ${commonName(root.issuer)} issued it`);
-    for (const problem of validityProblems(name, root, now)) say("rootCertificates", problem);
-  }
+  for (const root of roots) for (const problem of rootProblems(root, now)) say("rootCertificates", problem);
   const [signer] = chain;
   const last = chain.at(-1);
   if (signer === undefined || last === undefined || roots.length === 0) return problems;
@@ -174,6 +168,22 @@ export function authorityProblems(
       );
   });
   return problems;
+}
+
+/** Problems of a bundle of roots that are only trusted. */
+export function rootCertificateProblems(pem: string, now: Date = new Date()): string[] {
+  try {
+    return parseChain(pem).flatMap((root) => rootProblems(root, now));
+  } catch (error) {
+    return [(error as Error).message];
+  }
+}
+
+function rootProblems(root: X509Certificate, now: Date): string[] {
+  const name = commonName(root.subject);
+  if (!root.ca) return [`${name} is no CA: ${noCa}`];
+  if (!isSignedBy(root, root)) return [`${name} is no root: ${commonName(root.issuer)} issued it`];
+  return validityProblems(name, root, now);
 }
 
 /** How many CAs may stand below one; undefined for any number. */

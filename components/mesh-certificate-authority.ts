@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import {
   type KeyAlgorithm,
+  type Root,
   type TrustedRoots,
   bundle,
   certificateLife,
@@ -22,6 +23,8 @@ export interface GeneratedAuthority {
   roots?: string[];
   /** Name of the root that the intermediate is below. @default the first of the roots */
   signer?: string;
+  /** Roots of somebody else that the mesh trusts as well, PEM. @default none */
+  rootCertificates?: pulumi.Input<string>;
   /** Of the intermediate, and of roots that are made from now on; a root keeps the key that it has. @default "ECDSA-P256" */
   keyAlgorithm?: KeyAlgorithm;
   /** Life of the intermediate, a Go duration of whole hours: @pulumi/tls counts hours. @default "8760h", a year */
@@ -35,8 +38,10 @@ export interface GeneratedAuthority {
 /** A CA that somebody else made, brought as PEM. */
 export interface ProvidedAuthority {
   issuer: "provided";
-  /** Every root that the mesh trusts. */
+  /** The roots that the mesh trusts, PEM. */
   rootCertificates: pulumi.Input<string>;
+  /** Names of roots of our own making that the mesh trusts as well, before one of them signs. @default none */
+  roots?: string[];
   /** The CA that signs first, then each certificate's issuer; the root may be left out. */
   certificateChain: pulumi.Input<string>;
   /** Key of the CA that signs; kept secret whether or not it is given as a secret. */
@@ -65,8 +70,11 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
   constructor(name: string, args: MeshCertificateAuthorityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:istio:MeshCertificateAuthority", name, {}, opts);
     const { namespace, authority } = args;
-    const pem = authority.issuer === "generated" ? this.generate(name, authority) : authority;
-    this.rootCertificates = pulumi.output(pem.rootCertificates);
+    const roots = this.generateRoots(name, authority);
+    const pem = authority.issuer === "generated" ? this.intermediate(name, authority, roots) : authority;
+    const ours = [...roots.values()].map(({ certificate }) => certificate.certPem);
+    const theirs = authority.rootCertificates === undefined ? [] : [authority.rootCertificates];
+    this.rootCertificates = bundle([...ours, ...theirs]);
     const chain = pulumi.output(pem.certificateChain);
     this.fingerprint = pulumi
       .all([this.rootCertificates, chain])
@@ -88,14 +96,22 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
     this.registerOutputs({ fingerprint: this.fingerprint });
   }
 
-  private generate(name: string, args: GeneratedAuthority) {
-    const keyAlgorithm = args.keyAlgorithm ?? "ECDSA-P256";
-    const trusted = meshRoots(args);
-    const validityHours = durationHours(args.caValidity ?? defaultRootValidity)!;
-    const roots = trusted.roots.map((root) =>
-      generateRoot(`${name}-root-${root}`, { commonName: meshRootName(root), keyAlgorithm, validityHours }, this),
+  private generateRoots(name: string, authority: GeneratedAuthority | ProvidedAuthority): Map<string, Root> {
+    const names = authority.issuer === "generated" ? meshRoots(authority).roots : (authority.roots ?? []);
+    const { keyAlgorithm = defaultKeyAlgorithm, caValidity = defaultRootValidity } =
+      authority.issuer === "generated" ? authority : {};
+    const validityHours = durationHours(caValidity)!;
+    return new Map(
+      names.map((root) => [
+        root,
+        generateRoot(`${name}-root-${root}`, { commonName: meshRootName(root), keyAlgorithm, validityHours }, this),
+      ]),
     );
-    const signer = roots[trusted.roots.indexOf(trusted.signer)]!;
+  }
+
+  private intermediate(name: string, args: GeneratedAuthority, roots: Map<string, Root>) {
+    const signer = roots.get(meshRoots(args).signer)!;
+    const keyAlgorithm = args.keyAlgorithm ?? defaultKeyAlgorithm;
     const key = new tls.PrivateKey(`${name}-intermediate`, keyArguments(keyAlgorithm), { parent: this });
     const request = new tls.CertRequest(
       `${name}-intermediate`,
@@ -115,8 +131,7 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const rootCertificates = bundle(roots.map(({ certificate }) => certificate.certPem));
-    return { rootCertificates, certificateChain: intermediate.certPem, privateKey: key.privateKeyPem };
+    return { certificateChain: intermediate.certPem, privateKey: key.privateKeyPem };
   }
 }
 
@@ -124,6 +139,7 @@ function firstCertificate(chain: string): string {
   return `${/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(chain)![0]}\n`;
 }
 
+const defaultKeyAlgorithm: KeyAlgorithm = "ECDSA-P256";
 export const defaultRootValidity = "87600h";
 export const defaultIntermediateValidity = "8760h";
 

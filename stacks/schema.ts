@@ -81,6 +81,16 @@ export const certificateName = text("a DNS name, or a wildcard such as *.example
   dnsName.test(value.replace(/^\*\./, "")),
 );
 
+/** Name of a root certificate; it becomes part of a common name, which may have 64 characters. */
+export const rootName = z.preprocess(
+  // YAML, and `pulumi config set --path`, read a year as a number.
+  (name) => (typeof name === "number" ? String(name) : name),
+  text(
+    "a short name such as 2026: lower-case letters, digits and '-', at most 32",
+    /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/,
+  ),
+);
+
 export const ipAddress = text("an IP address such as 192.0.2.7 or 2001:db8::7", (value) => isIP(value) !== 0);
 
 /** A Go duration such as `1h30m`. */

@@ -8,6 +8,7 @@ import {
   endOfValidity,
   isPubliclyTrusted,
   parseChain,
+  rootCertificateProblems,
 } from "../components/certificate";
 import { retiredHosts } from "../components/chart";
 import { durationSeconds } from "../components/duration";
@@ -30,6 +31,7 @@ import {
   nearest,
   object,
   oneOf,
+  rootName,
   text,
   timeoutSeconds,
   tree,
@@ -84,8 +86,8 @@ const generatedAuthority = {
   keyAlgorithm,
   caValidity: hours(2, 36500 * 24, wholeHours).default("87600h"),
   renewBefore: hours(1, 36500 * 24, wholeHours).exactOptional(),
-  roots: list(dnsLabel, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
-  signer: dnsLabel.exactOptional(),
+  roots: list(rootName, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
+  signer: rootName.exactOptional(),
 };
 
 const trustDomain = text("a trust domain such as cluster.local", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
@@ -98,11 +100,13 @@ const certificateAuthority = z.discriminatedUnion(
       issuer: z.literal("generated"),
       ...generatedAuthority,
       validity: hours(2, 36500 * 24, wholeHours).default(defaultIntermediateValidity),
+      rootCertificates: pem("further roots that the mesh trusts").exactOptional(),
       warnBefore,
     }),
     object({
       issuer: z.literal("provided"),
       rootCertificates: pem("the mesh's roots"),
+      roots: list(rootName, "names such as 2026").exactOptional(),
       certificateChain: pem("the CA that signs, its issuers after it"),
       privateKey: pem("the private key of the CA that signs"),
       warnBefore,
@@ -512,7 +516,15 @@ function meshAuthorityProblems({ istio }: Settings, configuration: StackConfigur
       return [];
     case "generated": {
       const { roots, signer } = meshRoots(ca);
-      return [...lifeProblems("istio.ca", ca, intermediateLife(ca)), ...rootProblems("istio.ca", roots, signer)];
+      return [
+        ...lifeProblems("istio.ca", ca, intermediateLife(ca)),
+        ...rootProblems("istio.ca", roots, signer),
+        ...(ca.rootCertificates === undefined
+          ? []
+          : rootCertificateProblems(ca.rootCertificates, now).map((why) =>
+              problem("istio.ca.rootCertificates", undefined, why),
+            )),
+      ];
     }
     case "provided":
       return [

@@ -90,7 +90,7 @@ export function allChecks(
   options: VerifyOptions = {},
 ): Result[] {
   const { now = new Date(), days = 14 } = options;
-  const given = settings.certificate.issuer === "provided" ? settings.certificate.caCertificate : undefined;
+  const given = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
   const caCertificate = options.caCertificate ?? given;
   return [
     ...checkReleases(view, settings),

@@ -52,9 +52,13 @@ export function signerOf({ certificateChain, rootCertificates }: MeshAuthority):
 /** The roots that the stack asks for; undefined for a CA of istiod's own. */
 export function wantedRoots({ istio: { ca } }: Settings): TrustedRoots | undefined {
   if (ca.issuer === "istiod") return undefined;
-  if (ca.issuer === "generated") return generatedRoots(ca);
+  const theirs = roots(ca.rootCertificates);
+  if (ca.issuer === "generated") {
+    const ours = generatedRoots(ca);
+    return { roots: [...ours.roots, ...theirs], signer: ours.signer };
+  }
   const signer = signerOf(ca);
-  return { roots: roots(ca.rootCertificates), signer: signer === undefined ? "" : rootText(signer) };
+  return { roots: [...(ca.roots ?? []), ...theirs], signer: signer === undefined ? "" : rootText(signer) };
 }
 
 const key = "root-cert.pem";

@@ -10,15 +10,12 @@ import type { Settings } from "../../stacks/settings";
 import { tryParse } from "../checks/certificates";
 import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
-import type { Cluster } from "../cluster";
+import { type Cluster, ClusterError } from "../cluster";
 import { type MeshAuthority, type SecretObject, publicAuthority } from "../cluster-view";
 import { meshConfigName } from "../expected";
 import type { Finding } from "../finding";
 import type { ConfigMap, Named, Pod } from "../kinds";
 import { existing, listed } from "./cluster-state";
-
-/** How long it may take until every istiod runs with a changed Secret: their rollout, or their kubelets' next look at it. */
-const takeUpSeconds = 120;
 
 /**
  * Whether the mesh's CA that runs may be followed by the one of the stack. Every proxy has to trust a root before it signs,
@@ -111,36 +108,54 @@ async function phaseFindings(cluster: Cluster, settings: Settings, present: Pres
         );
   const skipped = skippedPhase(before, after);
   if (skipped !== undefined) return phase(skipped.problem, fixOf(settings, skipped.fix, authority === undefined));
-  if (after.signer !== before.signer) {
-    if (!trusted.includes(after.signer))
-      return phase(
-        `root ${after.signer} may not sign yet: istiod does not tell the mesh to trust it (ConfigMap istio-ca-root-cert)`,
-        "see whether istiod is ready, and its log; then update again",
-      );
-    const since = changedAt(published!);
-    const waiting = await unsettled(cluster, since, now);
-    if (waiting.length > 0)
-      return phase(
-        `root ${after.signer} may not sign yet: istiod has told of it since ${since.toISOString()}, and ${proxies(waiting)} may not have heard`,
-        remedy(waiting),
-      );
-  }
   const dropped = before.roots.filter((name) => !after.roots.includes(name));
-  if (dropped.length > 0) {
-    const since = changedAt(secret ?? published!);
-    const waiting = await unsettled(cluster, since, now);
-    if (waiting.length > 0)
-      return phase(
-        `root ${dropped.join(", ")} may not go yet: the CA has been as it is since ${since.toISOString()}, and ${proxies(waiting)} may still present an earlier certificate`,
-        remedy(waiting),
-      );
+  const switches = after.signer !== before.signer;
+  if (!switches && dropped.length === 0) return [];
+  if (switches && !trusted.includes(after.signer))
+    return phase(
+      `root ${after.signer} may not sign yet: istiod does not tell the mesh to trust it (ConfigMap istio-ca-root-cert)`,
+      "see whether istiod is ready, and its log; then update again",
+    );
+  let pods: Pod[];
+  try {
+    pods = livePods(await listed<Pod>(cluster, "/api/v1/pods"));
+  } catch (cause) {
+    if (!(cause instanceof ClusterError)) throw cause;
+    return phase(
+      `nobody can tell whether every proxy is ready for it: the pods of the cluster cannot be listed: ${cause.message}`,
+      "use credentials that may list pods in every namespace",
+    );
   }
+  const root = settings.istio.namespace.name;
+  const istiods = pods.filter(({ metadata }) => metadata.namespace === root && metadata.labels?.["app"] === "istiod");
+  const stale = istiods.filter((pod) => secret !== undefined && startOf(pod, "discovery") < changedAt(secret));
+  if (stale.length > 0)
+    return phase(
+      `the CA may not change yet: ${listOf(stale)} started before Secret ${authoritySecretName} was changed`,
+      `kubectl rollout restart deployment -n ${root} -l app=istiod; then update again`,
+    );
+  // Whatever starts after the last istiod has, gets everything from one that knows.
+  const known = new Date(Math.max(...istiods.map((pod) => startOf(pod, "discovery").getTime())));
+  const told = switches ? changedAt(published!) : undefined;
+  const late = told === undefined ? [] : unsettled(pods, { since: told, known, now });
+  if (told !== undefined && late.length > 0)
+    return phase(
+      `root ${after.signer} may not sign yet: istiod has told of it since ${told.toISOString()}, and ${proxies(late)} may not have heard`,
+      remedy(late),
+    );
+  const since = changedAt(secret ?? published!);
+  const waiting = dropped.length === 0 ? [] : unsettled(pods, { since, known, now });
+  if (waiting.length > 0)
+    return phase(
+      `root ${dropped.join(", ")} may not go yet: the CA has been as it is since ${since.toISOString()}, and ${proxies(waiting)} may still present an earlier certificate`,
+      remedy(waiting),
+    );
   return [];
 }
 
 function fixOf({ istio: { ca } }: Settings, fix: string, isOwn: boolean): string {
   if (isOwn)
-    return "take over istiod's own CA first: istio.ca.issuer: provided with the certificate and key of Secret istio-ca-secret, as docs/certificates.md shows";
+    return "take over istiod's own CA first, and let the mesh trust the new root beside it: istio.ca.issuer: provided with the certificate and key of Secret istio-ca-secret, and the new name in istio.ca.roots; docs/certificates.md shows each step";
   return ca.issuer === "generated"
     ? fix
     : "an update each: add the new root to istio.ca.rootCertificates; set certificateChain and privateKey below it; drop the old root";
@@ -154,44 +169,48 @@ function changedAt({ metadata: { managedFields = [], creationTimestamp } }: Name
   return new Date(Math.max(...times));
 }
 
+/** When a container of a pod started; where that is not told, its pod. */
+function startOf({ metadata, status }: Pod, container: string): Date {
+  const all = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
+  const startedAt = all.find(({ name }) => name === container)?.state?.running?.startedAt;
+  return new Date(startedAt ?? metadata.creationTimestamp ?? "");
+}
+
 interface Waiting {
-  pod: string;
-  namespace: string;
+  pod: Pod;
   /** When its certificate of before has ended. */
   until: Date;
 }
 
 /**
- * Proxies that may still have the certificate, and the roots, of before a moment: they started earlier, and their life has
- * not passed since. Agents renew at half of a certificate's life, and take the roots along.
+ * Proxies that may still have the certificate, and the roots, of before a moment: they started before every istiod knew, and
+ * their life has not passed since. Agents renew at half of a certificate's life, and take the roots along; so within one life
+ * each has renewed after the last istiod changed, even one whose kubelet is slow.
  */
-async function unsettled(cluster: Cluster, since: Date, now: Date): Promise<Waiting[]> {
-  const pods = livePods(await listed<Pod>(cluster, "/api/v1/pods"));
-  return pods.flatMap(({ metadata, spec, status }) => {
-    const proxy = [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === "istio-proxy");
+function unsettled(pods: Pod[], { since, known, now }: { since: Date; known: Date; now: Date }): Waiting[] {
+  return pods.flatMap((pod) => {
+    const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+    const proxy = containers.find(({ name }) => name === "istio-proxy");
     if (proxy === undefined) return [];
-    const running = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].find(
-      ({ name }) => name === "istio-proxy",
-    )?.state?.running;
-    const started = Date.parse(running?.startedAt ?? metadata.creationTimestamp ?? "");
     const life = proxy.env?.find(({ name }) => name === "SECRET_TTL")?.value ?? defaultWorkloadCertificateTtl;
-    const until = new Date(
-      since.getTime() + (durationSeconds(life) ?? durationSeconds(defaultWorkloadCertificateTtl)!) * 1000,
-    );
-    if (now >= until || started >= since.getTime() + takeUpSeconds * 1000) return [];
-    return [{ pod: metadata.name, namespace: metadata.namespace ?? "", until }];
+    const seconds = durationSeconds(life) ?? durationSeconds(defaultWorkloadCertificateTtl)!;
+    const until = new Date(since.getTime() + seconds * 1000);
+    return now >= until || startOf(pod, "istio-proxy") > known ? [] : [{ pod, until }];
   });
 }
 
+function listOf(pods: Pod[]): string {
+  const names = pods.slice(0, 3).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+  return `${names.join(", ")}${pods.length > 3 ? ` and ${pods.length - 3} more` : ""}`;
+}
+
 function proxies(waiting: Waiting[]): string {
-  const names = waiting.slice(0, 3).map(({ namespace, pod }) => `${namespace}/${pod}`);
-  const more = waiting.length > 3 ? ` and ${waiting.length - 3} more` : "";
-  return `${waiting.length} ${waiting.length === 1 ? "proxy" : "proxies"} (${names.join(", ")}${more})`;
+  return `${waiting.length} ${waiting.length === 1 ? "proxy" : "proxies"} (${listOf(waiting.map(({ pod }) => pod))})`;
 }
 
 function remedy(waiting: Waiting[]): string {
   const last = new Date(Math.max(...waiting.map(({ until }) => until.getTime())));
-  const namespaces = [...new Set(waiting.map(({ namespace }) => namespace))];
+  const namespaces = [...new Set(waiting.map(({ pod }) => pod.metadata.namespace ?? ""))];
   const restarts = namespaces.map((namespace) => `kubectl rollout restart deployment -n ${namespace}`);
   return `wait until ${last.toISOString()}, or restart them: ${restarts.join("; ")}; then update again`;
 }

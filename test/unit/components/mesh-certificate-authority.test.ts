@@ -82,6 +82,24 @@ describe("MeshCertificateAuthority", () => {
     assert.deepEqual(find("MeshCertificateAuthority", "mesh-ca").wire, {});
   });
 
+  it("trusts roots of somebody else beside its own, whichever of them signs, so that one may follow the other", async () => {
+    const theirs = await issue({ name: "theirs", ca: true });
+    const ours = await issue({ name: "ours", ca: true });
+    const outputs: RunOptions["outputs"] = ({ name }) => (/-root-/.test(name) ? { certPem: ours.certificate } : {});
+    const rootCertificates = theirs.certificate.trimEnd();
+    const { certificate: certificateChain, privateKey } = theirs;
+    const provided = { issuer: "provided", rootCertificates, certificateChain, privateKey, roots: ["2026"] } as const;
+    const generated = { issuer: "generated", rootCertificates, roots: ["2026"] } as const;
+    for (const authority of [
+      { ...provided, roots: [...provided.roots] },
+      { ...generated, roots: [...generated.roots] },
+    ]) {
+      const { result, names } = await deploy(authority, { outputs });
+      assert.equal(await valueOf(result.rootCertificates), ours.certificate + theirs.certificate);
+      assert.ok(names().includes("tls:index/privateKey:PrivateKey mesh-ca-root-2026"), "the same resource");
+    }
+  });
+
   it("has another fingerprint with other certificates, and the same one with another key", async () => {
     const one = await issue({ name: "one", ca: true });
     const fingerprint = async (certificateChain: string, privateKey = one.privateKey) => {

@@ -76,9 +76,9 @@ describe("ServingCertificate", () => {
     const leaf = find("LocallySignedCert", "serving-leaf").inputs;
     assert.equal(leaf["caCertPem"], "<serving-ca-2026>");
     assert.equal((leaf["caPrivateKeyPem"] as { value: string }).value, "key of serving-ca-2026");
-    assert.equal(await valueOf(result.caCertificate), "<serving-ca><serving-ca-2026>");
+    assert.equal(await valueOf(result.caCertificate), "<serving-ca>\n<serving-ca-2026>\n");
     const { value: data } = find("Secret", "serving-shop").inputs["stringData"] as { value: Record<string, string> };
-    assert.equal(data["ca.crt"], "<serving-ca><serving-ca-2026>");
+    assert.equal(data["ca.crt"], "<serving-ca>\n<serving-ca-2026>\n");
     const subjects = ["serving-ca", "serving-ca-2026"].map((root) => find("SelfSignedCert", root).inputs["subject"]);
     assert.deepEqual(
       subjects.map((subject) => (subject as { commonName: string }).commonName),

@@ -415,6 +415,12 @@ describe("loadSettings", () => {
       });
   });
 
+  it("takes a root's name that YAML, or pulumi config set, reads as a number", () => {
+    const settings = loadSettings(dev({ "certificate.roots": ["ca", 2026], "certificate.signer": 2026 }));
+    assert.ok(settings.certificate.issuer === "generated");
+    assert.deepEqual([settings.certificate.roots, settings.certificate.signer], [["ca", "2026"], "2026"]);
+  });
+
   it("refuses a life for every proxy that istiod does not sign", () => {
     const changes = { "istio.meshConfig": { defaultConfig: { proxyMetadata: { SECRET_TTL: "3000h" } } } };
     assert.match(

@@ -6,7 +6,7 @@ import type { Finding } from "../../../verify/preflight";
 import { meshAuthorityFindings } from "../../../verify/preflight/mesh-authority";
 import { type Issued, issue } from "../certificates";
 import { stackFile } from "../stack-files";
-import { type Answer, fakeApi } from "./fake-api";
+import { type Answer, Status, fakeApi } from "./fake-api";
 
 type Authority = Settings["istio"]["ca"];
 
@@ -88,7 +88,15 @@ describe("preflight, on the mesh's CA", () => {
         "ca-key.pem": base64("a key that nobody reads"),
       },
     },
-    "/api/v1/pods": { items: pods },
+    "/api/v1/pods": { items: [istiod(after(10)), ...pods] },
+  });
+  const istiod = (startedAt: Date) => ({
+    metadata: { name: "istiod-1", namespace: "istio-system", labels: { app: "istiod" } },
+    spec: { containers: [{ name: "discovery" }] },
+    status: {
+      phase: "Running",
+      containerStatuses: [{ name: "discovery", state: { running: { startedAt: startedAt.toISOString() } } }],
+    },
   });
   const pod = (name: string, startedAt: Date, ttl?: string) => ({
     metadata: { name, namespace: "shop", creationTimestamp: startedAt.toISOString() },
@@ -152,10 +160,31 @@ describe("preflight, on the mesh's CA", () => {
 
   it("says how to get from istiod's own CA to another one", async () => {
     const [found] = await findings(generated("a", "a"), map("istiod"));
-    assert.match(found!.fix, /take over istiod's own CA first: istio\.ca\.issuer: provided .* Secret istio-ca-secret/);
+    assert.match(
+      found!.fix,
+      /take over istiod's own CA first, .*: istio\.ca\.issuer: provided .* Secret istio-ca-secret/,
+    );
     const { certificate, privateKey } = roots["istiod"]!;
     const provided = { rootCertificates: certificate, certificateChain: certificate, privateKey, warnBefore: "336h" };
     assert.deepEqual(await findings({ issuer: "provided", ...provided }, map("istiod")), []);
+  });
+
+  it("lets a root of ours follow istiod's own, trusted beside it first and with it beside afterwards", async () => {
+    const { certificate, privateKey } = roots["istiod"]!;
+    const rootCertificates = certificate;
+    const taken: Authority = {
+      issuer: "provided",
+      rootCertificates,
+      certificateChain: certificate,
+      privateKey,
+      roots: ["a"],
+      warnBefore: "336h",
+    };
+    assert.deepEqual(await findings(taken, map("istiod")), []);
+    intermediates["istiod"] = roots["istiod"]!;
+    const follower = { ...(generated("a", "a") as Extract<Authority, { issuer: "generated" }>), rootCertificates };
+    assert.deepEqual(await findings(follower, mesh("istiod", ["a", "istiod"])), []);
+    assert.deepEqual(await findings(generated("a", "a"), mesh("a", ["a", "istiod"])), []);
   });
 
   describe("refuses to hurry", () => {
@@ -190,11 +219,25 @@ describe("preflight, on the mesh's CA", () => {
         assert.deepEqual(await findings(ca, old, after(86400)), []);
       });
       it(`${what}, unless the proxies were restarted since`, async () => {
-        assert.deepEqual(await findings(ca, answers([pod("new", after(121))]), after(180)), []);
-        const soon = await findings(ca, answers([pod("soon", after(60))]), after(180));
-        assert.deepEqual(brief(soon), ["mesh/ca-phase error"], "istiods may not all have had it by then");
+        assert.deepEqual(await findings(ca, answers([pod("new", after(11))]), after(20)), []);
+        const soon = await findings(ca, answers([pod("soon", after(9))]), after(20));
+        assert.deepEqual(brief(soon), ["mesh/ca-phase error"], "the last istiod had not started by then");
       });
     }
+    it("while an istiod runs that has not loaded the CA of now", async () => {
+      const [found] = await findings(generated("b", "b"), {
+        ...mesh("b", ["a", "b"]),
+        "/api/v1/pods": { items: [istiod(after(-60)), istiod(after(10))] },
+      });
+      assert.match(found!.problem, /istio-system\/istiod-1 started before Secret cacerts was changed/);
+      assert.match(found!.fix, /kubectl rollout restart deployment -n istio-system -l app=istiod/);
+    });
+    it("where nobody may look at the proxies", async () => {
+      const pods = { "/api/v1/pods": new Status(403, "pods is forbidden") };
+      const found = await findings(generated("b", "b"), { ...mesh("b", ["a", "b"]), ...pods });
+      assert.deepEqual(brief(found), ["mesh/ca-phase error"]);
+      assert.match(found[0]!.problem, /the pods of the cluster cannot be listed: .*pods is forbidden/);
+    });
     it("and minds pods without a proxy, and those that have ended, not at all", async () => {
       const ended = { ...pod("old", after(-86400)), status: { phase: "Succeeded" } };
       const plain = {
