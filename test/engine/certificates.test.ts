@@ -4,6 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../../sandbox/cluster";
+import type { Ended } from "../../sandbox/tethered";
+import { issue } from "../unit/certificates";
 import { pulumi, run, sharedSandbox, succeed } from "./sandbox-fixture";
 import { editStack, get, makeStack } from "./stacks";
 
@@ -11,22 +13,25 @@ interface Secret {
   metadata: { uid: string };
   data: Record<string, string>;
 }
+interface Versioned {
+  metadata: { uid: string; resourceVersion: string };
+  spec: { virtualhost: { tls: { secretName: string } } };
+}
 interface Resource {
   urn: string;
   outputs: Record<string, unknown>;
 }
-interface Versioned {
-  metadata: { uid: string; resourceVersion: string };
-}
+type Config = Record<string, unknown>;
 
 const stack = "certificates";
 const stackArgs = ["--stack", stack];
 const namespace = "bookinfo";
+const host = "bookinfo.sandbox.example";
+/** The shell commands of docs/certificates.md by the heading that they stand under; each has to be used. */
+const documented = shellBlocks(readFileSync(join(__dirname, "../../docs/certificates.md"), "utf8"));
+const used = new Set<string>();
 
-/** Life of every workload certificate: how long each phase of the mesh's root takes. */
-const life = 5;
-
-describe("certificates through their whole life", function () {
+describe("certificates through their whole life, by the commands of docs/certificates.md", function () {
   this.timeout(300_000);
   let sandbox: Sandbox;
 
@@ -36,151 +41,290 @@ describe("certificates through their whole life", function () {
     return stdout + stderr;
   };
   const up = (...args: string[]) => engine("up", "--yes", "--skip-preview", ...args);
-  /** What the engine says to an update that must be refused, with nothing changed. */
-  const refused = async (): Promise<string> => {
-    const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", ...stackArgs]);
-    assert.notEqual(code, 0, stdout + stderr);
+  /** Runs blocks of the document; of several, the update comes once, after all the settings. */
+  const follow = async (...blocks: string[]): Promise<Ended> => {
+    const lines = blocks.flatMap((block) => {
+      used.add(block);
+      assert.ok(documented[block] !== undefined, `the document has no block ${block}`);
+      return documented[block].split("\n");
+    });
+    const isUpdate = (line: string) => line.startsWith("pulumi up");
+    const once = lines.filter((line, index) => !isUpdate(line) || !lines.slice(index + 1).some(isUpdate));
+    return run("bash", ["-euo", "pipefail", "-c", once.join("\n")], {
+      cwd: join(sandbox.folder, "project"),
+      env: { NO_COLOR: "1", PULUMI_OPTION_SKIP_PREVIEW: "true" },
+    });
+  };
+  const taken = async (ended: Promise<Ended>): Promise<string> => {
+    const { code, stdout, stderr } = await ended;
+    assert.equal(code, 0, stdout + stderr);
     return stdout + stderr;
   };
-  const certificate = (settings: object) => editStack(stack, (config) => (config["certificate"] = settings));
+  /** What is said to an update that must be refused, with nothing changed. */
+  const refused = async (ended: Promise<Ended>): Promise<string> => {
+    const { code, stdout, stderr } = await ended;
+    assert.notEqual(code, 0, stdout + stderr);
+    assert.match(stdout + stderr, /nothing was changed/);
+    return stdout + stderr;
+  };
+  const tryUp = () => pulumi(["up", "--yes", "--skip-preview", ...stackArgs]);
+  const istio = (config: Config) => config["istio"] as Config;
   const secret = (name = "gateway-serving-certificate") => get<Secret>("secret", "-n", namespace, name);
   const part = ({ data }: Secret, key: string) => Buffer.from(data[key]!, "base64").toString();
   const leafOf = (found: Secret) => new X509Certificate(part(found, "tls.crt"));
-  const host = () => get<Versioned>("gatewayhost", "-n", namespace, "bookinfo-sandbox-example");
+  const gatewayHost = () => get<Versioned>("gatewayhost", "-n", namespace, host.replaceAll(".", "-"));
+  const meshRoots = async () => {
+    const path = ["configmap", "-n", "istio-system", "istio-ca-root-cert"];
+    const { data } = await get<{ data: Record<string, string> }>(...path);
+    return certificates(data["root-cert.pem"]!).map(({ subject }) => subject.replaceAll("\n", ", "));
+  };
+  const signer = async () => {
+    const cacerts = await get<Secret>("secret", "-n", "istio-system", "cacerts");
+    return new X509Certificate(part(cacerts, "ca-cert.pem")).issuer.replaceAll("\n", ", ");
+  };
+  const next = "O=enroute-istio, CN=Istio mesh root next";
+  /** The checks of the leg's certificates and of the mesh's identity that do not pass. */
+  const doubts = async () => {
+    const cli = join(__dirname, "../../verify/cli.ts");
+    const args = ["--import", "tsx", cli, "verify", ...stackArgs, "--dial-services", "--json"];
+    const { stdout } = await run(process.execPath, args);
+    const { results } = JSON.parse(stdout) as { results: { check: string; status: string; evidence: string }[] };
+    return results.filter(({ check, status }) => /^(certificates|identity)\//.test(check) && status !== "passed");
+  };
 
   before(async function () {
     this.timeout(0);
     sandbox = await sharedSandbox();
     await makeStack(stack, (config) => {
       for (const optional of ["prometheus", "kiali", "bookinfo"]) delete config[optional];
-      delete (config["gateway"] as Record<string, unknown>)["workloadCertificate"];
-      Object.assign(config["istio"] as object, {
-        ca: { issuer: "generated", roots: ["one"] },
-        meshConfig: { defaultConfig: { proxyMetadata: { SECRET_TTL: `${life}s` } } },
-      });
     });
     await up();
   });
 
   after(async function () {
     await engine("destroy", "--yes", "--skip-preview");
-  });
-
-  const authority = (settings: object) =>
-    editStack(stack, (config) => ((config["istio"] as Record<string, unknown>)["ca"] = settings));
-  const meshRoots = async () => {
-    const { data } = await get<{ data: Record<string, string> }>(
-      "configmap",
-      "-n",
-      "istio-system",
-      "istio-ca-root-cert",
-    );
-    const blocks = data["root-cert.pem"]!.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g)!;
-    return blocks.map((block) => new X509Certificate(block).subject.split("CN=")[1]);
-  };
-  const cacerts = () => get<Secret>("secret", "-n", "istio-system", "cacerts");
-  const signer = async () => new X509Certificate(part(await cacerts(), "ca-cert.pem")).issuer.split("CN=")[1];
-
-  it("plugs the mesh's CA in before istiod starts: istiod never made one of its own", async () => {
-    assert.deepEqual(await meshRoots(), ["Istio mesh root one"]);
-    const secrets = await get<{ items: { metadata: { name: string } }[] }>("secrets", "-n", "istio-system");
-    assert.ok(!secrets.items.some(({ metadata }) => metadata.name === "istio-ca-secret"));
-    const cli = join(__dirname, "../../verify/cli.ts");
-    const { stdout } = await run(process.execPath, [
-      "--import",
-      "tsx",
-      cli,
-      "verify",
-      ...stackArgs,
-      "--dial-services",
-      "--json",
-    ]);
-    const report = JSON.parse(stdout) as { results: { check: string; status: string; evidence: string }[] };
-    const identity = report.results.filter(({ check }) => check.startsWith("identity/"));
-    assert.deepEqual([...new Set(identity.map(({ status }) => status))], ["passed"], JSON.stringify(identity));
-  });
-
-  it("changes the mesh's root by phases, and refuses to hurry", async () => {
-    await authority({ issuer: "generated", roots: ["one", "two"], signer: "two" });
-    assert.match(await refused(), /istio\.ca: root two is to sign in the update that adds it: nobody trusts it yet/);
-    await authority({ issuer: "generated", roots: ["one", "two"] });
-    await up();
-    await eventually(async () => assert.deepEqual(await meshRoots(), ["Istio mesh root one", "Istio mesh root two"]));
-    assert.equal(await signer(), "Istio mesh root one");
-    await authority({ issuer: "generated", roots: ["one", "two"], signer: "two" });
-    const hurried = await refused();
-    assert.match(
-      hurried,
-      /root two may not sign yet: istiod has told of it since .*1 proxy \(enroute-system\/enroute-/,
-    );
-    await waitUntil(hurried);
-    await up();
-    assert.equal(await signer(), "Istio mesh root two");
-    await authority({ issuer: "generated", roots: ["two"] });
-    const early = await refused();
-    assert.match(early, /root one may not go yet: .* may still present an earlier certificate/);
-    await waitUntil(early);
-    await up();
-    await eventually(async () => assert.deepEqual(await meshRoots(), ["Istio mesh root two"]));
-    await authority({ issuer: "istiod" });
-    assert.match(await refused(), /istiod would sign by a root of its own, which no proxy trusts, instead of two/);
-    await authority({ issuer: "generated", roots: ["two"] });
+    const kinds = certManagerKinds.map(({ metadata }) => metadata.name);
+    await succeed("kubectl", ["delete", "crd", "--ignore-not-found", ...kinds]);
   });
 
   it("renews a leaf that nears its end, in place: no host is touched, and the CA stays", async () => {
-    const [before, hostBefore] = [await secret(), await host()];
-    // As if the leaf had been made three months ago: the state is what the provider judges by.
+    const [before, hostBefore] = [await secret(), await gatewayHost()];
+    // As if the leaf had been made two months ago: the state is what the provider judges by.
     const file = join(sandbox.folder, "state.json");
     await succeed("pulumi", ["stack", "export", "--file", file, ...stackArgs]);
     const state = JSON.parse(readFileSync(file, "utf8")) as { deployment: { resources: Resource[] } };
     const leaf = state.deployment.resources.find(({ urn }) =>
-      /LocallySignedCert::serving-certificate-leaf$/.test(urn),
+      urn.endsWith("LocallySignedCert::serving-certificate-leaf"),
     )!;
     leaf.outputs["validityEndTime"] = new Date(Date.now() + 20 * 24 * 3600_000).toISOString();
     writeFileSync(file, JSON.stringify(state));
     await succeed("pulumi", ["stack", "import", "--file", file, ...stackArgs]);
-    const said = await up("--refresh");
-    const [after, hostAfter] = [await secret(), await host()];
-    assert.notEqual(part(after, "tls.crt"), part(before, "tls.crt"), said);
+    await taken(follow("Renewing what the stack has generated 1"));
+    const [after, hostAfter] = [await secret(), await gatewayHost()];
+    assert.notEqual(part(after, "tls.crt"), part(before, "tls.crt"));
     assert.equal(after.metadata.uid, before.metadata.uid);
     assert.equal(part(after, "ca.crt"), part(before, "ca.crt"));
     assert.deepEqual(hostAfter.metadata, hostBefore.metadata);
-    await up("--refresh", "--expect-no-changes");
   });
 
-  it("changes the CA by phases, with both trusted meanwhile, and refuses to skip one", async () => {
-    const [before, hostBefore] = [await secret(), await host()];
-    await certificate({ issuer: "generated", roots: ["ca", "2026"], signer: "2026" });
-    assert.match(await refused(), /root 2026 is to sign in the update that adds it: nobody trusts it yet/);
-    await certificate({ issuer: "generated", roots: ["ca", "2026"] });
-    await up();
+  it("changes the hosts' CA and the mesh's root by phases, with both trusted meanwhile, and refuses to skip or to hurry one", async () => {
+    const [before, hostBefore, own] = [await secret(), await gatewayHost(), await meshRoots()];
+    await editStack(stack, (config) => {
+      config["certificate"] = { issuer: "generated", roots: ["ca", "next"], signer: "next" };
+      istio(config)["ca"] = { issuer: "generated", roots: ["next"] };
+    });
+    const skipped = await refused(tryUp());
+    assert.match(skipped, /certificate\.roots: root next is to sign in the update that adds it: nobody trusts it yet/);
+    assert.match(
+      skipped,
+      /istio\.ca: root next is to sign in the update that adds it[^]*fix: take over istiod's own CA/,
+    );
+
+    await editStack(stack, (config) => {
+      config["certificate"] = { issuer: "generated", ipAddresses: ["192.0.2.7"] };
+      delete istio(config)["ca"];
+    });
+    await taken(follow("Changing the CA of generated certificates 1", "A CA of your own for the mesh 1"));
     const both = await secret();
-    assert.equal(part(both, "tls.crt"), part(before, "tls.crt"), "the leaf stays");
-    assert.equal(part(both, "ca.crt").match(/BEGIN CERTIFICATE/g)!.length, 2);
-    assert.ok(part(both, "ca.crt").startsWith(part(before, "ca.crt")), "the CA that there was is trusted still");
-    await certificate({ issuer: "generated", roots: ["2026"] });
-    assert.match(await refused(), /root ca has signed the certificates in use, and is dropped/);
-    await certificate({ issuer: "generated", roots: ["ca", "2026"], signer: "2026", ipAddresses: ["192.0.2.7"] });
+    assert.equal(leafOf(both).issuer, leafOf(before).issuer);
+    assert.match(leafOf(both).subjectAltName!, /IP Address:192\.0\.2\.7/);
+    assert.equal(
+      part(both, "ca.crt").startsWith(part(before, "ca.crt")),
+      true,
+      "the CA that there was is trusted still",
+    );
+    assert.equal(certificates(part(both, "ca.crt")).length, 2);
+    await eventually(async () => assert.deepEqual(await meshRoots(), [next, ...own]));
+    assert.deepEqual([await signer()], own);
+
+    const hurried = await refused(
+      follow("Changing the CA of generated certificates 2", "A CA of your own for the mesh 2"),
+    );
+    assert.match(hurried, /istio\.ca: root next may not sign yet: .* 1 proxy \(enroute-system\/enroute-/);
+    assert.equal(part(await secret(), "tls.crt"), part(both, "tls.crt"));
+    await restartProxies(hurried);
     await up();
     const switched = await secret();
-    assert.match(leafOf(switched).issuer, /CN=EnRoute gateway CA 2026/);
-    assert.match(leafOf(switched).subjectAltName!, /IP Address:192\.0\.2\.7/);
+    assert.match(leafOf(switched).issuer, /CN=EnRoute gateway CA next/);
     assert.equal(part(switched, "ca.crt"), part(both, "ca.crt"));
-    await certificate({ issuer: "generated", roots: ["2026"], ipAddresses: ["192.0.2.7"] });
+    assert.equal(await signer(), next);
+    await eventually(async () => assert.deepEqual(await doubts(), []));
+
+    const early = await refused(
+      follow("Changing the CA of generated certificates 3", "A CA of your own for the mesh 3"),
+    );
+    assert.match(
+      early,
+      /istio\.ca: root .*cluster\.local.* may not go yet: .* may still present an earlier certificate/,
+    );
+    await restartProxies(early);
     await up();
     const after = await secret();
     assert.equal(part(after, "tls.crt"), part(switched, "tls.crt"));
-    assert.equal(part(after, "ca.crt").match(/BEGIN CERTIFICATE/g)!.length, 1);
+    assert.equal(certificates(part(after, "ca.crt")).length, 1);
     assert.equal(after.metadata.uid, before.metadata.uid);
-    assert.deepEqual((await host()).metadata, hostBefore.metadata);
+    assert.deepEqual((await gatewayHost()).metadata, hostBefore.metadata);
+    await eventually(async () => assert.deepEqual(await meshRoots(), [next]));
+    await eventually(async () => assert.deepEqual(await doubts(), []));
+    const back = (config: Config) => (istio(config)["ca"] = { issuer: "istiod" });
+    await editStack(stack, back);
+    assert.match(
+      await refused(tryUp()),
+      /istiod would sign by a root of its own, which no proxy trusts, instead of next/,
+    );
+    await editStack(stack, (config) => (istio(config)["ca"] = { issuer: "generated", roots: ["next"] }));
   });
+
+  it("has cert-manager issue, and lets no host go without its Secret meanwhile", async () => {
+    const block = "Having cert-manager issue it 1";
+    assert.match(await refused(follow(block)), /cert-manager is not installed/);
+    await apply(...certManagerKinds);
+    await eventually(async () => {
+      assert.match(await refused(tryUp()), /Issuer ours does not exist in namespace bookinfo/);
+    });
+    const status = { conditions: [{ type: "Ready", status: "True" }] };
+    await apply({ apiVersion: "cert-manager.io/v1", kind: "Issuer", metadata: { name: "ours", namespace }, status });
+    const update = tryUp();
+    // The part of cert-manager's controller, played by hand: it sees the Certificate, issues, writes the Secret, says so.
+    const name = "gateway-serving-certificate-managed";
+    const wanted = await ordered(name);
+    assert.deepEqual(wanted.spec["dnsNames"], [host]);
+    await sleep(1500);
+    assert.equal((await gatewayHost()).spec.virtualhost.tls.secretName, "gateway-serving-certificate");
+    const { certificate, privateKey } = await issue({
+      hosts: [host],
+      notAfter: new Date(Date.now() + 90 * 86400_000),
+    });
+    const stringData = { "tls.crt": certificate, "tls.key": privateKey, "ca.crt": certificate };
+    await apply(
+      { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, type: "kubernetes.io/tls", stringData },
+      { apiVersion: "cert-manager.io/v1", kind: "Certificate", metadata: { name, namespace }, status },
+    );
+    await taken(update);
+    assert.equal((await gatewayHost()).spec.virtualhost.tls.secretName, name);
+    const { stdout } = await run("kubectl", ["get", "secrets", "-n", namespace, "--output", "name"]);
+    assert.doesNotMatch(stdout, /gateway-serving-certificate$/m, "the one of before goes after the host has moved");
+    assert.deepEqual(await doubts(), []);
+  });
+
+  it("takes a certificate that was brought, and keeps every key out of the plain state", async () => {
+    const ca = await issue({ name: "brought", ca: true });
+    const { certificate, privateKey } = await issue({ hosts: [host], issuer: ca });
+    const folder = join(sandbox.folder, "project");
+    for (const [file, text] of Object.entries({ chain: certificate, key: privateKey, ca: ca.certificate }))
+      writeFileSync(join(folder, `${file}.pem`), text, { mode: 0o600 });
+    const said = await taken(follow("Bringing a certificate 1"));
+    assert.equal(part(await secret(), "tls.crt").trimEnd(), certificate.trimEnd());
+    const everything = await succeed("pulumi", ["stack", "export", "--show-secrets", ...stackArgs]);
+    const keys = [...everything.matchAll(/-----BEGIN[A-Z ]* PRIVATE KEY-----\\+n([A-Za-z0-9+/=]{40})/g)].map(
+      ([, line]) => line!,
+    );
+    assert.ok(new Set(keys).size >= 3, "keys of the mesh's root and intermediate, and of the leaf, are in the state");
+    const plain = {
+      said,
+      state: await succeed("pulumi", ["stack", "export", ...stackArgs]),
+      outputs: await succeed("pulumi", ["stack", "output", "--json", "--show-secrets", ...stackArgs]),
+      settings: readFileSync(join(folder, "stacks", `Pulumi.${stack}.yaml`), "utf8"),
+      istiod: await succeed("helm", ["get", "values", "--all", "istiod", "-n", "istio-system"]),
+    };
+    for (const [where, text] of Object.entries(plain))
+      for (const key of keys) assert.ok(!text.includes(key), `a key is in ${where}`);
+  });
+
+  it("has run every command of the document", () =>
+    assert.deepEqual(Object.keys(documented), [...used].sort(byDocument)));
+
+  const byDocument = (a: string, b: string) => Object.keys(documented).indexOf(a) - Object.keys(documented).indexOf(b);
+
+  async function apply(...objects: object[]): Promise<void> {
+    const file = join(sandbox.folder, "objects.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }), { mode: 0o600 });
+    await succeed("kubectl", ["apply", "--server-side", "--force-conflicts", "--field-manager=test", "-f", file]);
+  }
+
+  async function ordered(name: string): Promise<{ spec: Record<string, unknown> }> {
+    for (;;) {
+      const path = [
+        "get",
+        "certificates.cert-manager.io",
+        name,
+        "-n",
+        namespace,
+        "--ignore-not-found",
+        "--output",
+        "json",
+      ];
+      const text = await succeed("kubectl", path);
+      if (text !== "") return JSON.parse(text) as { spec: Record<string, unknown> };
+      await sleep(300);
+    }
+  }
 });
 
-/** Waits until the moment that a refusal names. */
-async function waitUntil(refusal: string): Promise<void> {
-  const moment = /wait until (\S+),/.exec(refusal)?.[1];
-  assert.ok(moment !== undefined, refusal);
-  await sleep(Math.max(0, Date.parse(moment) - Date.now()) + 100);
+/** The two kinds of cert-manager that are looked at, without its own checks; status is no subresource, so it can be written. */
+const certManagerKinds = ["Certificate", "Issuer"].map((kind) => {
+  const plural = `${kind.toLowerCase()}s`;
+  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `${plural}.cert-manager.io` },
+    spec: {
+      group: "cert-manager.io",
+      scope: "Namespaced",
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [{ name: "v1", served: true, storage: true, schema }],
+    },
+  };
+});
+
+function certificates(pem: string): X509Certificate[] {
+  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^]+?-----END CERTIFICATE-----/g) ?? [];
+  return blocks.map((block) => new X509Certificate(block));
+}
+
+/** Shell blocks of a document, as `<heading> <number below it>`. */
+function shellBlocks(text: string): Record<string, string> {
+  const blocks: Record<string, string> = {};
+  for (const section of text.split(/^#+ /m).slice(1)) {
+    const [heading = ""] = section.split("\n");
+    [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].forEach(
+      ([, script = ""], index) => (blocks[`${heading} ${index + 1}`] = script.trimEnd()),
+    );
+  }
+  return blocks;
+}
+
+/** Does what a refusal advises whoever does not want to wait. */
+async function restartProxies(refusal: string): Promise<void> {
+  const command = /or restart them: (kubectl rollout restart deployment -n enroute-system);/.exec(refusal)?.[1];
+  assert.ok(command !== undefined, refusal);
+  await succeed("bash", ["-euc", `${command}; kubectl rollout status deployment -n enroute-system`]);
+  // The one of before, on its way out.
+  await eventually(async () => {
+    const { items } = await get<{ items: unknown[] }>("pods", "-n", "enroute-system");
+    assert.equal(items.length, 1);
+  });
 }
 
 /** Tries again until it holds; the test's own time limit ends it. */
