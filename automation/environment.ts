@@ -8,7 +8,7 @@ import type { Report } from "../verify/report";
 import type { VerifyOptions } from "../verify/verify";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
 import { explanations, failure, settingsError } from "./errors";
-import type { Change, ResourceRef, RolloutEvent } from "./events";
+import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
 import { work } from "./workers";
@@ -167,9 +167,14 @@ export class Environment {
     }
     const caCertificate = outputs.caCertificate?.value;
     const { verify, VerifyError } = lazy.verify();
+    const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
+    events.start();
     try {
-      return await verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      const report = await verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      events.finish(report.status === "failed" ? "failed" : "succeeded");
+      return report;
     } catch (error) {
+      events.finish("failed");
       if (!(error instanceof VerifyError)) throw error;
       const { finding } = error;
       throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {

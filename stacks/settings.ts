@@ -343,7 +343,14 @@ export function settingsOf(
   now: Date = new Date(),
 ): Settings {
   const howToSet = "  Correct the settings object; docs/environments.md describes every key.";
-  return checkSettings(input, { ...where, values: {}, secretKeys: [`${where.project}:certificate`], howToSet }, now);
+  const settings = checkSettings(
+    input,
+    { ...where, values: {}, secretKeys: [`${where.project}:certificate`], howToSet },
+    now,
+  );
+  if (atFolder(settings, "/") === settings) return settings;
+  const why = "an absolute path: an object has no folder that a relative one could start from";
+  throw new SettingsError([problem("kubeconfig", settings.kubeconfig, why)], { ...where, howToSet });
 }
 
 function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {

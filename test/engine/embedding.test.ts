@@ -135,6 +135,7 @@ describe("the library on the sandbox", function () {
     assert.deepEqual(pending, []);
     assert.ok(resources >= 12);
     assert.deepEqual(await small().preflight(), []);
+    assert.equal((await small().refresh()).hasChanges, false);
     const recovery = await small().recover();
     assert.deepEqual(recovery, { forget: [], pending: [], done: false });
   });

@@ -54,6 +54,16 @@ describe("an environment", () => {
     assert.doesNotMatch(JSON.stringify(error), /KEY-----secret/);
   });
 
+  it("refuses a relative kubeconfig in an object: there is no folder that it could start from", async () => {
+    const settings = { ...devSettings(), kubeconfig: "clusters/shop" };
+    const error = await refusalOf(new Environment({ stack: "shop", settings: settings as never, env }).up());
+    assert.ok(error.code === "settings-invalid");
+    assert.deepEqual(
+      error.about.problems.map(({ key, found }) => [key, found]),
+      [["kubeconfig", '"clusters/shop"']],
+    );
+  });
+
   it("refuses a folder without a project, and says which", async () => {
     const error = await refusalOf(new Environment({ stack: "dev", project: __dirname, env }).outputs());
     assert.equal(error.code, "project-not-found");
