@@ -238,7 +238,11 @@ const exception = object({
   mode: oneOf("PERMISSIVE", "DISABLE"),
   reason: text("why plain text is needed there, in words"),
   owner: text("who answers for it: a person or a team"),
-  until: text("the last day of the exception, such as 2027-03-31", (day) => isPast(day, new Date()) !== undefined),
+  until: z.preprocess(
+    // YAML reads a day without quotes as a moment, which Pulumi writes out as Go does.
+    (day) => (typeof day === "string" ? day.replace(/ 00:00:00 \+0000 UTC$/, "") : day),
+    text("the last day of the exception, such as 2027-03-31", (day) => isPast(day, new Date()) !== undefined),
+  ),
 });
 
 const deletionProtection = object({

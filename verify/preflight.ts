@@ -9,6 +9,7 @@ import {
   ownershipFindings,
   policyFindings,
   releaseFindings,
+  upgradeFindings,
 } from "./preflight/cluster-state";
 import { meshAuthorityFindings } from "./preflight/mesh-authority";
 import { rightsFindings } from "./preflight/rights";
@@ -50,6 +51,7 @@ async function clusterFindings(settings: Settings): Promise<Finding[]> {
     ["the namespaces", namespaceFindings(cluster, settings)],
     ["the Helm releases", releaseFindings(cluster, settings)],
     ["the owners of what is there", ownershipFindings(cluster, settings)],
+    ["the version of Istio", upgradeFindings(cluster, settings)],
     ["the mesh's policies", policyFindings(cluster, settings)],
     ["the serving certificate", servingCertificateFindings(cluster, settings)],
     ["the mesh's CA", meshAuthorityFindings(cluster, settings)],

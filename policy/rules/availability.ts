@@ -78,7 +78,7 @@ function releaseProblems(objects: readonly PolicyObject[]): Finding[] {
           : [
               {
                 object: release,
-                message: "no PodDisruptionBudget keeps gateway pods when nodes are drained.",
+                message: "no PodDisruptionBudget is for its pods: a drain of nodes may end all of them at once.",
                 fix: gatewayFix,
               },
             ]),
@@ -119,7 +119,13 @@ function deploymentProblems(objects: readonly PolicyObject[]): Finding[] {
           ]),
       ...(budgets(objects, namespace, labels).length > 0
         ? []
-        : [{ object: deployment, message: "no PodDisruptionBudget keeps its pods when nodes are drained.", fix }]),
+        : [
+            {
+              object: deployment,
+              message: "no PodDisruptionBudget is for its pods: a drain of nodes may end all of them at once.",
+              fix,
+            },
+          ]),
     ];
   });
 }

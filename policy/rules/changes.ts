@@ -50,14 +50,14 @@ export const changeRules: Rule[] = [
           if (now === undefined)
             return old.metadata.annotations?.["helm.sh/resource-policy"] === "keep"
               ? []
-              : [{ object: old, message: "it would be deleted.", fix }];
+              : [{ object: old, message: "it would be deleted, without anybody having said so.", fix }];
           const changed = immutable.filter((path) => !isDeepStrictEqual(at(old, ...path), at(now, ...path)));
           return changed.length === 0 || !isImmutable(old)
             ? []
             : [
                 {
                   object: old,
-                  message: `${changed.map((path) => path.join(".")).join(", ")} cannot be changed in place: it would be deleted and made anew.`,
+                  message: `${changed.map((path) => path.join(".")).join(", ")} cannot be changed in place: it would be deleted and made anew, and be missing in between.`,
                   fix,
                 },
               ];
@@ -65,7 +65,7 @@ export const changeRules: Rule[] = [
   },
   {
     name: "istio-upgrades",
-    description: "Istio is upgraded one minor version at a time, and not downgraded.",
+    description: "No minor version of Istio is skipped.",
     level: "mandatory",
     scope: "change",
     find: (objects, { previous = [] }) => {

@@ -70,6 +70,8 @@ describe("the rollout of every stack", function () {
           change?.(config as Config);
           // Nothing provides volumes in the sandbox.
           delete (config as Config)["prometheus"]!["storage"];
+          // It is destroyed in the end.
+          delete (config as Config)["deletionProtection"];
         },
         like,
       );

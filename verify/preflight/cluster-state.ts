@@ -1,4 +1,5 @@
 import { enroute } from "../../components/enroute-values";
+import { skippedIstioMinor } from "../../components/istio-upgrade";
 import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
 import type { Settings } from "../../stacks/settings";
 import { type Cluster, isAbsent } from "../cluster";
@@ -109,6 +110,25 @@ export async function releaseFindings(cluster: Cluster, settings: Settings): Pro
     ),
   );
   return findings.flat();
+}
+
+/** Whether the istiod that runs would be upgraded over a minor version. */
+export async function upgradeFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
+  const path = `/apis/apps/v1/namespaces/${settings.istio.namespace.name}/deployments/${istiodName(settings)}`;
+  const istiod = await existing<Named>(cluster, path);
+  // By the label that the chart puts on it: it says what is there, not what was meant to be.
+  const version = /^istiod-(.+)$/.exec(istiod?.metadata.labels?.["helm.sh/chart"] ?? "")?.[1];
+  const skipped = version === undefined ? undefined : skippedIstioMinor(version, settings.istio.version);
+  return skipped === undefined
+    ? []
+    : [
+        {
+          check: "mesh/istio-upgrade",
+          severity: "error",
+          problem: skipped.message.replace(/\.$/, ""),
+          fix: skipped.fix,
+        },
+      ];
 }
 
 /** A policy for the whole mesh that somebody else made: of two, Istio obeys the older. */

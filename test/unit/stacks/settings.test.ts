@@ -437,6 +437,14 @@ describe("loadSettings", () => {
     assert.equal(loadSettings(dev(changes)).gateway.workloadCertificate?.ttl, "4000h");
   });
 
+  it("takes a day that YAML reads as a moment", () => {
+    const exception = { namespace: "bookinfo", mode: "DISABLE", ...declared, until: "2027-03-31 00:00:00 +0000 UTC" };
+    assert.equal(
+      loadSettings(dev({ mutualTls: { exceptions: [exception] } })).mutualTls.exceptions[0]?.until,
+      "2027-03-31",
+    );
+  });
+
   it("takes a TLS version that YAML reads as a number", () => {
     const settings = loadSettings(dev({ hosts: [{ ...bookinfoHost, minimumTlsVersion: 1.3 }] }));
     assert.equal(settings.hosts[0]!.minimumTlsVersion, "1.3");

@@ -254,6 +254,23 @@ describe("preflight", () => {
     });
   });
 
+  it("refuses an upgrade of Istio that skips a minor version, and lets pass a step up or down", async () => {
+    const running = (version: string) =>
+      findings({
+        [`/apis/apps/v1/namespaces/${root}/deployments/istiod`]: {
+          metadata: { name: "istiod", namespace: root, labels: { "helm.sh/chart": `istiod-${version}` } },
+        },
+      });
+    const [skipped, ...more] = await running("1.29.2");
+    assert.deepEqual(more, []);
+    assert.equal(`${skipped?.check} ${skipped?.severity}`, "mesh/istio-upgrade error");
+    assert.match(skipped!.problem, /from 1\.29\.2 to 1\.31\.0 in one step/);
+    assert.match(skipped!.fix, /a release of 1\.30 first/);
+    assert.match((await running("1.33.0"))[0]!.fix, /a release of 1\.32 first/);
+    for (const version of ["1.30.5", "1.31.0", "1.31.2", "1.32.0", "unreadable"])
+      assert.deepEqual(await running(version), [], version);
+  });
+
   describe("on mesh-wide policies", () => {
     it("is content with ours alone", async () =>
       assert.deepEqual(await findings({ [policies]: { items: [ours] } }), []));
