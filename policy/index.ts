@@ -8,7 +8,7 @@ import { plainKeyPaths } from "./rules/keys";
  * preview all of them together. The rules about changes are not here, because the engine shows a pack no earlier state.
  */
 
-/** Paths of private keys that are no secrets, by the URN of the resource. */
+/** Paths of private keys that are no secrets, by the URN of each resource that was looked at. */
 const plainKeys = new Map<string, unknown>();
 
 /**
@@ -26,7 +26,7 @@ const secretsObserver: ResourceValidationPolicy = {
     const object = toPolicyObject({ type, name, props: closed, protect }, (value) =>
       value instanceof Secret ? { value: value.value as unknown } : undefined,
     );
-    if (object?.[plainKeyPaths] !== undefined) plainKeys.set(urn, object[plainKeyPaths]);
+    plainKeys.set(urn, object?.[plainKeyPaths]);
   },
 };
 
@@ -43,7 +43,9 @@ function policy(rule: Rule): (ResourceValidationPolicy | StackValidationPolicy)[
         {
           ...common,
           validateResource: ({ urn, type, name, props, opts: { protect } }, report) => {
-            const object = toPolicyObject({ type, name, props, protect });
+            // Where the observer was turned off nobody knows what is a secret: every key counts as none.
+            const isObserved = plainKeys.has(urn);
+            const object = toPolicyObject({ type, name, props, protect }, isObserved ? undefined : () => undefined);
             if (object === undefined) return;
             const paths = plainKeys.get(urn);
             const judged = paths === undefined ? object : { ...object, [plainKeyPaths]: paths };

@@ -25,7 +25,7 @@ export function judge(objects: readonly PolicyObject[], options: PolicyOptions):
 
 /** As {@link judge}, for one rule. */
 export function judgeBy(rule: Rule, objects: readonly PolicyObject[], options: PolicyOptions): Violation[] {
-  const level = options.levels?.[rule.name] ?? options.levels?.["all"] ?? rule.level;
+  const level = options.levels?.[rule.name] ?? rule.level;
   if (level === "disabled") return [];
   return rule.find(objects, options).map(({ object, message, fix }) => ({
     rule: rule.name,
@@ -40,7 +40,7 @@ const levels: readonly unknown[] = ["advisory", "mandatory", "disabled"] satisfi
 
 /**
  * The levels of an environment: `policy/config/<environment>.json`, the file that `--policy-pack-config` takes, which gives
- * a level (or an object with an `enforcementLevel`) by rule, or for `all`. Without a file every rule has its own level.
+ * a level (or an object with an `enforcementLevel`) by rule. Without a file every rule has its own level.
  *
  * @throws if the file cannot be read, or names a rule or a level that does not exist.
  */
@@ -61,7 +61,7 @@ export function loadLevels(environment: string, folder = join(__dirname, "config
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new Error(`${path}: an object of levels by rule is wanted`);
-  const names = ["all", ...rules.map(({ name }) => name)];
+  const names = rules.map(({ name }) => name);
   return Object.fromEntries(
     Object.entries(config).map(([name, value]: [string, unknown]) => {
       if (!names.includes(name)) throw new Error(`${path}: there is no rule ${name}; there are ${names.join(", ")}`);

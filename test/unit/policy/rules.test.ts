@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PolicyObject, judge, loadLevels, rules } from "../../../policy/rules";
@@ -621,6 +621,15 @@ describe("the policy rules", () => {
     for (const { name, description } of rules) assert.match(`${name}: ${description}`, /^[a-z-]+: [A-Z].*\.$/);
   });
 
+  it("are described, each with its row", () => {
+    const text = readFileSync(join(__dirname, "../../../docs/review.md"), "utf8");
+    const rows = [...text.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, name]) => name);
+    assert.deepEqual(
+      rows,
+      rules.map(({ name }) => name),
+    );
+  });
+
   it("let pass an upgrade by one minor version, a roll-back, and patches", () => {
     for (const version of ["1.30.9", "1.31.0", "1.31.5", "1.32.0"]) {
       const previous = changed(healthy, [["Release istiod", "version", version]]);
@@ -679,8 +688,6 @@ describe("the policy rules", () => {
         judge(faulty(), { environment: "prod", now, levels }).map((violation) => violation.level);
       assert.deepEqual(level({}), ["mandatory"]);
       assert.deepEqual(level({ "mtls-strict": "advisory" }), ["advisory"]);
-      assert.deepEqual(level({ all: "advisory" }), ["advisory"]);
-      assert.deepEqual(level({ all: "advisory", "mtls-strict": "mandatory" }), ["mandatory"]);
       assert.deepEqual(level({ "mtls-strict": "disabled" }), []);
     });
 
@@ -689,12 +696,12 @@ describe("the policy rules", () => {
       const write = (content: string) => writeFileSync(join(folder, "dev.json"), content);
       try {
         assert.deepEqual(loadLevels("none", folder), {});
-        write('{ "all": "advisory", "mtls-strict": { "enforcementLevel": "mandatory" } }');
-        assert.deepEqual(loadLevels("dev", folder), { all: "advisory", "mtls-strict": "mandatory" });
+        write('{ "image-tags": "advisory", "mtls-strict": { "enforcementLevel": "mandatory" } }');
+        assert.deepEqual(loadLevels("dev", folder), { "image-tags": "advisory", "mtls-strict": "mandatory" });
         write('{ "mtls-strickt": "advisory" }');
         assert.throws(
           () => loadLevels("dev", folder),
-          /dev\.json: there is no rule mtls-strickt; there are all, mtls-strict,/,
+          /dev\.json: there is no rule mtls-strickt; there are mtls-strict,/,
         );
         write('{ "mtls-strict": "warn" }');
         assert.throws(
