@@ -1,8 +1,10 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { Command, Option } from "commander";
 import { ReviewError } from "./error";
 import { manifests, writeManifests } from "./gitops";
-import { markdown } from "./markdown";
+import { failureMarkdown, markdown } from "./markdown";
 import { isRefused, review } from "./review";
 import { renderSide } from "./sides";
 import { ChartRenderer } from "./charts";
@@ -13,6 +15,8 @@ interface Options {
   cwd: string;
   json?: true;
   output?: string;
+  comment?: string;
+  preview?: string;
   refresh?: true;
   strict?: true;
 }
@@ -27,6 +31,8 @@ const program = new Command("npm run review --")
   .option("-b, --base <git ref>", "branch, tag or commit to compare with; see below")
   .option("--json", "everything that was found, machine-readable; without it, Markdown for a comment")
   .option("--strict", "a leg that gets weaker and an advisory finding count as refused too")
+  .option("--comment <file>", "also write the Markdown into a file, and the error where there is no review")
+  .option("--preview <file>", "output of pulumi preview, to be shown in the Markdown too")
   .option("-o, --output <folder>", "instead of comparing, write the objects of the working tree for Argo CD or Flux")
   .option("--refresh", "pull charts anew; without it each version of a chart is pulled once")
   .addOption(
@@ -55,7 +61,7 @@ Examples:
   )
   .showHelpAfterError();
 
-async function main({ stack, base, cwd, json, strict, output, refresh }: Options): Promise<void> {
+async function main({ stack, base, cwd, json, strict, output, comment, preview, refresh }: Options): Promise<void> {
   const project = resolve(cwd);
   if (output !== undefined) {
     const renderer = new ChartRenderer({ refresh: refresh === true });
@@ -67,16 +73,32 @@ async function main({ stack, base, cwd, json, strict, output, refresh }: Options
     return;
   }
   const found = await review({ project, stack, refresh: refresh === true, ...(base === undefined ? {} : { base }) });
-  console.log(json === true ? JSON.stringify(found, undefined, 2) : markdown(found));
+  const text = markdown(found, preview === undefined ? {} : { preview: readPreview(preview) });
+  if (comment !== undefined) writeFileSync(comment, text);
+  console.log(json === true ? JSON.stringify(found, undefined, 2) : text);
   const { weaker, policies } = found;
   const isDoubtful =
     Object.values(weaker).some((list) => list.length > 0) || policies.added.length + policies.standing.length > 0;
   if (isRefused(found) || (strict === true && isDoubtful)) process.exitCode = 1;
 }
 
+function readPreview(path: string): string {
+  try {
+    // Colours mean nothing in a comment.
+    return stripVTControlCharacters(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new ReviewError(
+      `The output of a preview cannot be read: ${(error as Error).message}`,
+      "name it with --preview",
+    );
+  }
+}
+
 program.action(main).exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
 program.parseAsync().catch((error: unknown) => {
   // A stack trace helps only with what should not have happened.
   console.error(error instanceof ReviewError ? error.message : error);
+  const { comment, stack } = program.opts<Partial<Options>>();
+  if (comment !== undefined) writeFileSync(comment, failureMarkdown(stack ?? "", String((error as Error).message)));
   process.exitCode = 3;
 });

@@ -12,19 +12,54 @@ export function marker(stack: string): string {
 
 const icons: Record<Mark["level"], string> = { weaker: "🔓", outage: "⛔", danger: "⚠️", notice: "ℹ️" };
 
+export interface MarkdownOptions {
+  /** Most characters. @default commentLimit */
+  limit?: number;
+  /** Output of `pulumi preview`, to be shown too. @default none */
+  preview?: string;
+}
+
 /**
  * The review as a comment on a pull request: a verdict to read in ten seconds, what matters, and the rest folded. Never longer
  * than `limit`; what does not fit is left out from the end, the least grave first, and the comment says so at its top.
  */
-export function markdown(review: Review, limit = commentLimit): string {
-  const head = [marker(review.stack), verdict(review), policies(review), matters(review), charts(review.charts)].filter(
-    (part) => part !== "",
-  );
-  const rest = [folded(review.folded), footer(review)].filter((part) => part !== "");
-  const groups = byKind(review.changes);
-  const whole = [...head, ...groups.map((group) => group.text), ...rest].join("\n\n");
-  if (whole.length <= limit) return whole;
-  return shortened(review, limit);
+export function markdown(review: Review, { limit = commentLimit, preview }: MarkdownOptions = {}): string {
+  const engine = preview === undefined ? "" : enginePreview(preview, Math.floor(limit / 4));
+  const groups = byKind(review.changes).map(({ text }) => text);
+  const parts = [
+    ...[marker(review.stack), verdict(review), policies(review), matters(review), charts(review.charts)],
+    ...[...groups, folded(review.folded), engine, footer(review)],
+  ];
+  const whole = parts.filter((part) => part !== "").join("\n\n");
+  return whole.length <= limit ? whole : shortened(review, engine, limit);
+}
+
+/** The comment where there is no review. */
+export function failureMarkdown(stack: string, message: string): string {
+  const fence = fenceFor(message);
+  const text = message.length > 10_000 ? `${message.slice(0, 10_000)}\n(cut short)` : message;
+  return [marker(stack), `## ⛔ ${stack}: there is no review`, `${fence}text\n${text}\n${fence}`].join("\n\n");
+}
+
+/** What the engine would do, in its own words; its end, where the summary is, if it is too long. */
+function enginePreview(preview: string, limit: number): string {
+  const lines = preview.trimEnd().split("\n");
+  let length = 0;
+  let first = lines.length;
+  while (first > 0 && length + lines[first - 1]!.length + 1 <= limit) length += lines[--first]!.length + 1;
+  const cut = first === 0 ? "" : `, the first ${first} of ${lines.length} lines left out`;
+  const text = lines.slice(first).join("\n");
+  const fence = fenceFor(text);
+  return [
+    "<details>",
+    `<summary>pulumi preview${cut}</summary>`,
+    "",
+    `${fence}text`,
+    text,
+    fence,
+    "",
+    "</details>",
+  ].join("\n");
 }
 
 function verdict(review: Review): string {
@@ -173,7 +208,7 @@ function footer({ base, head, masked }: Review): string {
 }
 
 /** The review with as many whole diffs as fit; every changed object is named, or counted. */
-function shortened(review: Review, limit: number): string {
+function shortened(review: Review, engine: string, limit: number): string {
   const top = [marker(review.stack), verdict(review)].join("\n\n");
   const tail = footer(review);
   const assemble = (shown: ReadonlySet<Change>, named: ReadonlySet<Change>) => {
@@ -189,6 +224,7 @@ function shortened(review: Review, limit: number): string {
       cutLines(matters(review), limit / 3),
       cutLines(charts(review.charts), limit / 10),
       ...groups.map(({ text }) => text),
+      engine,
       tail,
     ]
       .filter((part) => part !== "")

@@ -74,6 +74,13 @@ const modules: readonly Module[] = [
   },
 ];
 
+/** A tool of the tests; a sandbox does not need it. */
+const actionlint: Module = {
+  name: "actionlint",
+  parts: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
+  stamps: () => ({}),
+};
+
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
   for (const line of goMod.split("\n")) {
@@ -134,6 +141,11 @@ export async function buildBinaries(options: { readonly report?: Report } = {}):
     folders: [folders["pulumi"]!, cluster],
     charts: join(cluster, "charts"),
   };
+}
+
+/** As {@link buildBinaries}, for the checker of GitHub workflows. Returns its path. */
+export async function buildActionlint({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
+  return join(await buildModule(actionlint, report, (part) => part), "actionlint");
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {
