@@ -110,8 +110,7 @@ function changeText({ resources, changes }: ChangeResult): string {
 
 async function runUp(options: ChangeOptions): Promise<void> {
   const environment = environmentOf(options, { createIfMissing: options.create === true });
-  if (!(await agreed(options, "up", () => environment.preview({ ...engineOptions({ ...options, message: "" }) }))))
-    return;
+  if (!(await agreed(options, "up", (watch) => environment.preview({ ...watch, ...engineOptions(options) })))) return;
   const { outputs, ...result } = await watched(options, (watch) =>
     environment.up({ ...watch, ...engineOptions(options) }),
   );
@@ -131,7 +130,11 @@ async function runDestroy(options: ChangeOptions): Promise<void> {
 }
 
 /** Whether the person wants it: said by --yes, or asked at a terminal after a look at what would change. */
-async function agreed(options: ChangeOptions, what: "up" | "destroy", look: () => Promise<unknown>): Promise<boolean> {
+async function agreed(
+  options: ChangeOptions,
+  what: "up" | "destroy",
+  look: (watch: RunOptions) => Promise<unknown>,
+): Promise<boolean> {
   if (options.yes === true) return true;
   if (!isTerminal() || options.json === true) {
     console.error(
@@ -143,8 +146,7 @@ async function agreed(options: ChangeOptions, what: "up" | "destroy", look: () =
   if (what === "up") {
     const result = (await watched(options, look)) as ChangeResult;
     print(changeText(result));
-    if (!result.hasChanges) return false;
-  } else await look();
+  } else await look({});
   const asking = createInterface({ input: process.stdin, output: process.stdout });
   const question =
     what === "up" ? `Roll this out on ${options.stack}?` : `Take the whole rollout of ${options.stack} away?`;

@@ -128,7 +128,7 @@ function temporaryProject(name: string): string {
 async function open(request: Request, folder: string, kill: AbortSignal): Promise<Stack> {
   // The environment may name another folder for every pulumi; what was asked for here goes first.
   const own = { PULUMI_OPTION_CWD: folder, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const command = await pulumiCommand({ ...request.env, ...own }, kill);
+  const command = await pulumiCommand({ ...request.env, ...own }, kill, { history: request.operation === "status" });
   const workspace = await LocalWorkspace.create({ workDir: folder, envVars: own, pulumiCommand: command });
   if (request.createIfMissing) await create(command, request, folder);
   return Stack.select(request.stack, workspace);
@@ -149,7 +149,7 @@ async function operate(
   request: Request,
   folder: string,
   phase: Phase,
-  { onEvent, signal }: Control,
+  { onEvent, signal, kill }: Control,
 ): Promise<Outcome> {
   const events = new EventTranslator(request.stack, phase, onEvent);
   let refused: Refusal | undefined;
@@ -185,7 +185,7 @@ async function operate(
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
     if (refused !== undefined) throw refusalError(refused, request);
-    throw operationError(error, events, signal);
+    throw operationError(error, events, { signal, kill });
   } finally {
     waits.stop();
   }
@@ -297,16 +297,23 @@ function refusalError(refused: Refusal, { stack }: Request): RolloutError {
     : failure(code, `stack ${stack}: ${text}`, next, { findings });
 }
 
-function operationError(error: unknown, events: EventTranslator, signal: AbortSignal): RolloutError {
+function operationError(
+  error: unknown,
+  events: EventTranslator,
+  { signal, kill }: Pick<Control, "signal" | "kill">,
+): RolloutError {
   const left = events.left();
   const text = textOf(error);
   if (signal.aborted) {
     const isTimeout = signal.reason === "timeout";
     const code = isTimeout ? "timed-out" : "interrupted";
-    const unfinished =
+    const { cause, next } = explanations.interrupted;
+    const why = isTimeout ? "the time of the caller's signal was up" : cause;
+    const known =
       left.unfinished.length === 0 ? "nothing was left half-done" : `left unfinished: ${left.unfinished.join(", ")}`;
-    const message = `${isTimeout ? "the time of the caller's signal was up" : explanations.interrupted.cause}; ${left.changed} resources were changed before, ${unfinished}`;
-    return failure(code, message, explanations.interrupted.next, left, text);
+    const unknown = "it was dropped at once, so what the engine was doing is not known for sure";
+    const message = `${why}; ${left.changed} resources were changed before, ${kill.aborted ? `${unknown} (${known})` : known}`;
+    return failure(code, message, kill.aborted ? "recover the stack, then run it again" : next, left, text);
   }
   const unproven = events.errors.find(({ text: said }) => /of its verification failed:/.test(said));
   if (unproven !== undefined) {

@@ -24,12 +24,17 @@ export class PulumiCommandError extends Error {
  * - in a process group of its own, so that a Ctrl-C at a terminal reaches whoever called this library and not also pulumi,
  *   which takes a second one as the order to drop everything;
  * - it can be ended for good (`kill`);
- * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on.
+ * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on;
+ * - it reads no history but where that is wanted: the SDK asks for it at the end of every operation.
  *
  * @throws if the command is missing, or older than the SDK needs.
  */
-export async function pulumiCommand(env: NodeJS.ProcessEnv, kill: AbortSignal): Promise<PulumiCommand> {
-  const found = await PulumiCommand.get();
+export async function pulumiCommand(
+  env: NodeJS.ProcessEnv,
+  kill: AbortSignal,
+  { history }: { history: boolean },
+): Promise<PulumiCommand> {
+  const found = await (known.get(env["PATH"]) ?? look(env["PATH"]));
   const run = (
     args: string[],
     cwd: string,
@@ -38,8 +43,8 @@ export async function pulumiCommand(env: NodeJS.ProcessEnv, kill: AbortSignal): 
     onError?: (text: string) => void,
     signal?: AbortSignal,
   ): Promise<Result> =>
-    args[0] === "stack" && args[1] === "select"
-      ? Promise.resolve({ stdout: "", stderr: "", code: 0 })
+    args[0] === "stack" && (args[1] === "select" || (args[1] === "history" && !history))
+      ? Promise.resolve({ stdout: "[]", stderr: "", code: 0 })
       : runCommand({
           command: found.command,
           args: [...args, "--non-interactive"],
@@ -52,6 +57,16 @@ export async function pulumiCommand(env: NodeJS.ProcessEnv, kill: AbortSignal): 
         });
   // The class cannot be derived from: its constructor is private, and `run` is marked internal (SDK 3.246).
   return Object.assign(Object.create(found) as PulumiCommand, { run });
+}
+
+/** Version and place of `pulumi` by `PATH`: asking it for its version is a process of its own. */
+const known = new Map<string | undefined, Promise<PulumiCommand>>();
+
+function look(path: string | undefined): Promise<PulumiCommand> {
+  const found = PulumiCommand.get();
+  known.set(path, found);
+  found.catch(() => known.delete(path));
+  return found;
 }
 
 interface Command {

@@ -17,8 +17,11 @@ export interface WorkOptions {
 const idle: { worker: Thread; timer: NodeJS.Timeout; uses: number }[] = [];
 /** How long a thread waits for more work, in milliseconds. */
 const patience = 5_000;
-/** After so many operations a thread makes room for a new one: the SDK keeps a little of every program that it ran. */
-const mostUses = 25;
+/**
+ * After so many operations a thread makes room for a new one: the SDK keeps half a megabyte of every program that it ran, and
+ * V8 lets some more lie around.
+ */
+const mostUses = 10;
 
 /** Runs one operation in a thread. Threads are used again while there is work; idle ones hold no process. */
 export async function work(request: Request, { onEvent, signal, killSignal }: WorkOptions): Promise<Outcome> {

@@ -98,8 +98,11 @@ async function compare(sandbox: Sandbox, runs: number, count: number): Promise<v
   const child = fork(__filename, ["application"], { env, execArgv: ["--import", require.resolve("tsx")] });
   const answer = <Answer>() =>
     new Promise<Answer>((resolve, reject) => {
-      child.once("message", (message) => resolve(message as Answer));
-      child.once("exit", () => reject(new Error("the application ended")));
+      const end = () => reject(new Error("the application ended"));
+      child.once("exit", end).once("message", (message) => {
+        child.off("exit", end);
+        resolve(message as Answer);
+      });
     });
   await answer();
   const library = async (job: Omit<Job, "project">): Promise<Done> => {
