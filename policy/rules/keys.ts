@@ -219,7 +219,10 @@ function lifeInDays(object: PolicyObject): number | undefined {
 
 /** The names that a certificate is for, or is asked for; undefined for everything else. */
 function namesOf(object: PolicyObject): string[] | undefined {
-  if (isTls(object) && object.kind === "CertRequest") return listed(object["dnsNames"], object["ipAddresses"]);
+  if (isTls(object) && object.kind === "CertRequest") {
+    const names = listed(object["dnsNames"], object["ipAddresses"]);
+    return names?.length === 0 ? undefined : names; // no server's: of the mesh's CA
+  }
   if (isCertManager(object)) return listed(at(object, "spec", "dnsNames"), at(object, "spec", "ipAddresses"));
   const leaf = chainOf(object)?.[0];
   return leaf === undefined

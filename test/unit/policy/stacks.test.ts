@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type PolicyObject, judge, loadLevels } from "../../../policy/rules";
-import { stackFile, stackNames } from "../stack-files";
+import { loadSettings } from "../../../stacks/settings";
+import { configuration, stackConfig, stackFile, stackNames } from "../stack-files";
 import { objectsOf } from "./objects";
 
 const now = new Date("2026-11-01"); // the exceptions of the examples end
@@ -17,6 +18,14 @@ describe("the policies", () => {
     const objects = await objectsOf("dev");
     const found = judge(objects, { environment: "prod", now });
     assert.deepEqual([...new Set(found.map(({ rule }) => rule))], ["high-availability", "deletion-protection"]);
+  });
+
+  it("find nothing wrong with a mesh CA of our own", async () => {
+    const config = stackConfig("dev");
+    const istio = { ...(config["enroute-istio:istio"] as object), ca: { issuer: "generated" } };
+    const settings = loadSettings(configuration({ ...config, "enroute-istio:istio": istio }, "dev"));
+    assert.equal(settings.istio.ca.issuer, "generated");
+    assert.deepEqual(judge(await objectsOf("dev", settings), { environment: "dev", now }), []);
   });
 
   it("take what a stack declares: exceptions, routes without TLS, further names, deletions", async () => {
