@@ -229,7 +229,7 @@ describe("the library on the sandbox", function () {
       assert.match(missing.stderr, /has no output nothing\.\n {2}fix: choose one of .*gatewayAddress/);
       assert.match(
         (await command("status")).stdout,
-        /Stack embedded: the last update succeeded at [^]*istio +1\.31\.0/,
+        /Stack embedded: the last refresh succeeded at [^]*istio +1\.31\.0/,
       );
     });
 
