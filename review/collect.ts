@@ -74,15 +74,14 @@ interface Monitor {
   ): unknown;
 }
 
-/** The settings of a configuration with placeholders: what is said against a placeholder, or about what goes with it, does not count. */
+/** The settings of a configuration with placeholders: what is said against a placeholder does not count. */
 function loadMasked(program: string, configuration: MaskedConfiguration, now: Date): settingsModule.Settings {
   const { loadSettings, settingsSchema } = load<typeof settingsModule>(program, "stacks/settings");
   try {
     return loadSettings(configuration, now);
   } catch (error) {
     const { name, problems } = error as { name: string; problems?: { key: string }[] };
-    const besides = configuration.masked.map((path) => path.replace(/[.[][^.[]*$/, ""));
-    const isAboutSecrets = (key: string) => besides.some((parent) => key === parent || key.startsWith(`${parent}.`));
+    const isAboutSecrets = (key: string) => configuration.masked.some((path) => key === path);
     if (name !== "SettingsError" || !(problems ?? []).every(({ key }) => isAboutSecrets(key))) throw error;
     const own = Object.entries(configuration.values).filter(([key]) => key.startsWith(`${configuration.project}:`));
     const input = own.map(([key, value]) => [key.slice(configuration.project.length + 1), json(value)]);
