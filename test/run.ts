@@ -42,9 +42,11 @@ async function main(): Promise<void> {
     const engine = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );
-    // On sandboxes of their own, with live traffic; most of the time they wait for certificates to end.
-    const live = ["test/engine/live.test.ts", "test/engine/drill.test.ts"];
-    const lots = [slow, live, engine.filter((file) => ![...slow, ...live].includes(file))];
+    // Live traffic, which mostly waits for certificates to end, and what is built around the rollout.
+    const around = ["drill", "live", "certificates", "embedding", "embedding-example", "policy", "review"].map(
+      (name) => `test/engine/${name}.test.ts`,
+    );
+    const lots = [slow, around, engine.filter((file) => ![...slow, ...around].includes(file))];
     // The first lot is shown as it goes, the others when they are done.
     outcomes.push(...(await Promise.all(lots.map((specs, index) => mocha(specs, index === 0)))));
   }
