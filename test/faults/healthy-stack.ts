@@ -23,11 +23,12 @@ export interface HealthyStack {
 /** Nobody answers for the gateway's pods, which are simulated, so what clients see cannot be told. */
 export const notToTell = ["client-leg/certificate", "client-leg/minimum-version", "client-leg/plain-http"];
 
-/** Rolls out the sandbox's stack, with a second gateway pod and an exception, for all files of faults. */
+/** Rolls out the sandbox's stack, with a second gateway pod, an exception and a CA of ours, for all files of faults. */
 export async function rollOut(): Promise<HealthyStack> {
   const sandbox = await sharedSandbox();
   await makeStack(stack, (config) => {
     (config["gateway"] as { replicas: number }).replicas = 2;
+    (config["istio"] as { ca: object }).ca = { issuer: "generated" };
     config["mutualTls"] = {
       exceptions: [
         {

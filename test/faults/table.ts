@@ -25,6 +25,7 @@ const meshPolicy = inside("security.istio.io/v1", "PeerAuthentication", root, "d
 const globalConfig = inside("enroute.saaras.io/v1", "GlobalConfig", edge, "mesh");
 const gatewayHost = inside("enroute.saaras.io/v1", "GatewayHost", workloads, "bookinfo-sandbox-example");
 const servingSecret = inside("v1", "Secret", workloads, "gateway-serving-certificate");
+const authority = inside("v1", "Secret", root, "cacerts");
 const webhook = (kind: string, name: string): Reference => ({
   apiVersion: "admissionregistration.k8s.io/v1",
   kind,
@@ -467,6 +468,28 @@ export const faults: Fault[] = [
     name: "a gateway without its service account",
     break: (seeds) => seeds.delete(inside("v1", "ServiceAccount", edge, "enroute")),
     found: ["identity/gateway-certificate"],
+  },
+  {
+    name: "a CA of the mesh that is gone, so that istiod would make its own at its next start",
+    break: (seeds) => seeds.delete(authority),
+    found: ["identity/authority"],
+  },
+  {
+    name: "a CA of somebody else's in its place, about to end",
+    break: async (seeds) => {
+      const ca = await issue({ name: "another root", ca: true });
+      const life = { notBefore: new Date(Date.now() - 30 * day), notAfter: new Date(Date.now() + 5 * day) };
+      const { certificate, privateKey } = await issue({ name: "another CA", ca: true, issuer: ca, ...life });
+      const parts = {
+        "root-cert.pem": ca.certificate,
+        "cert-chain.pem": certificate,
+        "ca-cert.pem": certificate,
+        "ca-key.pem": privateKey,
+      };
+      const data = Object.entries(parts).map(([key, text]) => [key, Buffer.from(text).toString("base64")]);
+      return seeds.patch(authority, { data: Object.fromEntries(data) as Record<string, string> });
+    },
+    found: ["identity/authority", "identity/authority-renewal"],
   },
 ];
 
