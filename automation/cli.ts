@@ -254,23 +254,21 @@ async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): 
   if (done) print(`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`);
 }
 
-async function runReview(_options: object, command: Command): Promise<void> {
-  // Its own program, with its own options; looked up by name, as a small installation may leave it out.
+function runReview(_options: object, command: Command): void {
+  // A program of its own, with its own options. It is looked up by name, as a small installation may leave it out.
   const place = join(__dirname, "..", "review", "cli");
-  let review: { run(args: string[]): Promise<void> };
   try {
     require.resolve(place);
-    // eslint-disable-next-line @typescript-eslint/no-require-imports
-    review = require(place) as typeof review;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "MODULE_NOT_FOUND") throw error;
+  } catch {
     console.error(
       `This installation of enroute-istio has no review (${place}).\n  fix: use enroute-istio preview --json`,
     );
     process.exitCode = exit.notRun;
     return;
   }
-  await review.run(command.args);
+  process.argv = [process.argv[0]!, place, ...command.args];
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  require(place);
 }
 
 function wholeNumber(least: number, what: string) {

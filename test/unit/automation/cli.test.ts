@@ -62,6 +62,12 @@ describe("the command line", () => {
     assert.match(asked.stderr, /Nobody can be asked here\.\n {2}fix: .*--yes/);
   }).timeout(40_000);
 
+  it("hands a review over to its own program", async () => {
+    const { code, stdout } = await run(["review", "--help"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /--base/);
+  });
+
   it("gives an error as JSON where JSON was asked for", async () => {
     const { code, stdout } = await run(["outputs", "--stack", "dev", "--cwd", root, "--json"], { PATH: "/nowhere" });
     assert.equal(code, 3);
