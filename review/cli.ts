@@ -6,8 +6,7 @@ import { ReviewError } from "./error";
 import { manifests, writeManifests } from "./gitops";
 import { failureMarkdown, markdown } from "./markdown";
 import { isRefused, review } from "./review";
-import { renderSide } from "./sides";
-import { ChartRenderer } from "./charts";
+import { renderHead } from "./sides";
 
 interface Options {
   stack: string;
@@ -64,8 +63,7 @@ Examples:
 async function main({ stack, base, cwd, json, strict, output, comment, preview, refresh }: Options): Promise<void> {
   const project = resolve(cwd);
   if (output !== undefined) {
-    const renderer = new ChartRenderer({ refresh: refresh === true });
-    const side = await renderSide({ name: "the working tree", project, stack, renderer, now: new Date() });
+    const side = await renderHead(project, stack, { refresh: refresh === true });
     const written = manifests(side);
     writeManifests(resolve(output), stack, written);
     console.log(`${written.files.size} objects of stack ${stack} are in ${output}.`);

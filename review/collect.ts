@@ -8,12 +8,13 @@ import { isTree } from "./objects";
 import type { MaskedConfiguration } from "./stack-file";
 
 /*
- * Runs the program of one side in a process of its own, against Pulumi's mocks, and says what it would create: no engine, no
- * cluster, no secrets. The two sides may be different code, and Pulumi's runtime is one per process.
+ * Runs programs in a process of its own, against Pulumi's mocks, and says what they would create: no engine, no cluster, no
+ * secrets. Each version of the program has its own process, because modules are loaded once per process.
  */
 
 /** What the parent asks for. */
 export interface CollectRequest {
+  id: number;
   /** Folder with the program's `stacks/` and `components/`. */
   program: string;
   configuration: MaskedConfiguration;
@@ -28,7 +29,8 @@ export interface Collected {
   deletions: string[];
 }
 
-export type CollectReply = { collected: Collected } | { problem: string };
+/** Carries the number of its request. */
+export type CollectReply = { id: number } & ({ collected: Collected } | { problem: string });
 
 async function collect({ program, configuration, now }: CollectRequest): Promise<Collected> {
   const settings = loadMasked(program, configuration, new Date(now));
@@ -115,10 +117,16 @@ function load<Module>(program: string, path: string): Module {
   return require(join(program, path)) as Module;
 }
 
-process.once("message", (request: CollectRequest) => {
+// One after the other: Pulumi's runtime is one per process.
+let last: Promise<void> = Promise.resolve();
+process.on("message", (request: CollectRequest) => {
+  last = last.then(() => answer(request));
+});
+
+async function answer(request: CollectRequest): Promise<void> {
   const { masked } = request.configuration;
-  collect(request)
-    .then((collected): CollectReply => ({ collected }))
+  const reply = await collect(request)
+    .then((collected): CollectReply => ({ id: request.id, collected }))
     .catch((error: unknown): CollectReply => {
       const { message, name, stack } = error as Error;
       const isPlain = name === "SettingsError" || pulumi.RunError.isInstance(error);
@@ -126,8 +134,7 @@ process.once("message", (request: CollectRequest) => {
         masked.length === 0
           ? ""
           : `\n  A review reads no secrets; placeholders stood for ${masked.join(", ")}. What is public (a certificate, an address) is better left unencrypted.`;
-      return { problem: `${isPlain ? message : (stack ?? message)}${hint}` };
-    })
-    .then((reply) => process.send!(reply, () => process.exit(0)))
-    .catch(() => process.exit(1));
-});
+      return { id: request.id, problem: `${isPlain ? message : (stack ?? message)}${hint}` };
+    });
+  process.send!(reply);
+}

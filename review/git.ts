@@ -106,6 +106,16 @@ export function linkPackages(folder: string, installed: string): void {
   if (!existsSync(join(folder, "node_modules"))) symlinkSync(installed, join(folder, "node_modules"), "junction");
 }
 
+/** Whether the working tree has no other code than a commit: then one program does for both. */
+export async function hasProgramOf(project: string, commit: string): Promise<boolean> {
+  const [changed, untracked] = await Promise.all([
+    git(project, ["diff", "--name-only", "--relative", commit]),
+    git(project, ["ls-files", "--others", "--exclude-standard"]),
+  ]);
+  const files = `${changed.stdout}\n${untracked.stdout}`.split("\n").filter((name) => name !== "");
+  return changed.code === 0 && files.every((name) => /\.(ya?ml|md)$/.test(name));
+}
+
 /** The commit of the working tree, and whether it holds more than that commit. */
 export async function headOf(project: string): Promise<{ commit: string; dirty: boolean }> {
   const [{ stdout: commit }, { stdout: status }] = await Promise.all([

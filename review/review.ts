@@ -1,12 +1,14 @@
 import { join, resolve } from "node:path";
 import { ChartRenderer } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
-import { checkOutBase, headOf, linkPackages } from "./git";
+import { checkOutBase, hasProgramOf, headOf, linkPackages } from "./git";
 import type { Leg, Mark } from "./marks/mark";
 import { nameOf } from "../policy/rule";
 import { type Violation, judge, loadLevels } from "../policy/rules";
 import { title } from "./objects";
-import { type Side, renderSide } from "./sides";
+import { ProgramRunner } from "./programs";
+import { type Side, programOf, renderSide } from "./sides";
+import { stackConfiguration } from "./stack-file";
 
 export interface ReviewOptions {
   /** Folder of the Pulumi project, in a git working tree. */
@@ -61,22 +63,27 @@ export function isRefused({ policies }: Review): boolean {
 /** Compares what a stack puts into the cluster: at the base, and in the working tree. Throws a ReviewError. */
 export async function review(options: ReviewOptions): Promise<Review> {
   const project = resolve(options.project);
-  const renderer = new ChartRenderer(options.refresh === undefined ? {} : { refresh: options.refresh });
   const base = await checkOutBase(project, options.base);
+  const programs = new ProgramRunner();
   try {
-    linkPackages(base.project, join(__dirname, "../node_modules"));
-    const head = await headOf(project);
     const { stack } = options;
-    // Both, so that one error does not hide another; the head's is told first, as it is the one at hand.
-    const [before, after] = await Promise.allSettled([
-      renderSide({
-        name: `the base (${base.ref}, ${base.commit.slice(0, 10)})`,
-        project: base.project,
-        stack,
-        renderer,
-        now: new Date(base.date),
-      }),
-      renderSide({ name: "the head (the working tree)", project, stack, renderer, now: new Date() }),
+    const charts = new ChartRenderer({ refresh: options.refresh === true });
+    const [baseName, headName] = [`the base (${base.ref}, ${base.commit.slice(0, 10)})`, "the head (the working tree)"];
+    // Before anything takes time. The head's errors are told first, as it is the one at hand.
+    const configuration = stackConfiguration(project, stack, headName);
+    const baseConfiguration = stackConfiguration(base.project, stack, baseName);
+    const [head, isSameProgram] = await Promise.all([headOf(project), hasProgramOf(project, base.commit)]);
+    const program = programOf(project);
+    const baseProgram = isSameProgram ? program : programOf(base.project);
+    if (baseProgram === base.project) linkPackages(base.project, join(__dirname, "../node_modules"));
+    const tools = { programs, charts };
+    const [after, before] = await Promise.allSettled([
+      renderSide({ name: headName, program, configuration, now: new Date() }, tools),
+      // A certificate that has ended since is no reason not to be compared with.
+      renderSide(
+        { name: baseName, program: baseProgram, configuration: baseConfiguration, now: new Date(base.date) },
+        tools,
+      ),
     ]);
     if (after.status === "rejected") throw after.reason;
     if (before.status === "rejected") throw before.reason;
@@ -88,6 +95,7 @@ export async function review(options: ReviewOptions): Promise<Review> {
       after: after.value,
     });
   } finally {
+    programs.close();
     base.remove();
   }
 }

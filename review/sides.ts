@@ -1,9 +1,8 @@
-import { fork } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { ChartRenderer } from "./charts";
-import type { CollectReply, CollectRequest, Collected } from "./collect";
+import { ChartRenderer, type RenderOptions } from "./charts";
 import { ReviewError } from "./error";
+import { ProgramRunner } from "./programs";
 import { type PolicyObject } from "../policy/rules";
 import { type ProgramResource, toPolicyObject } from "../policy/objects";
 import { asRecord } from "../policy/rule";
@@ -27,24 +26,29 @@ export interface Side {
 export interface SideOptions {
   /** As in {@link Side.name}. */
   name: string;
-  /** Folder of the Pulumi project. */
-  project: string;
-  stack: string;
-  renderer: ChartRenderer;
+  /** Folder with the program; that of the project, unless another has the same one. */
+  program: string;
+  /** The stack's settings. */
+  configuration: MaskedConfiguration;
   /** The time at which certificates are judged. */
   now: Date;
 }
 
 const ownRoot = join(__dirname, "..");
 
+/** Folder with the program of a project: its own, or where it is installed as a package the same for both sides. */
+export function programOf(project: string): string {
+  return existsSync(join(project, "stacks/encrypted-ingress.ts")) ? project : ownRoot;
+}
+
 /** Renders one side: its stack's settings → its program's resources → the charts of its releases. */
-export async function renderSide({ name, project, stack, renderer, now }: SideOptions): Promise<Side> {
-  const configuration = stackConfiguration(project, stack, name);
-  // A project that has the program as a package has the same program on both sides: the one that is installed.
-  const hasProgram = existsSync(join(project, "stacks/encrypted-ingress.ts"));
-  const { resources, deletions } = await collect(hasProgram ? project : ownRoot, configuration, name, now);
+export async function renderSide(
+  { name, program, configuration, now }: SideOptions,
+  { programs, charts }: { programs: ProgramRunner; charts: ChartRenderer },
+): Promise<Side> {
+  const { resources, deletions } = await programs.collect(program, configuration, now, name);
   const releases = resources.flatMap((resource) => toRelease(resource) ?? []);
-  const rendered = (await Promise.all(releases.map((release) => renderer.render(release, name)))).flat();
+  const rendered = (await Promise.all(releases.map((release) => charts.render(release, name)))).flat();
   const own = resources.flatMap((resource) => toOwned(resource) ?? []);
   refuseDuplicates([...own, ...rendered], name);
   const judged = [
@@ -52,6 +56,19 @@ export async function renderSide({ name, project, stack, renderer, now }: SideOp
     ...rendered.map(({ object }) => object),
   ];
   return { name, objects: [...own, ...rendered], releases, judged, deletions, masked: configuration.masked };
+}
+
+/** Renders the working tree alone, as it would be deployed. */
+export async function renderHead(project: string, stack: string, options: RenderOptions = {}): Promise<Side> {
+  const programs = new ProgramRunner();
+  try {
+    const name = "the working tree";
+    const configuration = stackConfiguration(project, stack, name);
+    const side = { name, program: programOf(project), configuration, now: new Date() };
+    return await renderSide(side, { programs, charts: new ChartRenderer(options) });
+  } finally {
+    programs.close();
+  }
 }
 
 const releaseType = "kubernetes:helm.sh/v3:Release";
@@ -84,35 +101,6 @@ function toOwned(resource: ProgramResource): OwnedObject | undefined {
     ...(protect === true ? { protect } : {}),
     ...(type.endsWith("Patch") ? { patch: true } : {}),
   };
-}
-
-async function collect(
-  program: string,
-  configuration: MaskedConfiguration,
-  side: string,
-  now: Date,
-): Promise<Collected> {
-  const child = fork(join(__dirname, "collect"), {
-    cwd: program,
-    // The base is TypeScript whatever this file is.
-    execArgv: ["--require", require.resolve("tsx/cjs")],
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-  });
-  const stderr: Buffer[] = [];
-  child.stderr!.on("data", (chunk: Buffer) => stderr.push(chunk));
-  const reply = await new Promise<CollectReply>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("message", (message) => resolve(message as CollectReply));
-    child.on("close", (code) =>
-      resolve({ problem: Buffer.concat(stderr).toString("utf8").trim() || `it ended with exit code ${code}` }),
-    );
-    child.send({ program, configuration, now: now.toISOString() } satisfies CollectRequest);
-  });
-  if ("collected" in reply) return reply.collected;
-  throw new ReviewError(
-    `Stack ${configuration.stack} of ${side} does not pass:\n${reply.problem.replace(/^/gm, "  ")}`,
-    `put it right in ${side}; pulumi preview --stack ${configuration.stack} would say the same`,
-  );
 }
 
 /** Two objects of one name: whichever comes later would win in the cluster, so neither can be shown as what will be. */

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -42,6 +42,11 @@ export class Checkout {
     change(content.config);
     content.config = rename("", "enroute-istio:");
     writeFileSync(path, stringify(content));
+  }
+
+  /** Makes the program another one, which does the same. */
+  touchProgram(): void {
+    appendFileSync(join(this.folder, "components/duration.ts"), "// another version\n");
   }
 
   commit(message: string): void {
