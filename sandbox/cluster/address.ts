@@ -37,6 +37,15 @@ export async function claimRange(): Promise<Range> {
   );
 }
 
+/** The least number from `first` on that is not taken. */
+export function freeNumber(taken: readonly number[], first: number): number {
+  let number = first;
+  while (taken.includes(number)) {
+    number++;
+  }
+  return number;
+}
+
 /** The preferred port if it is free on this address, else some free port. */
 export async function choosePort(address: string, preferred: number): Promise<number> {
   const server = (await listen(address, preferred)) ?? (await listen(address, 0));

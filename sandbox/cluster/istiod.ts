@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
-import { choosePort } from "./address";
+import { choosePort, freeNumber } from "./address";
 import { ApiError } from "./api";
 import type { BoundedLog } from "./log";
 import type { Backend } from "./network";
@@ -135,7 +135,10 @@ export class Istiods {
 
   private async start(key: string, pods: Pod[]): Promise<Instance> {
     const [pod] = pods as [Pod];
-    const number = this.freeNumber();
+    const number = freeNumber(
+      [...this.instances.values()].map((instance) => instance.number),
+      firstNumber,
+    );
     const address = this.context.address(number);
     const folder = emptyFolder(join(dataFolder(this.context.folder), "istiod", key));
     await this.writeFiles(pod, folder);
@@ -196,15 +199,6 @@ export class Istiods {
   private async writeFiles(pod: Pod, folder: string): Promise<void> {
     await writeVolumes(this.context.access, pod, discoveryContainer(pod), folder);
     await this.context.writeExtras(pod, folder);
-  }
-
-  private freeNumber(): number {
-    const taken = new Set([...this.instances.values()].map(({ number }) => number));
-    let number = firstNumber;
-    while (taken.has(number)) {
-      number++;
-    }
-    return number;
   }
 
   /** Held back by the file, else by the option that the sandbox was started with. */

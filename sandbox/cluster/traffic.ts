@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { bootstrap, clustersResponse, envoyFiles, listenersResponse } from "../gateway/envoy-config";
 import type { GatewaySettings } from "../gateway/main";
-import { choosePort } from "./address";
+import { choosePort, freeNumber } from "./address";
 import type { Meta } from "./api";
 import type { BoundedLog } from "./log";
 import { type Backend, type Service, containerPort, isSelected } from "./network";
@@ -170,7 +170,10 @@ export class Traffic {
     if (sidecar !== undefined && istiodAddress === undefined) {
       return undefined;
     }
-    const number = this.freeNumber();
+    const number = freeNumber(
+      [...this.instances.values()].map((instance) => instance.number),
+      firstNumber,
+    );
     const address = this.context.address(number);
     const folder = emptyFolder(join(dataFolder(this.context.folder), "traffic", key));
     const local = new Map<number, number>();
@@ -339,15 +342,6 @@ export class Traffic {
     if (!isThere(join(tokens, "istio-token"))) {
       writeChanged(tokens, "istio-token", await serviceAccountToken(this.context.access, pod, "istio-ca"));
     }
-  }
-
-  private freeNumber(): number {
-    const taken = new Set([...this.instances.values()].map(({ number }) => number));
-    let number = firstNumber;
-    while (taken.has(number)) {
-      number++;
-    }
-    return number;
   }
 }
 
