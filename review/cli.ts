@@ -20,7 +20,7 @@ interface Options {
   strict?: true;
 }
 
-const program = new Command("npm run review --")
+const program = new Command("review")
   .description(
     "Shows what a change of a stack really does: renders its objects at the base and in the working tree, charts included,\n" +
       "and tells which of them change, whether an encrypted leg gets weaker, and what it costs in outage. Then judges them by\n" +
@@ -93,10 +93,18 @@ function readPreview(path: string): string {
 }
 
 program.action(main).exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
-program.parseAsync().catch((error: unknown) => {
-  // A stack trace helps only with what should not have happened.
-  console.error(error instanceof ReviewError ? error.message : error);
-  const { comment, stack } = program.opts<Partial<Options>>();
-  if (comment !== undefined) writeFileSync(comment, failureMarkdown(stack ?? "", String((error as Error).message)));
-  process.exitCode = 3;
-});
+
+/** Runs the command with the arguments that follow its name. Never throws; the exit code says how it ended. */
+export async function run(args: string[]): Promise<void> {
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    // A stack trace helps only with what should not have happened.
+    console.error(error instanceof ReviewError ? error.message : error);
+    const { comment, stack } = program.opts<Partial<Options>>();
+    if (comment !== undefined) writeFileSync(comment, failureMarkdown(stack ?? "", (error as Error).message));
+    process.exitCode = 3;
+  }
+}
+
+if (require.main === module) void run(process.argv.slice(2));

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import * as pulumi from "@pulumi/pulumi";
+import type * as pulumiModule from "@pulumi/pulumi";
 import type * as composition from "../stacks/encrypted-ingress";
 import type * as settingsModule from "../stacks/settings";
 import type { ProgramResource } from "../policy/objects";
@@ -33,6 +33,7 @@ export interface Collected {
 export type CollectReply = { id: number } & ({ collected: Collected } | { problem: string });
 
 async function collect({ program, configuration, now }: CollectRequest): Promise<Collected> {
+  const pulumi = sdkOf(program);
   const settings = loadMasked(program, configuration, new Date(now));
   const resources: ProgramResource[] = [];
   const isProtected = new Map<string, boolean>();
@@ -42,7 +43,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
         // A resource with an id is read from the cluster, not made.
         if (id === undefined || id === "") {
           const protect = isProtected.get(`${type} ${name}`) ?? false;
-          resources.push({ type, name, props: settle(inputs), protect });
+          resources.push({ type, name, props: settle(pulumi, inputs), protect });
         }
         return { id: `${name}-id`, state: inputs as Record<string, unknown> };
       },
@@ -102,14 +103,22 @@ function json(text: string): unknown {
 }
 
 /** Resolves what mocks leave in inputs: unknown values, and secrets. */
-function settle(value: unknown): unknown {
+function settle(pulumi: Sdk, value: unknown): unknown {
   if (value === undefined || value === pulumi.runtime.unknownValue || pulumi.unknown === value) return unknownValue;
-  if (Array.isArray(value)) return value.map(settle);
+  if (Array.isArray(value)) return value.map((item) => settle(pulumi, item));
   if (!isTree(value)) return pulumi.isUnknown(value) ? unknownValue : value;
   if (pulumi.isUnknown(value)) return unknownValue;
   return Object.fromEntries(
-    Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : [[key, settle(item)]])),
+    Object.entries(value).flatMap(([key, item]) => (item === undefined ? [] : [[key, settle(pulumi, item)]])),
   );
+}
+
+type Sdk = typeof pulumiModule;
+
+/** The SDK that the program itself loads: that of another folder would not see its resources. */
+function sdkOf(program: string): Sdk {
+  // eslint-disable-next-line @typescript-eslint/no-require-imports
+  return require(require.resolve("@pulumi/pulumi", { paths: [program] })) as Sdk;
 }
 
 function load<Module>(program: string, path: string): Module {
@@ -129,7 +138,7 @@ async function answer(request: CollectRequest): Promise<void> {
     .then((collected): CollectReply => ({ id: request.id, collected }))
     .catch((error: unknown): CollectReply => {
       const { message, name, stack } = error as Error;
-      const isPlain = name === "SettingsError" || pulumi.RunError.isInstance(error);
+      const isPlain = name === "SettingsError" || sdkOf(request.program).RunError.isInstance(error);
       const hint =
         masked.length === 0
           ? ""

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { ReviewError } from "./error";
 import { run } from "./run";
 
@@ -101,9 +101,13 @@ export async function checkOutBase(project: string, wanted?: string): Promise<Ba
   }
 }
 
-/** Lets the code in a folder find the packages that are installed for this one. */
-export function linkPackages(folder: string, installed: string): void {
-  if (!existsSync(join(folder, "node_modules"))) symlinkSync(installed, join(folder, "node_modules"), "junction");
+/** Lets the code in a copy of a project find the packages that are installed for the project. */
+export function linkPackages(copy: string, project: string): void {
+  let folder = project;
+  while (!existsSync(join(folder, "node_modules")) && dirname(folder) !== folder) folder = dirname(folder);
+  // "junction": Windows asks for no rights for such a link.
+  if (!existsSync(join(copy, "node_modules")))
+    symlinkSync(join(folder, "node_modules"), join(copy, "node_modules"), "junction");
 }
 
 /** Whether the working tree has no other code than a commit: then one program does for both. */

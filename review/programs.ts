@@ -40,8 +40,7 @@ export class ProgramRunner {
   private start(program: string): ChildProcess {
     const child = fork(join(__dirname, "collect"), {
       cwd: program,
-      // The base is TypeScript whatever this file is.
-      execArgv: ["--require", require.resolve("tsx/cjs")],
+      execArgv: typeScriptLoader(program),
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     this.processes.set(program, child);
@@ -60,5 +59,14 @@ export class ProgramRunner {
   private settle(reply: CollectReply): void {
     this.waiting.get(reply.id)?.resolve(reply);
     this.waiting.delete(reply.id);
+  }
+}
+
+/** Node.js options with which a checkout's TypeScript runs; an installed package is JavaScript and comes without the loader. */
+function typeScriptLoader(program: string): string[] {
+  try {
+    return ["--require", require.resolve("tsx/cjs", { paths: [program, __dirname] })];
+  } catch {
+    return [];
   }
 }

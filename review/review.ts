@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { ChartRenderer } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
 import { checkOutBase, hasProgramOf, headOf, linkPackages } from "./git";
@@ -75,7 +75,7 @@ export async function review(options: ReviewOptions): Promise<Review> {
     const [head, isSameProgram] = await Promise.all([headOf(project), hasProgramOf(project, base.commit)]);
     const program = programOf(project);
     const baseProgram = isSameProgram ? program : programOf(base.project);
-    if (baseProgram === base.project) linkPackages(base.project, join(__dirname, "../node_modules"));
+    if (baseProgram === base.project) linkPackages(base.project, project);
     const tools = { programs, charts };
     const [after, before] = await Promise.allSettled([
       renderSide({ name: headName, program, configuration, now: new Date() }, tools),
