@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
 import completion from "@bomb.sh/tab/commander";
 import { Command, InvalidArgumentError, Option } from "commander";
+import type * as review from "../review/cli";
 import type { Finding } from "../verify/finding";
 import { exitCode, reportText } from "../verify/report";
 import { type ChangeResult, Environment, type RunOptions } from "./environment";
@@ -254,21 +255,11 @@ async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): 
   if (done) print(`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`);
 }
 
-function runReview(_options: object, command: Command): void {
-  // A program of its own, with its own options. It is looked up by name, as a small installation may leave it out.
-  const place = join(__dirname, "..", "review", "cli");
-  try {
-    require.resolve(place);
-  } catch {
-    console.error(
-      `This installation of enroute-istio has no review (${place}).\n  fix: use enroute-istio preview --json`,
-    );
-    process.exitCode = exit.notRun;
-    return;
-  }
-  process.argv = [process.argv[0]!, place, ...command.args];
+async function runReview(_options: object, command: Command): Promise<void> {
+  // A program of its own, with its own options; loaded where it is used.
   // eslint-disable-next-line @typescript-eslint/no-require-imports
-  require(place);
+  const { run } = require("../review/cli") as typeof review;
+  await run(command.args);
 }
 
 function wholeNumber(least: number, what: string) {

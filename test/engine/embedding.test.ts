@@ -294,7 +294,8 @@ describe("the package", function () {
     env = await sandboxVariables();
     // Outside the checkout: nothing may be found by accident.
     folder = mkdtempSync(join(tmpdir(), "package-"));
-    const packed = await succeed("npm", ["pack", "--json", "--pack-destination", folder], { cwd: root });
+    const pack = ["run", "--silent", "package", "--", "--json", "--pack-destination", folder];
+    const packed = await succeed("npm", pack, { cwd: root });
     const [{ filename, files }] = JSON.parse(packed.slice(packed.indexOf("["))) as [
       { filename: string; files: { path: string }[] },
     ];
