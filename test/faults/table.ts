@@ -477,7 +477,7 @@ export const faults: Fault[] = [
   {
     name: "a CA of somebody else's in its place, about to end",
     break: async (seeds) => {
-      const ca = await issue({ name: "another root", ca: true });
+      const ca = await issue({ name: "another root", ca: true, notAfter: new Date(Date.now() + 400 * day) });
       const life = { notBefore: new Date(Date.now() - 30 * day), notAfter: new Date(Date.now() + 5 * day) };
       const { certificate, privateKey } = await issue({ name: "another CA", ca: true, issuer: ca, ...life });
       const parts = {
