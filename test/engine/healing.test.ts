@@ -50,7 +50,9 @@ describe("healing", function () {
 
   it("outlives a restart of the API server in the middle of an update", async () => {
     const update = up();
-    await sleep(7000);
+    // However long the engine and preflight take to come to it.
+    while ((await run("kubectl", ["get", "namespace", "istio-system"])).code !== 0) await sleep(200);
+    await sleep(3000);
     const { process: server } = readState(sandbox.folder)!.parts.find(({ name }) => name === "kube-apiserver")!;
     signal(server, "SIGKILL");
     const { code, stdout, stderr } = await update;
