@@ -204,7 +204,11 @@ const signs: [RolloutErrorCode, RegExp][] = [
   ["pulumi-missing", /spawn \S*pulumi ENOENT|Minimum version requirement failed|Major version mismatch/],
   ["project-not-found", /no Pulumi\.yaml project file found|failed to find project settings|Invalid workDir/i],
   ["stack-not-found", /no stack named '[^']*' found|stack '[^']*' not found/],
-  ["stack-locked", /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict/],
+  [
+    "stack-locked",
+    // The last two: the file backend, at the moment at which another update writes its lock (pulumi/pkg, backend/diy/lock.go).
+    /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: unexpected end of JSON input$/m,
+  ],
   ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
   [
     "state-damaged",

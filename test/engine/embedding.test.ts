@@ -103,7 +103,7 @@ describe("the library on the sandbox", function () {
     const [lost] = settled.filter((one) => one.status === "rejected");
     const [won] = settled.filter((one) => one.status === "fulfilled");
     assert.ok(won !== undefined && lost !== undefined, inspect(settled));
-    assert.equal((lost.reason as RolloutError).code, "stack-locked");
+    assert.equal((lost.reason as RolloutError).code, "stack-locked", inspect(lost.reason, { depth: 6 }));
     const { outputs, hasChanges } = won.value;
     assert.equal(hasChanges, true);
     assert.equal(outputs.gatewayIdentity!.value, "spiffe://cluster.local/ns/enroute-system/sa/enroute");

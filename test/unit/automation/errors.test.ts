@@ -9,6 +9,11 @@ describe("errors of the library", () => {
     ["stack-not-found", "error: no stack named 'dve' found"],
     ["stack-locked", "error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end"],
     ["stack-locked", "error: [409] Conflict: Another update is currently in progress."],
+    [
+      "stack-locked",
+      'error: blob (key ".pulumi/locks/organization/enroute-istio/dev/1.json.tmp") (code=NotFound): open 1.json.tmp: no such file or directory',
+    ],
+    ["stack-locked", "error: unexpected end of JSON input"],
     ["passphrase-wrong", "error: getting stack configuration: get stack secrets manager: incorrect passphrase"],
     [
       "passphrase-wrong",
