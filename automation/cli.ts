@@ -93,12 +93,12 @@ const engineOptions = ({ parallel, refresh, policyPack, message, expectNoChanges
   ...(expectNoChanges === undefined ? {} : { expectNoChanges }),
 });
 
-async function runPreview(options: ChangeOptions): Promise<void> {
+async function runPreview({ expectNoChanges, ...options }: ChangeOptions): Promise<void> {
   const environment = environmentOf(options);
   const result = await watched(options, (watch) => environment.preview({ ...watch, ...engineOptions(options) }));
   if (options.json === true) print(result);
   else print(changeText(result));
-  if (options.expectNoChanges === true && result.hasChanges) process.exitCode = exit.failed;
+  if (expectNoChanges === true && result.hasChanges) process.exitCode = exit.failed;
 }
 
 function changeText({ resources, changes }: ChangeResult): string {
@@ -251,7 +251,9 @@ async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): 
     );
   for (const operation of pending) print(`The engine never finished: ${operation}.`);
   if (isClean) print(`Nothing of stack ${stack} was cut off.`);
-  if (!isClean && !done) print(`Put it right with: npm run recover -- --stack ${stack} --yes`);
+  // In a checkout this command goes by the name of npm's script.
+  const command = process.env["npm_lifecycle_event"] === "recover" ? "npm run recover --" : "enroute-istio recover";
+  if (!isClean && !done) print(`Put it right with: ${command} --stack ${stack} --yes`);
   if (done) print(`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`);
 }
 
@@ -342,7 +344,7 @@ Completion: source <(enroute-istio completion bash)`,
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first; renews certificates that are due")
     .option("-m, --message <text>", "kept in the stack's history")
-    .option("--expect-no-changes", "fail if anything has to change")
+    .option("--expect-no-changes", "fail if anything had to change (by then it has been changed)")
     .addHelpText(
       "after",
       `

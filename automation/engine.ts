@@ -14,6 +14,7 @@ import {
   failure,
   isRolloutError,
   settingsError,
+  stopOf,
 } from "./errors";
 import {
   type Change,
@@ -112,6 +113,12 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
       ? await read(stack, request, folder)
       : await operate(stack, request, folder, phase, control);
   } catch (error) {
+    // What only reads knows of no signal: its pulumi ends badly when it is dropped.
+    if (control.kill.aborted && !isRolloutError(error))
+      throw failure("interrupted", `stack ${request.stack}: ${stopOf(control.kill).cause}`, "run it again", {
+        unfinished: [],
+        changed: 0,
+      });
     throw explained(error, request);
   } finally {
     if (request.project === undefined) rmSync(folder, { recursive: true, force: true });
@@ -130,7 +137,8 @@ async function open(request: Request, folder: string, kill: AbortSignal): Promis
   const own = { PULUMI_OPTION_CWD: folder, PULUMI_SKIP_UPDATE_CHECK: "true" };
   const command = await pulumiCommand({ ...request.env, ...own }, kill, { history: request.operation === "status" });
   const workspace = await LocalWorkspace.create({ workDir: folder, envVars: own, pulumiCommand: command });
-  if (request.createIfMissing) await create(command, request, folder);
+  const isCreating = request.createIfMissing && ["preview", "up"].includes(request.operation);
+  if (isCreating) await create(command, request, folder);
   return Stack.select(request.stack, workspace);
 }
 
@@ -140,7 +148,8 @@ async function create(command: object, { stack, secretsProvider }: Request, fold
   try {
     await run(["stack", "init", stack, "--no-select", ...provider], folder, {});
   } catch (error) {
-    if (!/already exists/.test((error as Error).message)) throw error;
+    // A lock hides from `init` that the stack is there; the operation itself says what is the matter with it.
+    if (!/already exists|stack is currently locked/.test((error as Error).message)) throw error;
   }
 }
 
@@ -305,14 +314,12 @@ function operationError(
   const left = events.left();
   const text = textOf(error);
   if (signal.aborted) {
-    const isTimeout = signal.reason === "timeout";
-    const code = isTimeout ? "timed-out" : "interrupted";
-    const { cause, next } = explanations.interrupted;
-    const why = isTimeout ? "the time of the caller's signal was up" : cause;
+    const { code, cause } = stopOf(signal);
+    const { next } = explanations.interrupted;
     const known =
       left.unfinished.length === 0 ? "nothing was left half-done" : `left unfinished: ${left.unfinished.join(", ")}`;
     const unknown = "it was dropped at once, so what the engine was doing is not known for sure";
-    const message = `${why}; ${left.changed} resources were changed before, ${kill.aborted ? `${unknown} (${known})` : known}`;
+    const message = `${cause}; ${left.changed} resources were changed before, ${kill.aborted ? `${unknown} (${known})` : known}`;
     return failure(code, message, kill.aborted ? "recover the stack, then run it again" : next, left, text);
   }
   const unproven = events.errors.find(({ text: said }) => /of its verification failed:/.test(said));

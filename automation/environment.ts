@@ -7,7 +7,7 @@ import type { Finding } from "../verify/finding";
 import type { Report } from "../verify/report";
 import type { VerifyOptions } from "../verify/verify";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
-import { explanations, failure, settingsError } from "./errors";
+import { explanations, failure, isRolloutError, settingsError, stopOf } from "./errors";
 import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
@@ -36,7 +36,7 @@ export interface EnvironmentOptions {
   passphrase?: string;
   /** Path of a kubeconfig file, in the place of the one in the settings. */
   kubeconfig?: string;
-  /** Creates the stack if the backend has none of this name. @default false */
+  /** `preview` and `up` create the stack if the backend has none of this name. @default false */
   createIfMissing?: boolean;
   /** Further environment variables for pulumi and its plugins, such as a cloud's credentials. */
   env?: Readonly<Record<string, string>>;
@@ -57,14 +57,14 @@ export interface RunOptions {
 export interface PreviewOptions extends RunOptions {
   /** Looks at the cluster for changes by other hands first. @default false */
   refresh?: boolean;
-  /** Folders of policy packs to judge the change by. */
+  /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
   policyPacks?: string[];
 }
 
 export interface UpOptions extends PreviewOptions {
   /** Kept in the stack's history. */
   message?: string;
-  /** Fails if there is anything to change. @default false */
+  /** Fails (`changes-found`) if anything had to change; by then it has been changed. `preview` tells before. @default false */
   expectNoChanges?: boolean;
 }
 
@@ -110,6 +110,7 @@ export class Environment {
 
   /** Rolls out. What is there already and right stays untouched. */
   async up(options: UpOptions = {}): Promise<UpResult> {
+    if ((options.policyPacks ?? []).length > 0) await this.preview(options);
     const outcome = await this.run("up", options, options);
     return { ...changeResult(outcome), outputs: outputsOf(outcome.outputs ?? {}) };
   }
@@ -151,7 +152,7 @@ export class Environment {
   /** Looks whether the cluster is ready for the rollout; with `charts`, asks the chart repositories, too. Changes nothing. */
   async preflight({ charts = true, ...options }: RunOptions & { charts?: boolean } = {}): Promise<Finding[]> {
     const settings = await this.settings(options);
-    return lazy.preflight().preflight(settings, { charts });
+    return this.untilStopped(lazy.preflight().preflight(settings, { charts }), options);
   }
 
   /**
@@ -170,16 +171,39 @@ export class Environment {
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const report = await verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      const looking = verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      const report = await this.untilStopped(looking, options);
       events.finish(report.status === "failed" ? "failed" : "succeeded");
       return report;
     } catch (error) {
-      events.finish("failed");
+      events.finish(isRolloutError(error) ? "interrupted" : "failed");
       if (!(error instanceof VerifyError)) throw error;
       const { finding } = error;
       throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {
         findings: [finding],
       });
+    }
+  }
+
+  /** What only looks at the cluster is dropped as soon as a signal says so: nothing is left half-done. */
+  private async untilStopped<Result>(looking: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
+    // Not AbortSignal.any: on Node.js 20 a signal of it that nobody else holds is collected, and never fires.
+    const signals = [signal, killSignal].filter((given) => given !== undefined);
+    const listening = new AbortController();
+    const stopped = new Promise<never>((_, reject) => {
+      for (const stop of signals) {
+        const end = () => {
+          const { code, cause } = stopOf(stop);
+          reject(failure(code, `stack ${this.stack}: ${cause}`, "run it again", { unfinished: [], changed: 0 }));
+        };
+        if (stop.aborted) end();
+        stop.addEventListener("abort", end, { signal: listening.signal });
+      }
+    });
+    try {
+      return await Promise.race([looking, stopped]);
+    } finally {
+      listening.abort();
     }
   }
 

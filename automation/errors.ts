@@ -37,6 +37,8 @@ interface Fields {
   "cluster-not-ready": { findings: readonly Finding[] };
   "chart-not-found": object;
   "chart-repository-unreachable": object;
+  /** Something had to change, and the caller expected that nothing has to. */
+  "changes-found": object;
   /** A policy that is mandatory forbids it. */
   "policy-violated": { violations: readonly string[] };
   /** Helm has a record of a release that is in the middle of something, or that Pulumi does not know. */
@@ -165,6 +167,10 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
     cause: "the chart repository cannot be reached",
     next: "check the chartRepository of that part, proxy and network; then run it again",
   },
+  "changes-found": {
+    cause: "something had to change, and nothing was expected to",
+    next: "see which change it was, and who or what made it needed; what was done stays done",
+  },
   "policy-violated": {
     cause: "a mandatory policy forbids the change",
     next: "change the settings, or have the policy's owner change the policy",
@@ -219,6 +225,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
     /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
   ],
   ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
+  ["changes-found", /no changes were expected( for \w+)? but changes /],
   ["policy-violated", /\[mandatory\]|mandatory polic(y|ies)/i],
   [
     "release-wedged",
@@ -311,6 +318,14 @@ function firstLine(text: string): string {
 function lastError(text: string): string {
   const found = [...text.matchAll(/^error: (.+)$/gm)].map(([, words]) => words!);
   return found.find((words) => !/^(update|preview|destroy) failed$/.test(words)) ?? firstLine(text);
+}
+
+/** Whether a signal means that the caller wanted to stop, or that its time was up, and the words for it. */
+export function stopOf({ reason }: { reason?: unknown }): { code: "interrupted" | "timed-out"; cause: string } {
+  const isTimeout = reason === "timeout" || (reason instanceof Error && reason.name === "TimeoutError");
+  return isTimeout
+    ? { code: "timed-out", cause: "the time of the caller's signal was up" }
+    : { code: "interrupted", cause: explanations.interrupted.cause };
 }
 
 export function settingsError(error: SettingsError): RolloutError {

@@ -85,7 +85,7 @@ export interface StartedEvent extends Common {
   kind: "started";
 }
 
-/** The operation ended: the last event. */
+/** The phase ended: the last event, unless it was the preview before an update with policy packs. */
 export interface FinishedEvent extends Common {
   kind: "finished";
   result: "succeeded" | "failed" | "interrupted";
@@ -201,7 +201,7 @@ export class EventTranslator {
       const { enforcementLevel, policyName, policyPackName, message, resourceUrn } = policyEvent;
       const resource = resourceUrn ? { resource: this.ref(resourceUrn) } : {};
       const text = plain(message);
-      if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.split("\n")[0]}`);
+      if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.replace(/\s*\n\s*/g, " ")}`);
       this.send({
         kind: "policy",
         severity: enforcementLevel,

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import pMap from "p-map";
 import type { Environment } from "./environment";
 
@@ -8,12 +9,12 @@ export type Settled<Result> = { stack: string } & ({ ok: true; value: Result } |
  * Does the same with many environments, a few at a time. One that fails touches no other; the results are in the order of the
  * environments.
  *
- * @param concurrency how many at a time. Each takes a thread of about 200 MB, a pulumi and its plugins while it runs. @default 4
+ * @param concurrency how many at a time. Each takes a thread of about 300 MB, a pulumi and its plugins while it runs. @default the number of processor cores
  */
 export function forEachEnvironment<Result>(
   environments: Iterable<Environment>,
   operation: (environment: Environment) => Promise<Result>,
-  { concurrency = 4 }: { concurrency?: number } = {},
+  { concurrency = availableParallelism() }: { concurrency?: number } = {},
 ): Promise<Settled<Result>[]> {
   return pMap(
     environments,

@@ -42,6 +42,9 @@ const isSame = (a: ComponentRef, b: ComponentRef) => a.type === b.type && a.name
 export function advance(before: Progress, event: RolloutEvent): Progress {
   const progress = { ...before, phase: event.phase, elapsedSeconds: event.elapsedSeconds };
   switch (event.kind) {
+    case "started":
+      // Also after the preview before an update.
+      return { ...startProgress(before.stack), phase: event.phase, elapsedSeconds: event.elapsedSeconds };
     case "planned": {
       const { component, resources, waitsFor } = event;
       return settle(change(progress, component, (known) => ({ ...known, resources, waitsFor })));

@@ -1,7 +1,7 @@
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Outcome, Request } from "./engine";
-import { explanations, failure, fromPlain, isRolloutError } from "./errors";
+import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
 import type { RolloutEvent } from "./events";
 import type { Answer, Order } from "./worker";
 
@@ -27,7 +27,11 @@ const mostUses = 10;
 export async function work(request: Request, { onEvent, signal, killSignal }: WorkOptions): Promise<Outcome> {
   const { worker, uses } = take();
   const order = (message: Order) => worker.postMessage(message);
-  const stop = () => order({ stop: "graceful", ...(isTimeout(signal) ? { reason: "timeout" as const } : {}) });
+  const stop = () =>
+    order({
+      stop: "graceful",
+      ...(signal !== undefined && stopOf(signal).code === "timed-out" ? { reason: "timeout" as const } : {}),
+    });
   const kill = () => order({ stop: "now" });
   let isReusable = false;
   try {
@@ -55,10 +59,6 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
     if (isReusable && uses + 1 < mostUses) keep(worker, uses + 1);
     else void worker.terminate();
   }
-}
-
-function isTimeout(signal: AbortSignal | undefined): boolean {
-  return signal?.reason instanceof Error && signal.reason.name === "TimeoutError";
 }
 
 interface Listener {

@@ -3,7 +3,7 @@
  *
  * One stack: no-change `pulumi preview` and `up` by the CLI against `Environment.preview()` and `.up()`, runs of the two taking
  * turns. Many: no-change previews of `environments` stacks, one CLI run after the other against one process that does a few
- * at a time; and how much memory that process takes, early and late.
+ * at a time; and how much memory that process takes, as it goes.
  *
  * The library and the CLI's program are both compiled before: the package's `dist`, and the checkout's index.ts through
  * Pulumi's own loader, as people run them.
@@ -32,7 +32,7 @@ interface Job {
 }
 interface Done {
   seconds: number;
-  /** Most resident memory of the process, by number of stacks that were done. */
+  /** Resident memory of the process in MiB, by number of stacks that were done. */
   memory: number[];
 }
 
@@ -146,11 +146,10 @@ async function compare(sandbox: Sandbox, runs: number, count: number): Promise<v
   for (const concurrency of [1, 2, 4]) {
     report(`${count} previews in one process, ${concurrency} at a time`);
     const { seconds, memory } = await library({ operation: "preview", stacks: names, concurrency });
-    const early = memory[Math.min(4, memory.length - 1)]!;
-    const late = memory.at(-1)!;
+    const course = [1, 2, 3, 4].map((quarter) => memory[Math.ceil((memory.length * quarter) / 4) - 1]!.toFixed(0));
     rows.push([
       `${count} previews, library, ${concurrency} at a time`,
-      `${seconds.toFixed(1)} s: ${(byCli / seconds).toFixed(2)}× faster; memory ${early.toFixed(0)} MiB after 5, ${late.toFixed(0)} MiB after ${count}`,
+      `${seconds.toFixed(1)} s: ${(byCli / seconds).toFixed(2)}× faster; memory after each quarter ${course.join(", ")} MiB`,
     ]);
   }
   child.kill();

@@ -19,6 +19,8 @@ export interface Forget {
  * What stands in the way of the next `pulumi up` after one that was cut off. Helm keeps its record of a release apart from
  * Pulumi's state, and a cut-off leaves the two at odds:
  * - a revision in the middle of something: Helm refuses to touch the release ("another operation is in progress");
+ * - a revision that failed: the state knows it as one to be upgraded again, but only until a refresh, to which a failed
+ *   release is as good as any other (pulumi-kubernetes 4.34, `Read` of a Release); recovering refreshes;
  * - a release that the state does not have: Helm refuses to install it ("cannot re-use a name that is still in use").
  *
  * Helm is made to forget those records, never the objects: they carry the release's name, and Helm adopts such objects when it
@@ -41,12 +43,13 @@ export function planRecovery(revisions: readonly Revision[], inState: ReadonlySe
         ? []
         : forget(own, `is ${status}, but Pulumi does not know of it: the update that made it was cut off`);
     }
-    const stuck = own.filter((revision) => /^pending-/.test(revision.status));
-    const worked = own.some((revision) => ["deployed", "superseded"].includes(revision.status));
-    if (stuck.length > 0)
-      return worked
-        ? forget(stuck, `is ${status}: the upgrade was cut off. What ran before counts again`)
-        : forget(own, `is ${status}: the installation was cut off`);
+    const worked = own.findLastIndex((revision) => ["deployed", "superseded"].includes(revision.status));
+    if (/^(pending-|failed$)/.test(status)) {
+      const how = status === "failed" ? "failed" : "was cut off";
+      return worked >= 0
+        ? forget(own.slice(worked + 1), `is ${status}: the upgrade ${how}. What ran before counts again`)
+        : forget(own, `is ${status}: the installation ${how}`);
+    }
     return status === "uninstalling" ? forget(own, "is uninstalling: its removal was cut off") : [];
   });
 }

@@ -41,7 +41,9 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(findingText(warning));
-  return encryptedIngress(settings, lookAt);
+  const outputs = Object.entries(encryptedIngress(settings, lookAt));
+  // Of an output without a value the engine warns.
+  return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
 }
 
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.

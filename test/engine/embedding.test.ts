@@ -12,9 +12,9 @@ import {
   type RolloutEvent,
   type SettingsInput,
   forEachEnvironment,
-  isRolloutError,
 } from "../../automation";
 import type { Sandbox } from "../../sandbox/cluster";
+import { refusalOf } from "../refusal";
 import { pulumi, run, sandboxVariables, sharedSandbox, succeed } from "./sandbox-fixture";
 import { get } from "./stacks";
 
@@ -43,15 +43,6 @@ describe("the library on the sandbox", function () {
     new Environment({ stack, settings, env, createIfMissing: true, ...more });
   const small = environment.bind(undefined, "embedded");
 
-  async function refusalOf(operation: Promise<unknown>): Promise<RolloutError> {
-    try {
-      await operation;
-    } catch (error) {
-      assert.ok(isRolloutError(error), inspect(error));
-      return error;
-    }
-    assert.fail("nothing was refused");
-  }
   const stacks = async () =>
     (JSON.parse(await succeed("pulumi", ["stack", "ls", "--json", "--non-interactive"])) as { name: string }[]).map(
       ({ name }) => name,
@@ -96,6 +87,27 @@ describe("the library on the sandbox", function () {
     );
     const last = events.at(-1)!;
     assert.ok(last.kind === "finished" && last.result === "interrupted");
+  });
+
+  it("drops everything at once when it is asked to, and says how to go on: recover, then the next one", async () => {
+    sandbox.holdIstiod(true);
+    const [stop, kill] = [new AbortController(), new AbortController()];
+    const onEvent = (event: RolloutEvent) => {
+      if (event.kind !== "waiting" || event.resource.name !== "istiod") return;
+      stop.abort();
+      kill.abort();
+    };
+    try {
+      const error = await refusalOf(small().up({ onEvent, signal: stop.signal, killSignal: kill.signal }));
+      assert.ok(error.code === "interrupted", inspect(error));
+      assert.match(error.message, /dropped at once, so what the engine was doing is not known for sure/);
+      assert.match(error.next, /^recover the stack/);
+    } finally {
+      sandbox.holdIstiod(false);
+    }
+    assert.equal((await refusalOf(small().up())).code, "stack-locked");
+    const { done } = await small().recover({ apply: true });
+    assert.ok(done);
   });
 
   it("rolls out; at the same time a second one is told that the stack is locked, and harms nothing", async () => {
@@ -162,6 +174,26 @@ describe("the library on the sandbox", function () {
     );
     for (const { message, next } of found) assert.ok(message !== "" && next !== "");
     assert.match(found[3].message, /Release enroute-istio: .*"99\.0\.0" not found/);
+  });
+
+  it("is held back by a mandatory policy, which is named with its reason and its fix", async () => {
+    const events: RolloutEvent[] = [];
+    const outside = {
+      settings: { ...settings, gateway: { ...settings.gateway, values: { istio: { enable: false } } } },
+    };
+    const error = await refusalOf(
+      environment("embedded", outside).up({
+        policyPacks: [join(root, "policy")],
+        onEvent: (event) => events.push(event),
+      }),
+    );
+    assert.ok(error.code === "policy-violated", inspect(error));
+    assert.equal(error.about.violations.length, 1);
+    assert.match(error.about.violations[0]!, /^gateway-in-mesh: .*istio\.enable is not true.* Fix: /);
+    assert.match(error.message, /a mandatory policy forbids the change: gateway-in-mesh: /);
+    const told = events.find((event) => event.kind === "policy");
+    assert.ok(told?.kind === "policy" && told.severity === "mandatory" && told.pack === "enroute-istio", inspect(told));
+    assert.equal((await small().preview()).hasChanges, false, "nothing was changed");
   });
 
   it("does many at once: one that fails touches no other, and the results come in order", async () => {

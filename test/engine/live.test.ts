@@ -100,11 +100,9 @@ describe("a live request through both legs", function () {
     await request({ path: text });
     const encrypted = end();
     for (const leg of [`${address}:443`, `${service}:9080`])
-      assert.ok(encrypted.has(leg), `nothing was recorded on ${leg}`);
-    for (const [leg, bytes] of encrypted) {
-      assert.ok(bytes.length > 100, leg);
-      assert.ok(!bytes.includes(text), `the request's text can be read on ${leg}`);
-    }
+      assert.ok((encrypted.get(leg)?.length ?? 0) > 100, `nothing was recorded on ${leg}`);
+    // Also on what else was recorded, as agents' connections to istiod, of which it can be a few bytes.
+    for (const [leg, bytes] of encrypted) assert.ok(!bytes.includes(text), `the request's text can be read on ${leg}`);
 
     const endPlain = sandbox.record();
     await plain({ path: text });

@@ -39,8 +39,13 @@ export function explainRelease(release: HelmRelease, namespace: string): { what:
   const { name, revision, status, description } = release;
   const words = description === undefined ? "" : ` (Helm: ${description})`;
   const what = `release ${name} in namespace ${namespace} is ${status} at revision ${revision}${words}`;
-  const recover = "npm run recover -- --stack <stack> --yes, then pulumi up";
-  if (status === "failed") return { what, wayOut: `pulumi up tries again; if Helm refuses to: ${recover}` };
+  const recover =
+    "npm run recover -- --stack <stack> --yes (where it is installed: enroute-istio recover), then pulumi up";
+  if (status === "failed")
+    return {
+      what,
+      wayOut: `pulumi up tries again; if Helm refuses to, or a refresh has made Pulumi forget the failure: ${recover}`,
+    };
   return {
     what: `${what}: Helm was cut off in the middle, or is at work right now`,
     wayOut: `if no other update is running: ${recover}`,

@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
-import { Environment, type RolloutError, forEachEnvironment, isRolloutError } from "../../../automation";
+import { Environment, type RunOptions, forEachEnvironment } from "../../../automation";
 import { OutputValue, outputsOf } from "../../../automation/outputs";
+import { refusalOf } from "../../refusal";
 import { stackConfig } from "../stack-files";
 
 /** The settings of stack `dev` as an object. */
@@ -10,16 +17,6 @@ function devSettings(): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(stackConfig("dev")).map(([key, value]) => [key.replace("enroute-istio:", ""), value]),
   );
-}
-
-async function refusalOf(operation: Promise<unknown>): Promise<RolloutError> {
-  try {
-    await operation;
-  } catch (error) {
-    assert.ok(isRolloutError(error), inspect(error));
-    return error;
-  }
-  assert.fail("nothing was refused");
 }
 
 describe("an environment", () => {
@@ -75,6 +72,43 @@ describe("an environment", () => {
     const error = await refusalOf(new Environment({ stack: "dev", settings: devSettings() as never, env }).up());
     assert.equal(error.code, "pulumi-missing");
     assert.match(error.next, /install/);
+  });
+
+  it("drops a look at the cluster when the caller's time is up, or when the caller says so", async () => {
+    // Takes connections, and never answers.
+    const server = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const folder = mkdtempSync(join(tmpdir(), "kubeconfig-"));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const cluster = { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true };
+      const kubeconfig = join(folder, "config");
+      writeFileSync(
+        kubeconfig,
+        JSON.stringify({
+          clusters: [{ name: "deaf", cluster }],
+          users: [{ name: "nobody", user: {} }],
+          contexts: [{ name: "deaf", context: { cluster: "deaf", user: "nobody" } }],
+          "current-context": "deaf",
+        }),
+      );
+      const settings = { ...devSettings(), context: "deaf" };
+      const look = (signals: RunOptions) =>
+        refusalOf(
+          new Environment({ stack: "shop", settings: settings as never, kubeconfig, env }).preflight({
+            charts: false,
+            ...signals,
+          }),
+        );
+      assert.equal((await look({ signal: AbortSignal.timeout(50) })).code, "timed-out");
+      const error = await look({ killSignal: AbortSignal.abort() });
+      assert.equal(error.code, "interrupted");
+      assert.match(error.message, /^stack shop: the operation was stopped by its caller$/);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it("does no work when it is made", () => {

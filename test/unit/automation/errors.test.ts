@@ -39,6 +39,8 @@ describe("errors of the library", () => {
       "chart-repository-unreachable",
       'looks like "http://127.0.0.1:1/charts" is not a valid chart repository or cannot be reached: Get "http://127.0.0.1:1/charts/index.yaml": dial tcp 127.0.0.1:1: connect: connection refused',
     ],
+    ["changes-found", "error: no changes were expected for update but changes were proposed"],
+    ["changes-found", "error: no changes were expected but changes were proposed"],
     ["release-wedged", "another operation (install/upgrade/rollback) is in progress"],
     ["release-wedged", "cannot re-use a name that is still in use"],
     ["object-not-ours", "Unable to continue with install: invalid ownership metadata; annotation validation error"],

@@ -81,6 +81,11 @@ describe("progress", () => {
     assert.equal(play([gone("done")], during).components[0]!.status, "done");
   });
 
+  it("begins anew with the update after the preview before it", () => {
+    const progress = advance(play(end, play(begin)), at(0, { kind: "started" }));
+    assert.deepEqual(progress, { ...startProgress("dev"), phase: "update", elapsedSeconds: 0 });
+  });
+
   it("leaves the picture before as it was", () => {
     const before = play(begin);
     const copy = structuredClone(before);

@@ -19,8 +19,19 @@ describe("planRecovery", () => {
     assert.deepEqual(plan([]), []);
   });
 
-  it("leaves a failed release of the state alone: the next update upgrades it", () => {
-    assert.deepEqual(plan([revision("failed")]), []);
+  it("forgets what failed: to the refreshed state it would be as good as any other, and the next update leave it so", () => {
+    assert.deepEqual(plan([revision("failed")]), ["istio-system/istiod 1"]);
+    assert.deepEqual(
+      plan([revision("superseded", 1), revision("failed", 2), revision("deployed", 3), revision("failed", 4)]),
+      ["istio-system/istiod 4"],
+    );
+    assert.deepEqual(plan([revision("deployed", 1), revision("failed", 2), revision("pending-upgrade", 3)]), [
+      "istio-system/istiod 2,3",
+    ]);
+  });
+
+  it("lets a failure be that a later upgrade has put right", () => {
+    assert.deepEqual(plan([revision("superseded", 1), revision("failed", 2), revision("deployed", 3)]), []);
   });
 
   it("forgets an installation that was cut off", () => {
