@@ -79,16 +79,25 @@ interface ChangeOptions extends CommonOptions {
   parallel?: number;
   refresh?: true;
   policyPack?: string[];
+  policyPackConfig?: string[];
   message?: string;
   create?: true;
   remove?: true;
   expectNoChanges?: true;
 }
 
-const engineOptions = ({ parallel, refresh, policyPack, message, expectNoChanges }: ChangeOptions) => ({
+const engineOptions = ({
+  parallel,
+  refresh,
+  policyPack,
+  policyPackConfig,
+  message,
+  expectNoChanges,
+}: ChangeOptions) => ({
   ...(parallel === undefined ? {} : { parallel }),
   ...(refresh === undefined ? {} : { refresh }),
   ...(policyPack === undefined ? {} : { policyPacks: policyPack.map((folder) => resolve(folder)) }),
+  ...(policyPackConfig === undefined ? {} : { policyPackConfigs: policyPackConfig.map((file) => resolve(file)) }),
   ...(message === undefined ? {} : { message }),
   ...(expectNoChanges === undefined ? {} : { expectNoChanges }),
 });
@@ -291,6 +300,11 @@ const parallel = () =>
   );
 const policyPack = () =>
   new Option("--policy-pack <folder>", "judge the change by a policy pack; may be given again").argParser(collect);
+const policyPackConfig = () =>
+  new Option(
+    "--policy-pack-config <file>",
+    "JSON file with the levels of a policy pack; given again, the next pack's",
+  ).argParser(collect);
 const codes = (...lines: string[]) => `
 Exit codes:
 ${lines.map((line) => `  ${line}`).join("\n")}
@@ -330,6 +344,7 @@ Completion: source <(enroute-istio completion bash)`,
   common(program.command("preview"))
     .description("what an update would change; changes nothing")
     .addOption(policyPack())
+    .addOption(policyPackConfig())
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first")
     .option("--expect-no-changes", "exit code 1 if anything would change")
@@ -341,6 +356,7 @@ Completion: source <(enroute-istio completion bash)`,
     .option("-y, --yes", "do not ask")
     .option("--create", "create the stack if there is none of this name")
     .addOption(policyPack())
+    .addOption(policyPackConfig())
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first; renews certificates that are due")
     .option("-m, --message <text>", "kept in the stack's history")

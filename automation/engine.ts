@@ -50,6 +50,7 @@ export interface Request {
   refresh?: boolean;
   expectNoChanges?: boolean;
   policyPacks?: string[];
+  policyPackConfigs?: string[];
   /** With destroy: remove the stack and its history afterwards. */
   remove?: boolean;
   /** With recover: put right what was found. */
@@ -169,7 +170,7 @@ async function operate(
     color: "never",
     suppressOutputs: true,
     suppressProgress: true,
-    ...pick(request, "parallel", "message", "refresh", "expectNoChanges", "policyPacks"),
+    ...pick(request, "parallel", "message", "refresh", "expectNoChanges", "policyPacks", "policyPackConfigs"),
   } as const;
   const withProgram = {
     ...options,

@@ -13,6 +13,12 @@ import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
 import { work } from "./workers";
 
+/**
+ * Folder of the policy pack that comes with this package (docs/review.md has its rules), for {@link PreviewOptions.policyPacks}.
+ * It needs the package `@pulumi/policy`.
+ */
+export const policyPack = join(__dirname, "../policy");
+
 /** Where an environment is, and how it is run. */
 export interface EnvironmentOptions {
   /** Name of the stack; `organization/project/stack` where the backend has organizations. */
@@ -59,6 +65,8 @@ export interface PreviewOptions extends RunOptions {
   refresh?: boolean;
   /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
   policyPacks?: string[];
+  /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
+  policyPackConfigs?: string[];
 }
 
 export interface UpOptions extends PreviewOptions {
@@ -227,7 +235,12 @@ export class Environment {
       ...(secretsProvider === undefined ? {} : { secretsProvider }),
       ...(parallel === undefined ? {} : { parallel }),
       ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "policyPacks", "remove", "apply"] as const).flatMap((key) =>
+        (["policyPacks", "policyPackConfigs"] as const).flatMap((key) =>
+          more[key] === undefined ? [] : [[key, more[key].map((path) => resolve(path))]],
+        ),
+      ),
+      ...Object.fromEntries(
+        (["message", "refresh", "expectNoChanges", "remove", "apply"] as const).flatMap((key) =>
           more[key] === undefined ? [] : [[key, more[key]]],
         ),
       ),

@@ -1,5 +1,5 @@
 /** Encrypted ingress as a library: see docs/embedding.md. */
-export { Environment } from "./environment";
+export { Environment, policyPack } from "./environment";
 export type {
   ChangeResult,
   DestroyOptions,

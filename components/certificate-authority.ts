@@ -49,6 +49,30 @@ export function generateRoot(name: string, args: RootArgs, parent: pulumi.Resour
   return { key, certificate };
 }
 
+export interface SignedArgs {
+  keyAlgorithm: KeyAlgorithm;
+  request: Omit<tls.CertRequestArgs, "privateKeyPem">;
+  certificate: Omit<tls.LocallySignedCertArgs, "certRequestPem" | "caCertPem" | "caPrivateKeyPem">;
+}
+
+/** A key of our own making, and its certificate, signed by a root. */
+export function generateSigned(name: string, signer: Root, args: SignedArgs, parent: pulumi.Resource) {
+  const key = new tls.PrivateKey(name, keyArguments(args.keyAlgorithm), { parent });
+  const request = new tls.CertRequest(name, { privateKeyPem: key.privateKeyPem, ...args.request }, { parent });
+  const certificate = new tls.LocallySignedCert(
+    name,
+    {
+      certRequestPem: request.certRequestPem,
+      caCertPem: signer.certificate.certPem,
+      caPrivateKeyPem: signer.key.privateKeyPem,
+      setSubjectKeyId: true,
+      ...args.certificate,
+    },
+    { parent },
+  );
+  return { certificateChain: certificate.certPem, privateKey: key.privateKeyPem };
+}
+
 /** Life of a certificate and the part of it in which it is renewed, by default its last third, in hours. */
 export function certificateLife(validity: string, renewBefore: string | undefined) {
   const validityPeriodHours = durationHours(validity)!;

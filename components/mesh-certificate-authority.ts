@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import * as tls from "@pulumi/tls";
 import {
   type KeyAlgorithm,
   type Root,
@@ -9,7 +8,7 @@ import {
   bundle,
   certificateLife,
   generateRoot,
-  keyArguments,
+  generateSigned,
   subject,
 } from "./certificate-authority";
 import { fixedName } from "./chart";
@@ -110,28 +109,15 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
   }
 
   private intermediate(name: string, args: GeneratedAuthority, roots: Map<string, Root>) {
+    const request = { subject: subject("Istio mesh intermediate CA") };
+    const certificate = {
+      ...intermediateLife(args),
+      isCaCertificate: true,
+      allowedUses: ["cert_signing", "crl_signing"],
+    };
+    const { keyAlgorithm = defaultKeyAlgorithm } = args;
     const signer = roots.get(meshRoots(args).signer)!;
-    const keyAlgorithm = args.keyAlgorithm ?? defaultKeyAlgorithm;
-    const key = new tls.PrivateKey(`${name}-intermediate`, keyArguments(keyAlgorithm), { parent: this });
-    const request = new tls.CertRequest(
-      `${name}-intermediate`,
-      { privateKeyPem: key.privateKeyPem, subject: subject("Istio mesh intermediate CA") },
-      { parent: this },
-    );
-    const intermediate = new tls.LocallySignedCert(
-      `${name}-intermediate`,
-      {
-        certRequestPem: request.certRequestPem,
-        caCertPem: signer.certificate.certPem,
-        caPrivateKeyPem: signer.key.privateKeyPem,
-        ...intermediateLife(args),
-        isCaCertificate: true,
-        setSubjectKeyId: true,
-        allowedUses: ["cert_signing", "crl_signing"],
-      },
-      { parent: this },
-    );
-    return { certificateChain: intermediate.certPem, privateKey: key.privateKeyPem };
+    return generateSigned(`${name}-intermediate`, signer, { keyAlgorithm, request, certificate }, this);
   }
 }
 

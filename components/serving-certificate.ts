@@ -1,6 +1,5 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import * as tls from "@pulumi/tls";
 import { extraNamesAnnotation } from "./annotations";
 import { endOfValidity } from "./certificate";
 import {
@@ -9,7 +8,7 @@ import {
   bundle,
   certificateLife,
   generateRoot,
-  keyArguments,
+  generateSigned,
   subject,
 } from "./certificate-authority";
 import { type CertManagerCertificate, certManagerSpec } from "./cert-manager";
@@ -160,32 +159,18 @@ export class ServingCertificate extends pulumi.ComponentResource {
       const validityHours = durationHours(args.caValidity ?? defaultCaValidity)!;
       return generateRoot(resource, { commonName: servingRootName(root), keyAlgorithm, validityHours }, this);
     });
+    const request = {
+      subject: subject("EnRoute gateway"),
+      dnsNames: [...new Set([...hosts, ...(args.extraNames ?? [])])],
+      ...(args.ipAddresses === undefined ? {} : { ipAddresses: args.ipAddresses }),
+    };
+    const certificate = {
+      ...leafLife(args),
+      allowedUses: ["digital_signature", "key_encipherment", "server_auth"],
+    };
     const signer = roots[trusted.roots.indexOf(trusted.signer)]!;
-    const leafKey = new tls.PrivateKey(`${name}-leaf`, keyArguments(keyAlgorithm), { parent: this });
-    const request = new tls.CertRequest(
-      `${name}-leaf`,
-      {
-        privateKeyPem: leafKey.privateKeyPem,
-        subject: subject("EnRoute gateway"),
-        dnsNames: [...new Set([...hosts, ...(args.extraNames ?? [])])],
-        ...(args.ipAddresses === undefined ? {} : { ipAddresses: args.ipAddresses }),
-      },
-      { parent: this },
-    );
-    const leaf = new tls.LocallySignedCert(
-      `${name}-leaf`,
-      {
-        certRequestPem: request.certRequestPem,
-        caCertPem: signer.certificate.certPem,
-        caPrivateKeyPem: signer.key.privateKeyPem,
-        ...leafLife(args),
-        setSubjectKeyId: true,
-        allowedUses: ["digital_signature", "key_encipherment", "server_auth"],
-      },
-      { parent: this },
-    );
-    const caCertificate = bundle(roots.map(({ certificate }) => certificate.certPem));
-    return { certificateChain: leaf.certPem, privateKey: leafKey.privateKeyPem, caCertificate };
+    const leaf = generateSigned(`${name}-leaf`, signer, { keyAlgorithm, request, certificate }, this);
+    return { ...leaf, caCertificate: bundle(roots.map((root) => root.certificate.certPem)) };
   }
 }
 

@@ -59,7 +59,6 @@ export interface TrafficView {
 
 interface Instance extends Backend {
   pods: Pod[];
-  readonly kind: "gateway" | "workload";
   readonly number: number;
   readonly folder: string;
   readonly parts: Part[];
@@ -156,7 +155,7 @@ export class Traffic {
 
   private async start(
     key: string,
-    kind: Instance["kind"],
+    kind: Wanted["kind"],
     pods: Pod[],
     ports: readonly number[],
     view: TrafficView,
@@ -191,7 +190,7 @@ export class Traffic {
     );
     this.context.note(`${key} starts on ${address}`);
     const instance: Instance = {
-      ...{ pods, kind, number, address, folder, parts, ports: local, syncedAt: Date.now(), ready: false },
+      ...{ pods, number, address, folder, parts, ports: local, syncedAt: Date.now(), ready: false },
       ...(specs.sidecarFile === undefined ? {} : { sidecarFile: specs.sidecarFile }),
     };
     this.instances.set(key, instance);
@@ -358,7 +357,7 @@ interface Specs {
 }
 
 interface Wanted {
-  readonly kind: Instance["kind"];
+  readonly kind: "gateway" | "workload";
   /** What it is there for: one that takes its place has the same. */
   readonly role: string;
   readonly pods: Pod[];

@@ -42,6 +42,7 @@ export interface GatewaySettings {
   readonly keepCertificatesPath: string;
 }
 
+/** How often the files of the agent are read: it replaces them without telling anybody. */
 const pollMilliseconds = 250;
 
 function main(settings: GatewaySettings): void {
@@ -55,13 +56,24 @@ function main(settings: GatewaySettings): void {
   );
   let mesh: MeshCertificate | undefined;
 
-  const update = () => {
-    const isKept = mesh !== undefined && existsSync(settings.keepCertificatesPath);
-    mesh = isKept ? mesh : (readMeshCertificate(settings.meshFolder) ?? mesh);
-    if (mesh !== undefined) {
-      write(secrets, `${meshCertificate}.json`, certificateSecret(meshCertificate, mesh));
-      write(secrets, `${meshRoots}.json`, rootsSecret(meshRoots, mesh.roots));
+  const readMesh = () => {
+    if (mesh !== undefined && existsSync(settings.keepCertificatesPath)) {
+      return;
     }
+    const read = readMeshCertificate(settings.meshFolder);
+    if (read === undefined) {
+      return;
+    }
+    const isFirst = mesh === undefined;
+    mesh = read;
+    write(secrets, `${meshCertificate}.json`, certificateSecret(meshCertificate, mesh));
+    write(secrets, `${meshRoots}.json`, rootsSecret(meshRoots, mesh.roots));
+    if (isFirst) {
+      configure();
+    }
+  };
+
+  const configure = () => {
     // Half a list would look like hosts that are gone.
     if (!Object.values(views).every(({ isListed }) => isListed())) {
       return;
@@ -82,7 +94,7 @@ function main(settings: GatewaySettings): void {
       path,
       () => {
         isListed = true;
-        setImmediate(update);
+        setImmediate(configure);
       },
       (error) => console.error(`${path}: ${error.message}`),
     );
@@ -100,7 +112,7 @@ function main(settings: GatewaySettings): void {
     secrets: views.secrets.items(),
     services: views.services.items(),
   });
-  setInterval(update, pollMilliseconds);
+  setInterval(readMesh, pollMilliseconds);
 }
 
 interface MeshCertificate extends KeyPair {

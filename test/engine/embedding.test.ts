@@ -12,6 +12,7 @@ import {
   type RolloutEvent,
   type SettingsInput,
   forEachEnvironment,
+  policyPack,
 } from "../../automation";
 import type { Sandbox } from "../../sandbox/cluster";
 import { refusalOf } from "../refusal";
@@ -183,7 +184,7 @@ describe("the library on the sandbox", function () {
     };
     const error = await refusalOf(
       environment("embedded", outside).up({
-        policyPacks: [join(root, "policy")],
+        policyPacks: [policyPack],
         onEvent: (event) => events.push(event),
       }),
     );
@@ -339,7 +340,15 @@ describe("the package", function () {
       "the sandbox and the tests stay at home",
     );
     writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "consumer", private: true }));
-    const install = ["install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", `./${filename}`];
+    const install = [
+      "install",
+      "--prefer-offline",
+      "--no-audit",
+      "--no-fund",
+      "--ignore-scripts",
+      `./${filename}`,
+      "@pulumi/policy",
+    ];
     await succeed("npm", install, { cwd: folder });
     const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
     const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
@@ -362,14 +371,18 @@ describe("the package", function () {
   it("deploys from TypeScript, with its types", async () => {
     const program = `
       import { readFileSync } from "node:fs";
-      import { Environment, isRolloutError, type RolloutEvent, type SettingsInput } from "enroute-istio";
+      import { Environment, isRolloutError, policyPack, type RolloutEvent, type SettingsInput } from "enroute-istio";
       import { MeshMutualTls } from "enroute-istio/components/mesh-mutual-tls";
 
       const settings = JSON.parse(readFileSync("settings.json", "utf8")) as SettingsInput;
       const kinds = new Set<RolloutEvent["kind"]>();
       async function main(): Promise<void> {
         const shop = new Environment({ stack: "packed", settings, createIfMissing: true });
-        const { outputs, hasChanges } = await shop.up({ onEvent: ({ kind }) => kinds.add(kind) });
+        const { outputs, hasChanges } = await shop.up({
+          policyPacks: [policyPack],
+          policyPackConfigs: ["levels.json"],
+          onEvent: ({ kind }) => kinds.add(kind),
+        });
         const address: string | undefined = outputs.gatewayAddress?.value;
         console.log(JSON.stringify({ hasChanges, address, kinds: [...kinds].sort(), component: typeof MeshMutualTls }));
       }
@@ -380,6 +393,7 @@ describe("the package", function () {
       });
     `;
     writeFileSync(join(folder, "program.ts"), program);
+    writeFileSync(join(folder, "levels.json"), JSON.stringify({ "image-tags": "advisory" }));
     const compiler = {
       strict: true,
       target: "es2022",

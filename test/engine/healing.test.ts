@@ -134,7 +134,10 @@ describe("healing", function () {
     assert.match(stdout + stderr, /checkpoint/);
     const asked = await recover();
     assert.equal(asked.code, 1);
-    assert.match(asked.stdout, /state file of stack healing is cut short[^]*npm run recover -- --stack healing --yes/);
+    assert.match(
+      asked.stdout,
+      /state file of stack healing is cut short[^]*enroute-istio recover --stack healing --yes/,
+    );
     const recovered = await recover("--yes");
     assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
     await converges();
