@@ -96,6 +96,34 @@ describe("healing", function () {
     await converges();
   });
 
+  it("puts right an upgrade that failed, also where a refresh has made Pulumi forget that it did", async () => {
+    const statusOf = async () => {
+      const { stdout } = await run("helm", ["status", "istiod", "--namespace", "istio-system", "--output", "json"]);
+      return (JSON.parse(stdout) as { info: { status: string } }).info.status;
+    };
+    await editStack(stack, (config) => {
+      Object.assign((config as Config)["istio"]!, { timeoutSeconds: 20, meshConfig: { accessLogFile: "/dev/stderr" } });
+    });
+    sandbox.holdIstiod(true);
+    try {
+      assert.notEqual((await up()).code, 0);
+    } finally {
+      sandbox.holdIstiod(false);
+    }
+    await untilReady();
+    assert.equal(await statusOf(), "failed");
+    assert.equal((await pulumi(["refresh", "--yes", "--skip-preview", "--stack", stack])).code, 0);
+    assert.match(
+      (await recover()).stdout,
+      /istio-system\/istiod is failed: the upgrade failed\. What ran before counts again/,
+    );
+    const recovered = await recover("--yes");
+    assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
+    await converges();
+    assert.equal(await statusOf(), "deployed");
+    await editStack(stack, (config) => ((config as Config)["istio"]!["timeoutSeconds"] = 60));
+  });
+
   it("tells that the chart repository does not answer, and goes on when it does", async () => {
     let isBroken = true;
     const proxy = createServer((request, response) => {
