@@ -15,6 +15,7 @@ import {
   isRolloutError,
   settingsError,
   stopOf,
+  stoppedLooking,
 } from "./errors";
 import {
   type Change,
@@ -115,11 +116,7 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
       : await operate(stack, request, folder, phase, control);
   } catch (error) {
     // What only reads knows of no signal: its pulumi ends badly when it is dropped.
-    if (control.kill.aborted && !isRolloutError(error))
-      throw failure("interrupted", `stack ${request.stack}: ${stopOf(control.kill).cause}`, "run it again", {
-        unfinished: [],
-        changed: 0,
-      });
+    if (control.kill.aborted && !isRolloutError(error)) throw stoppedLooking(request.stack, control.kill);
     throw explained(error, request);
   } finally {
     if (request.project === undefined) rmSync(folder, { recursive: true, force: true });

@@ -7,7 +7,7 @@ import type { Finding } from "../verify/finding";
 import type { Report } from "../verify/report";
 import type { VerifyOptions } from "../verify/verify";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
-import { explanations, failure, isRolloutError, settingsError, stopOf } from "./errors";
+import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
 import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
@@ -200,10 +200,7 @@ export class Environment {
     const listening = new AbortController();
     const stopped = new Promise<never>((_, reject) => {
       for (const stop of signals) {
-        const end = () => {
-          const { code, cause } = stopOf(stop);
-          reject(failure(code, `stack ${this.stack}: ${cause}`, "run it again", { unfinished: [], changed: 0 }));
-        };
+        const end = () => reject(stoppedLooking(this.stack, stop));
         if (stop.aborted) end();
         stop.addEventListener("abort", end, { signal: listening.signal });
       }

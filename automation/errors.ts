@@ -328,6 +328,12 @@ export function stopOf({ reason }: { reason?: unknown }): { code: "interrupted" 
     : { code: "interrupted", cause: explanations.interrupted.cause };
 }
 
+/** The error of what only looks and was stopped: nothing is left half-done. */
+export function stoppedLooking(stack: string, signal: { reason?: unknown }): RolloutError {
+  const { code, cause } = stopOf(signal);
+  return failure(code, `stack ${stack}: ${cause}`, "run it again", { unfinished: [], changed: 0 });
+}
+
 export function settingsError(error: SettingsError): RolloutError {
   return failure("settings-invalid", error.message, explanations["settings-invalid"].next, {
     problems: error.problems,

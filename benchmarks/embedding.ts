@@ -19,6 +19,7 @@ import { sandboxEnvironment } from "../sandbox/environment";
 import { residentBytes } from "../sandbox/processes";
 import { reportTo } from "../sandbox/progress";
 import { runTethered } from "../sandbox/tethered";
+import { median } from "./median";
 
 const root = join(__dirname, "..");
 const report = reportTo(process.stderr);
@@ -202,12 +203,6 @@ async function copyStack(sandbox: Sandbox, env: NodeJS.ProcessEnv, { from, to, s
     );
     if (code !== 0) throw new Error(stdout + stderr);
   }
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 const [first, second] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { bootstrap, clustersResponse, envoyFiles, listenersResponse } from "../gateway/envoy-config";
@@ -338,7 +338,7 @@ export class Traffic {
     await writeVolumes(this.context.access, pod, sidecar, folder);
     Object.entries(podInfo(pod)).forEach(([name, text]) => writeChanged(join(folder, "etc/istio/pod"), name, text));
     const tokens = join(folder, "var/run/secrets/tokens");
-    if (!isThere(join(tokens, "istio-token"))) {
+    if (!existsSync(join(tokens, "istio-token"))) {
       writeChanged(tokens, "istio-token", await serviceAccountToken(this.context.access, pod, "istio-ca"));
     }
   }
@@ -426,15 +426,6 @@ function nodeProgram(name: string, program: string, args: readonly string[], cwd
     args: ["--max-old-space-size=64", "--max-semi-space-size=2", program, ...args],
     cwd,
   };
-}
-
-function isThere(path: string): boolean {
-  try {
-    readFileSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function accepts(host: string, port: number): Promise<boolean> {
