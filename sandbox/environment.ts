@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import { version as packagedVersion } from "@pulumi/kubernetes/package.json";
 import { cacheFolder } from "./build";
 import { type Sandbox, passphrasePath } from "./cluster";
 import { installEngine } from "./engine/install";
@@ -32,10 +33,14 @@ export async function sandboxEnvironment(sandbox: Sandbox, report: Report = () =
     cacheFolder: cacheFolder(),
     pulumiHome: home,
     builtPulumi: binaries.pulumi,
+    builtKubernetes: binaries.kubernetesProvider,
     report,
   });
+  // The release that belongs to the npm package is what a program asks for unless its stack says otherwise.
+  const isPackaged = engine.kubernetesVersion === packagedVersion;
+  const endpoints = isPackaged ? sandbox : { ...sandbox, kubernetesPluginVersion: engine.kubernetesVersion };
   writePassphrase(folder);
-  const project = writeProject(resolve(__dirname, ".."), folder, sandbox, report);
+  const project = writeProject(resolve(__dirname, ".."), folder, endpoints, report);
   const own = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
   return {
     ...Object.fromEntries(own),
@@ -48,6 +53,10 @@ export async function sandboxEnvironment(sandbox: Sandbox, report: Report = () =
     PULUMI_BACKEND_URL: `file://${state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphrasePath(folder),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    // Before 4.29 the provider knows this as a variable only, not as the argument that the program gives it.
+    ...(isPackaged ? {} : { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" }),
+    // Everything is there; the engine would look for the npm package's release of the provider before each update.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     // Makes every `pulumi` work in the sandbox's project, wherever it is called.
     PULUMI_OPTION_CWD: project,
   };

@@ -3,6 +3,8 @@ export interface SandboxEndpoints {
   readonly kubeconfig: string;
   readonly context: string;
   readonly chartRepository: string;
+  /** Version of Pulumi's kubernetes plugin, where it is not the one of the npm package. */
+  readonly kubernetesPluginVersion?: string;
 }
 
 const project = "enroute-istio";
@@ -37,6 +39,9 @@ export function forSandbox(stack: unknown, sandbox: SandboxEndpoints): unknown {
       ...replaced,
       [`${project}:kubeconfig`]: sandbox.kubeconfig,
       [`${project}:context`]: sandbox.context,
+      ...(sandbox.kubernetesPluginVersion === undefined
+        ? {}
+        : { [`${project}:kubernetesPluginVersion`]: sandbox.kubernetesPluginVersion }),
     },
   };
 }

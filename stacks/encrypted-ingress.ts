@@ -218,8 +218,9 @@ function verifier(): typeof verification {
 }
 
 /** The cluster of the stack, and nothing that the shell points at. */
-function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): k8s.Provider {
-  return new k8s.Provider("cluster", {
+function clusterProvider(settings: Settings): k8s.Provider {
+  const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(context === "" ? {} : { context }),
     // Other credentials, or another path of the same kubeconfig, are no other cluster: nothing is replaced.
@@ -233,7 +234,8 @@ function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): 
     // An update that was cut off may have made objects that the state does not know of; the next one takes them over. What
     // belongs to somebody else under one of our names, preflight refuses before.
     upsertExistingObjects: true,
-  });
+  };
+  return new k8s.Provider("cluster", args, version === "" ? {} : { version });
 }
 
 function versions({ istio, gateway, prometheus, kiali, bookinfo }: Settings): Record<string, string> {

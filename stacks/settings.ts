@@ -264,6 +264,7 @@ export const settingsSchema = object({
   kubeconfig: z.string({ error: "the path of a kubeconfig file" }).default(""),
   context: z.string({ error: "the name of a context of the kubeconfig" }).default(""),
   clusterIdentifier: z.string({ error: "a name of the cluster that never changes" }).default(""),
+  kubernetesPluginVersion: z.literal("").or(exactVersion).default(""),
   istio,
   namespaces: list(namespace, "namespaces { name, create?, injection?, labels? }").default([]),
   gateway,
@@ -313,7 +314,7 @@ export interface StackConfiguration {
   howToSet?: string;
 }
 
-const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
+const scalarKeys = ["kubeconfig", "context", "clusterIdentifier", "kubernetesPluginVersion"];
 
 /**
  * The settings of a stack. Throws one {@link SettingsError} that names everything that is wrong. Keys of other namespaces
