@@ -4,8 +4,8 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, type OutputMap, Stack } from "@pulumi/pulumi/automation";
 import type { Refusal } from "../stacks/program";
-import { type Settings, atFolder, loadSettings } from "../stacks/settings";
-import { SettingsError } from "../stacks/settings-error";
+import { type Settings, atFolder, loadSettings } from "../settings/schema";
+import { SettingsError } from "../settings/error";
 import {
   type RolloutError,
   type RolloutErrorCode,

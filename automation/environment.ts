@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
-import type { Settings, SettingsInput } from "../stacks/settings";
-import { SettingsError } from "../stacks/settings-error";
-import type { Finding } from "../verify/finding";
-import type { Report } from "../verify/report";
+import type { Settings, SettingsInput } from "../settings/schema";
+import { SettingsError } from "../settings/error";
+import type { Finding } from "../base/finding";
+import type { Report } from "../base/report";
 import type { VerifyOptions } from "../verify/verify";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
 import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";

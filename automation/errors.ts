@@ -1,6 +1,6 @@
-import type { Problem, SettingsError } from "../stacks/settings-error";
-import type { Finding } from "../verify/finding";
-import type { Report } from "../verify/report";
+import type { Problem, SettingsError } from "../settings/error";
+import type { Finding } from "../base/finding";
+import type { Report } from "../base/report";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
 export interface Left {

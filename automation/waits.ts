@@ -1,5 +1,5 @@
-import type { Settings } from "../stacks/settings";
-import type { Cluster } from "../verify/cluster";
+import type { Settings } from "../settings/schema";
+import type { Cluster } from "../cluster/client";
 import type { EventTranslator } from "./events";
 import * as lazy from "./lazy";
 

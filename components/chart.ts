@@ -1,5 +1,5 @@
 import type * as k8s from "@pulumi/kubernetes";
-import type { Values } from "./merge";
+import type { Values } from "../base/merge";
 
 /** Where a chart comes from and how long Helm may wait for it. */
 export interface ChartArgs {

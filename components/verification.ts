@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { refusal } from "./refusal";
-import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../verify/report";
+import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../base/report";
 
 export interface VerificationArgs {
   /** Certificate of the CA that clients trust, PEM, where it is known. */

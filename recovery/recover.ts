@@ -1,8 +1,8 @@
 import type { Stack } from "@pulumi/pulumi/automation";
 import { failure } from "../automation/errors";
-import type { Settings } from "../stacks/settings";
-import { type Cluster, openCluster } from "../verify/cluster";
-import { expectedReleases } from "../verify/expected";
+import type { Settings } from "../settings/schema";
+import { type Cluster, openCluster } from "../cluster/client";
+import { expectedReleases } from "../settings/expected";
 import { type Forget, type Revision, planRecovery } from "./plan";
 
 /** What a cut-off update left behind. */

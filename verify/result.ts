@@ -1,4 +1,4 @@
-import type { Severity } from "./finding";
+import type { Severity } from "../base/finding";
 
 /** What a check came to. `unknown` is "could not tell": neither proof nor fault, and never counted as passed. */
 export type Status = "passed" | "failed" | "unknown";

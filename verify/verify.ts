@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { enroute } from "../components/enroute-values";
-import type { Settings } from "../stacks/settings";
+import { enroute } from "../components/gateway/enroute-values";
+import type { Settings } from "../settings/schema";
 import { checkCertificates } from "./checks/certificates";
 import { type ClientLegProbes, checkClientLeg, gatewayAddress } from "./checks/client-leg";
 import { checkControlPlane } from "./checks/control-plane";
@@ -11,13 +11,13 @@ import { checkIdentity, meshRoots } from "./checks/identity";
 import { checkInjection, livePods } from "./checks/injection";
 import { checkReleases } from "./checks/releases";
 import { checkStrict } from "./checks/strict";
-import { type Cluster, openCluster, unreachable } from "./cluster";
-import { type ClusterView, readClusterView } from "./cluster-view";
-import { istiodName } from "./expected";
-import type { Finding } from "./finding";
+import { type Cluster, openCluster, unreachable } from "../cluster/client";
+import { type ClusterView, readClusterView } from "./view";
+import { istiodName } from "../settings/expected";
+import type { Finding } from "../base/finding";
 import { probeHost } from "./probes/client-leg";
 import { type SigningAttempt, probeSigning } from "./probes/identity";
-import { type Report, reportOf } from "./report";
+import { type Report, reportOf } from "../base/report";
 import type { Result } from "./result";
 
 export interface VerifyOptions {

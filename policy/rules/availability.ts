@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { enroute } from "../../components/enroute-values";
+import { enroute } from "../../components/gateway/enroute-values";
 import {
   type Finding,
   type PolicyObject,

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
-import { type Settings, loadSettings } from "../../stacks/settings";
+import { type Settings, loadSettings } from "../../settings/schema";
 import { type VerifyOptions, verify } from "../../verify/verify";
 import { pulumi, sharedSandbox, succeed } from "../engine/sandbox-fixture";
 import { makeStack } from "../engine/stacks";

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Settings, type StackConfiguration, loadSettings } from "../../stacks/settings";
+import { type Settings, type StackConfiguration, loadSettings } from "../../settings/schema";
 
 const folder = join(__dirname, "../../stacks");
 

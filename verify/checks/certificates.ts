@@ -1,9 +1,9 @@
 import { type X509Certificate, createPublicKey } from "node:crypto";
-import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain } from "../../components/certificate";
-import { leafLife } from "../../components/serving-certificate";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, ServingSecret } from "../cluster-view";
-import { hostNamespaces, servingSecret } from "../expected";
+import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain } from "../../base/certificate";
+import { leafLife } from "../../components/certificates/serving-certificate";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView, ServingSecret } from "../view";
+import { hostNamespaces, servingSecret } from "../../settings/expected";
 import { CannotTell, type Result, count, judge, listed } from "../result";
 import { valueOf } from "./reading";
 

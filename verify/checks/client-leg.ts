@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { servingSecret } from "../expected";
+import { enroute } from "../../components/gateway/enroute-values";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { servingSecret } from "../../settings/expected";
 import type { HostProbe } from "../probes/client-leg";
 import { CannotTell, type Result, judge, listed } from "../result";
 import { itemsOf } from "./reading";

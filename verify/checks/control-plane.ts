@@ -1,9 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { istiodName, leastIstiods, meshConfigName } from "../expected";
-import type { Webhook, WebhookConfiguration } from "../kinds";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
+import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
 import { CannotTell, type Result, count, judge } from "../result";
 import { itemsOf, pemBlocks, valueOf } from "./reading";
 

@@ -1,9 +1,9 @@
 import { parse } from "yaml";
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { outputPath } from "../expected";
-import type { Pod } from "../kinds";
+import { enroute } from "../../components/gateway/enroute-values";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { outputPath } from "../../settings/expected";
+import type { Pod } from "../../cluster/kinds";
 import { CannotTell, type Result, count, judge, listed } from "../result";
 import { livePods, proxyOf } from "./injection";
 import { itemsOf, selects, valueOf } from "./reading";

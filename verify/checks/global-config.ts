@@ -1,6 +1,6 @@
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import type { GlobalConfig } from "../kinds";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import type { GlobalConfig } from "../../cluster/kinds";
 import { CannotTell, type Result, judge, listed } from "../result";
 import { itemsOf } from "./reading";
 

@@ -1,8 +1,8 @@
-import { gatewayHostName } from "../../components/gateway-host";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { servingSecret } from "../expected";
-import type { GatewayHost, GatewayRoute, Named } from "../kinds";
+import { gatewayHostName } from "../../components/gateway/gateway-host";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { servingSecret } from "../../settings/expected";
+import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
 import { type Result, count, judge, listed } from "../result";
 import { itemsOf } from "./reading";
 

@@ -1,15 +1,15 @@
 import type { X509Certificate } from "node:crypto";
-import { chainProblems, commonName, isSignedBy, iso } from "../../components/certificate";
-import type { TrustedRoots } from "../../components/certificate-authority";
+import { chainProblems, commonName, isSignedBy, iso } from "../../base/certificate";
+import type { TrustedRoots } from "../../components/certificates/certificate-authority";
 import {
   authoritySecretName,
   intermediateLife,
   meshRootOf,
   meshRoots as generatedRoots,
-} from "../../components/mesh-certificate-authority";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, MeshAuthority } from "../cluster-view";
-import { gatewayIdentity, meshMembers } from "../expected";
+} from "../../components/certificates/mesh-certificate-authority";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView, MeshAuthority } from "../view";
+import { gatewayIdentity, meshMembers } from "../../settings/expected";
 import type { SigningAttempt } from "../probes/identity";
 import { CannotTell, type Result, count, judge, listed } from "../result";
 import { tryParse } from "./certificates";

@@ -1,8 +1,8 @@
-import { injectionLabels } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { istioTag, meshMembers } from "../expected";
-import type { Container, Pod } from "../kinds";
+import { injectionLabels } from "../../components/istio/mesh-namespace";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { istioTag, meshMembers } from "../../settings/expected";
+import type { Container, Pod } from "../../cluster/kinds";
 import { CannotTell, type Result, count, judge, listed } from "../result";
 import { isInjector } from "./control-plane";
 import { itemsOf, selects, valueOf } from "./reading";

@@ -1,5 +1,5 @@
-import type { Read } from "../cluster-view";
-import type { LabelSelector } from "../kinds";
+import type { Read } from "../view";
+import type { LabelSelector } from "../../cluster/kinds";
 import { CannotTell } from "../result";
 
 /** The value that was read, or undefined where there is none in the cluster. What could not be read leaves a check undecided. */

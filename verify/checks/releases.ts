@@ -1,7 +1,7 @@
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, HelmRelease } from "../cluster-view";
-import { expectedReleases, istiodName } from "../expected";
+import { enroute } from "../../components/gateway/enroute-values";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView, HelmRelease } from "../view";
+import { expectedReleases, istiodName } from "../../settings/expected";
 import { type Result, count, judge } from "../result";
 import { itemsOf, valueOf } from "./reading";
 

@@ -1,9 +1,9 @@
-import { compileExceptions } from "../../components/mutual-tls-policies";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../kinds";
+import { compileExceptions } from "../../mesh/mutual-tls-policies";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../../cluster/kinds";
 import { CannotTell, type Result, count, judge, listed } from "../result";
-import { meshMembers } from "../expected";
+import { meshMembers } from "../../settings/expected";
 import { itemsOf, valueOf } from "./reading";
 
 /** Whether mutual TLS is demanded everywhere, and nothing below the mesh-wide policy takes it back. */

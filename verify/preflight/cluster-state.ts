@@ -1,14 +1,14 @@
-import { enroute } from "../../components/enroute-values";
-import { skippedIstioMinor } from "../../components/istio-upgrade";
-import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
-import { type Cluster, isAbsent } from "../cluster";
-import { helmReleases } from "../cluster-view";
+import { enroute } from "../../components/gateway/enroute-values";
+import { skippedIstioMinor } from "../../mesh/istio-upgrade";
+import { ownerLabel, ownerValue } from "../../components/istio/mesh-namespace";
+import type { Settings } from "../../settings/schema";
+import { type Cluster, isAbsent } from "../../cluster/client";
+import { helmReleases } from "../view";
 import { explainRelease } from "../checks/releases";
 import { byAge, meshPolicies } from "../checks/strict";
-import { expectedReleases, istiodName } from "../expected";
-import type { Finding } from "../finding";
-import type { Named, PeerAuthentication } from "../kinds";
+import { expectedReleases, istiodName } from "../../settings/expected";
+import type { Finding } from "../../base/finding";
+import type { Named, PeerAuthentication } from "../../cluster/kinds";
 
 type List<Item> = { items: Item[] };
 

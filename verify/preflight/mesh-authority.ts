@@ -1,20 +1,20 @@
 import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import { commonName, iso } from "../../components/certificate";
-import { type TrustedRoots, skippedPhase } from "../../components/certificate-authority";
-import { durationSeconds } from "../../components/duration";
-import { defaultWorkloadCertificateTtl } from "../../components/enroute-values";
-import { authoritySecretName, intermediateLife } from "../../components/mesh-certificate-authority";
-import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
+import { commonName, iso } from "../../base/certificate";
+import { type TrustedRoots, skippedPhase } from "../../components/certificates/certificate-authority";
+import { durationSeconds } from "../../base/duration";
+import { defaultWorkloadCertificateTtl } from "../../components/gateway/enroute-values";
+import { authoritySecretName, intermediateLife } from "../../components/certificates/mesh-certificate-authority";
+import { ownerLabel, ownerValue } from "../../components/istio/mesh-namespace";
+import type { Settings } from "../../settings/schema";
 import { tryParse } from "../checks/certificates";
 import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
-import { type Cluster, ClusterError } from "../cluster";
-import { type MeshAuthority, type SecretObject, publicAuthority } from "../cluster-view";
-import { meshConfigName } from "../expected";
-import type { Finding } from "../finding";
-import type { ConfigMap, Named, Pod } from "../kinds";
+import { type Cluster, ClusterError } from "../../cluster/client";
+import { type MeshAuthority, type SecretObject, publicAuthority } from "../view";
+import { meshConfigName } from "../../settings/expected";
+import type { Finding } from "../../base/finding";
+import type { ConfigMap, Named, Pod } from "../../cluster/kinds";
 import { existing, listed } from "./cluster-state";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { HelmRelease, Read } from "../../../verify/cluster-view";
-import type { GatewayHost, GlobalConfig, PeerAuthentication, Pod } from "../../../verify/kinds";
+import type { HelmRelease, Read } from "../../../verify/view";
+import type { GatewayHost, GlobalConfig, PeerAuthentication, Pod } from "../../../cluster/kinds";
 import type { Result, Status } from "../../../verify/result";
 import { allChecks } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
