@@ -10,7 +10,7 @@ export type {
   UpOptions,
   UpResult,
 } from "./environment";
-export type { StackRecovery, StackStatus } from "./engine";
+export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
 export type { Left, RolloutError, RolloutErrorCode } from "./errors";
 export type * from "./events";

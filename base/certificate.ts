@@ -15,6 +15,15 @@ export function parseChain(pem: string): X509Certificate[] {
   });
 }
 
+/** As {@link parseChain}; undefined where that throws. */
+export function tryParse(pem: string | undefined): X509Certificate[] | undefined {
+  try {
+    return parseChain(pem ?? "");
+  } catch {
+    return undefined;
+  }
+}
+
 /** End of validity of the first certificate of a PEM text, RFC 3339 in UTC. */
 export function endOfValidity(pem: string): string {
   return new Date(parseChain(pem)[0]!.validTo).toISOString();

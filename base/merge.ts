@@ -1,5 +1,3 @@
-import * as pulumi from "@pulumi/pulumi";
-
 /** Helm values: a tree of plain values in which any leaf or branch may be an Output. */
 export type Values = { [key: string]: unknown };
 
@@ -23,6 +21,9 @@ export function mergeValues(base: Values, patch: Values | undefined): Values {
   return merged;
 }
 
+/** A plain object. What is of a class, as a Pulumi Output is, is a leaf. */
 function isBranch(value: unknown): value is Values {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !pulumi.Output.isInstance(value);
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

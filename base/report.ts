@@ -1,4 +1,23 @@
-import { type Result, type Status, count } from "../verify/result";
+import type { Severity } from "./finding";
+import { count } from "./text";
+
+/** What a check came to. `unknown` is "could not tell": neither proof nor fault, and never counted as passed. */
+export type Status = "passed" | "failed" | "unknown";
+
+/** The outcome of one check. */
+export interface Result {
+  /** Stable name, such as `strict/mesh-wide`; docs/verify.md describes each. */
+  check: string;
+  /** What holds where the check passes. */
+  title: string;
+  status: Status;
+  /** How much a failure matters. */
+  severity: Severity;
+  /** What was seen. */
+  evidence: string;
+  /** What to do about it; missing where it passed. */
+  fix?: string;
+}
 
 /** Every result, and what they come to. */
 export interface Report {
@@ -49,15 +68,6 @@ export function summaryOf({ status, passed, results }: Report): ReportSummary {
     warnings: names("failed", "warning"),
     unknown: names("unknown"),
   };
-}
-
-/**
- * Exit code of a command: 0 if nothing failed, 1 if something did. What could not be told does not fail it, unless `strict`:
- * then a warning counts as a failure, and 2 says that nothing failed, but not everything could be told.
- */
-export function exitCode({ failed, warnings, unknown }: Report, strict = false): number {
-  if (failed > 0 || (strict && warnings > 0)) return 1;
-  return strict && unknown > 0 ? 2 : 0;
 }
 
 const words: Record<Status, string> = { passed: "passed", failed: "FAILED", unknown: "could not tell" };

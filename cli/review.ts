@@ -7,6 +7,7 @@ import { manifests, writeManifests } from "../review/gitops";
 import { failureMarkdown, markdown } from "../review/markdown";
 import { isRefused, review } from "../review/review";
 import { renderHead } from "../review/sides";
+import { exit } from "./exit-codes";
 
 interface Options {
   stack: string;
@@ -77,7 +78,7 @@ async function main({ stack, base, cwd, json, strict, output, comment, preview, 
   const { weaker, policies } = found;
   const isDoubtful =
     Object.values(weaker).some((list) => list.length > 0) || policies.added.length + policies.standing.length > 0;
-  if (isRefused(found) || (strict === true && isDoubtful)) process.exitCode = 1;
+  if (isRefused(found) || (strict === true && isDoubtful)) process.exitCode = exit.failed;
 }
 
 function readPreview(path: string): string {
@@ -92,7 +93,7 @@ function readPreview(path: string): string {
   }
 }
 
-program.action(main).exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 3));
+program.action(main).exitOverride((error) => process.exit(error.exitCode === 0 ? exit.done : exit.notRun));
 
 /** Runs the command with the arguments that follow its name. Never throws; the exit code says how it ended. */
 export async function run(args: string[]): Promise<void> {
@@ -103,7 +104,7 @@ export async function run(args: string[]): Promise<void> {
     console.error(error instanceof ReviewError ? error.message : error);
     const { comment, stack } = program.opts<Partial<Options>>();
     if (comment !== undefined) writeFileSync(comment, failureMarkdown(stack ?? "", (error as Error).message));
-    process.exitCode = 3;
+    process.exitCode = exit.notRun;
   }
 }
 

@@ -3,8 +3,8 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { type RequestOptions, request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import type { Settings } from "../settings/schema";
 import type { Finding } from "../base/finding";
+import type { Settings } from "../settings/schema";
 
 /** An answer of the API server that is none of what was asked for, or no answer at all (then without a status). */
 export class ClusterError extends Error {

@@ -74,6 +74,11 @@ export interface ConfigMap extends Named {
   data?: Record<string, string>;
 }
 
+export interface SecretObject extends Named {
+  type?: string;
+  data?: Record<string, string>;
+}
+
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string; operator: string; values?: string[] }[];

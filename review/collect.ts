@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type * as pulumiModule from "@pulumi/pulumi";
 import type * as composition from "../stacks/encrypted-ingress";
-import type * as settingsModule from "../settings/schema";
+import type * as settingsModule from "../settings";
 import type { ProgramResource } from "../policy/objects";
 import { unknownValue } from "../policy/rule";
 import { isTree } from "./objects";
@@ -79,7 +79,7 @@ interface Monitor {
 
 /** The settings of a configuration with placeholders: what is said against a placeholder does not count. */
 function loadMasked(program: string, configuration: MaskedConfiguration, now: Date): settingsModule.Settings {
-  const { loadSettings, settingsSchema } = load<typeof settingsModule>(program, "settings/schema");
+  const { loadSettings, settingsSchema } = load<typeof settingsModule>(program, "settings");
   try {
     return loadSettings(configuration, now);
   } catch (error) {

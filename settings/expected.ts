@@ -1,13 +1,34 @@
-import { enroute, defaultOutputPath } from "../components/gateway/enroute-values";
-import { istiodValues } from "../components/istio/istio-values";
 import { mergeValues } from "../base/merge";
-import type { Injection } from "../components/istio/mesh-namespace";
-import { servingSecretName } from "../components/certificates/serving-certificate";
-import { type Settings, defaultInjection } from "./schema";
+import { enroute, defaultOutputPath, maxWorkloadCertificateTtl } from "../mesh/enroute";
+import type { Injection } from "../mesh/injection";
+import { istioProfiles } from "../mesh/istio";
+import { servingSecretName } from "../mesh/serving-certificate";
+import { type Settings } from "./schema";
 
 /*
  * What a stack's settings make us expect in the cluster. Pure; names that a component fixes come from there.
  */
+
+/** Longest life of a workload certificate that istiod signs: its environment can raise that, and the chart takes it at both places. */
+export function maxTtl({ istio: { values } }: Settings): string {
+  const environments = [values?.["env"], (values?.["pilot"] as { env?: unknown } | undefined)?.env];
+  const limits = environments.map(
+    (env) => (env as { MAX_WORKLOAD_CERT_TTL?: unknown } | undefined)?.MAX_WORKLOAD_CERT_TTL,
+  );
+  return limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
+}
+
+/** SECRET_TTL of every proxy that says no other, where the mesh configuration sets one. */
+export function meshWideTtl({ istio: { meshConfig } }: Settings): string | undefined {
+  const { defaultConfig } = (meshConfig ?? {}) as { defaultConfig?: { proxyMetadata?: { SECRET_TTL?: unknown } } };
+  const ttl = defaultConfig?.proxyMetadata?.SECRET_TTL;
+  return typeof ttl === "string" ? ttl : undefined;
+}
+
+/** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */
+export function defaultInjection(settings: Settings): Injection {
+  return settings.istio.revision === undefined ? "enabled" : { revision: settings.istio.revision };
+}
 
 /** A namespace whose pods are in the mesh. */
 export interface MeshMember {
@@ -61,17 +82,7 @@ export function meshConfigName({ istio }: Settings): string {
 
 /** Least number of istiods that the stack asks for. */
 export function leastIstiods({ istio }: Settings): number {
-  const values = mergeValues(
-    istiodValues({
-      profile: istio.profile,
-      hub: istio.hub,
-      tag: istio.tag ?? istio.version,
-      namespace: istio.namespace.name,
-      revision: istio.revision,
-      trustDomain: istio.trustDomain,
-    }),
-    istio.values,
-  );
+  const values = mergeValues(istioProfiles[istio.profile], istio.values);
   const wanted = values["autoscaleEnabled"] === false ? values["replicaCount"] : values["autoscaleMin"];
   return typeof wanted === "number" ? wanted : 1;
 }

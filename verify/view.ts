@@ -1,10 +1,6 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { gunzipSync } from "node:zlib";
-import { enroute } from "../components/gateway/enroute-values";
-import { authoritySecretName } from "../components/certificates/mesh-certificate-authority";
-import type { Settings } from "../settings/schema";
 import { type Cluster, ClusterError } from "../cluster/client";
-import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
+import { type HelmRelease, helmReleases } from "../cluster/helm-releases";
 import type {
   ConfigMap,
   Deployment,
@@ -15,10 +11,15 @@ import type {
   Named,
   PeerAuthentication,
   Pod,
+  SecretObject,
   Service,
   ServiceRoute,
   WebhookConfiguration,
 } from "../cluster/kinds";
+import { enroute } from "../mesh/enroute";
+import { authoritySecretName } from "../mesh/mesh-authority";
+import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
+import type { Settings } from "../settings/schema";
 
 /**
  * What reading something came to: its value; `absent`, where the object or its whole kind is not there; `unreadable`, where
@@ -26,17 +27,6 @@ import type {
  */
 export type Read<Value> =
   { state: "read"; value: Value } | { state: "absent" } | { state: "unreadable"; reason: string };
-
-/** A release as Helm has written it down. */
-export interface HelmRelease {
-  name: string;
-  /** The latest. */
-  revision: number;
-  /** `deployed`, `failed`, `pending-install`, `pending-upgrade`, `pending-rollback`, `uninstalling`, … */
-  status: string;
-  /** Helm's own words about the latest revision; read only where it is not deployed. */
-  description?: string;
-}
 
 /** A TLS Secret without its private key: what stays is the public half of it. */
 export interface ServingSecret {
@@ -148,46 +138,6 @@ async function read<Value>(reader: () => Promise<Value>): Promise<Read<Value>> {
     return error.status === 404
       ? { state: "absent" }
       : { state: "unreadable", reason: error.status === 403 ? `not allowed: ${error.message}` : error.message };
-  }
-}
-
-export interface SecretObject extends Named {
-  type?: string;
-  data?: Record<string, string>;
-}
-
-/** The Helm releases of a namespace, by the labels of Helm's Secrets: their content, the whole manifests, stays where it is. */
-export async function helmReleases(cluster: Cluster, namespace: string): Promise<HelmRelease[]> {
-  const secrets = `/api/v1/namespaces/${namespace}/secrets`;
-  const { items } = await cluster.get<{ items: Named[] }>(`${secrets}?labelSelector=owner%3Dhelm`, { metadata: true });
-  const revisions = items.flatMap(({ metadata: { labels = {} } }) => {
-    const { name, version, status } = labels;
-    return name === undefined ? [] : [{ name, revision: Number(version), status: status ?? "unknown" }];
-  });
-  const latest = [...new Set(revisions.map(({ name }) => name))].map((name) => {
-    const own = revisions.filter((release) => release.name === name);
-    return own.sort((a, b) => b.revision - a.revision)[0]!;
-  });
-  return Promise.all(
-    latest.map(async (release) => {
-      if (release.status === "deployed") return release;
-      const secret = await cluster
-        .get<SecretObject>(`${secrets}/sh.helm.release.v1.${release.name}.v${release.revision}`)
-        .catch(() => undefined);
-      const description = helmDescription(secret?.data?.["release"]);
-      return { ...release, ...(description === undefined ? {} : { description }) };
-    }),
-  );
-}
-
-/** Helm's words about a release: base64 (of the Secret) of base64 (of Helm) of a gzipped JSON text. */
-export function helmDescription(data: string | undefined): string | undefined {
-  try {
-    const text = gunzipSync(Buffer.from(Buffer.from(data ?? "", "base64").toString(), "base64")).toString();
-    return (JSON.parse(text) as { info?: { description?: string } }).info?.description?.split("\n")[0];
-  } catch {
-    // Somebody else's format: the labels have said enough.
-    return undefined;
   }
 }
 

@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { durationHours } from "../../base/duration";
+import type { KeyAlgorithm } from "../../mesh/authority";
 
-/** Kind and size of a generated key. */
-export type KeyAlgorithm = "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
+export { type KeyAlgorithm, type TrustedRoots, certificateLife, skippedPhase } from "../../mesh/authority";
 
 /** Arguments of `tls.PrivateKey` for a key algorithm. */
 export function keyArguments(algorithm: KeyAlgorithm): tls.PrivateKeyArgs {
@@ -73,13 +72,6 @@ export function generateSigned(name: string, signer: Root, args: SignedArgs, par
   return { certificateChain: certificate.certPem, privateKey: key.privateKeyPem };
 }
 
-/** Life of a certificate and the part of it in which it is renewed, by default its last third, in hours. */
-export function certificateLife(validity: string, renewBefore: string | undefined) {
-  const validityPeriodHours = durationHours(validity)!;
-  const third = Math.max(1, Math.floor(validityPeriodHours / 3));
-  return { validityPeriodHours, earlyRenewalHours: renewBefore === undefined ? third : durationHours(renewBefore)! };
-}
-
 /** Certificates one after the other, as a PEM bundle. */
 export function bundle(certificates: pulumi.Input<string>[]): pulumi.Output<string> {
   return pulumi.all(certificates).apply((all) => all.map((pem) => `${pem.trimEnd()}\n`).join(""));
@@ -87,28 +79,4 @@ export function bundle(certificates: pulumi.Input<string>[]): pulumi.Output<stri
 
 export function subject(commonName: string) {
   return { commonName, organization: "enroute-istio" };
-}
-
-/** Roots that are trusted, in their order, and the one that signs. */
-export interface TrustedRoots {
-  roots: readonly string[];
-  signer: string;
-}
-
-/**
- * Why a change of roots would break trust; undefined where it does not. Whoever checks a certificate has to know its root
- * before it is presented, and until it is presented no more: add the new root → let it sign → drop the old one, an update each.
- */
-export function skippedPhase(before: TrustedRoots, after: TrustedRoots): { problem: string; fix: string } | undefined {
-  if (!before.roots.includes(after.signer))
-    return {
-      problem: `root ${after.signer} is to sign in the update that adds it: nobody trusts it yet`,
-      fix: `add it to roots first and keep signer: ${before.signer}; let it sign in a later update`,
-    };
-  if (!after.roots.includes(before.signer))
-    return {
-      problem: `root ${before.signer} has signed the certificates in use, and is dropped`,
-      fix: `keep it in roots; switch signer to ${after.signer} first, and drop ${before.signer} in a later update`,
-    };
-  return undefined;
 }

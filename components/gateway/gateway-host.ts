@@ -1,7 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { insecureRoutesAnnotation } from "../../base/annotations";
+import { gatewayHostName } from "../../mesh/enroute";
 import { fixedName } from "../chart";
+
+export { gatewayHostName };
 
 /** One path of a host, and the Service behind it. */
 export interface Route {
@@ -26,11 +29,6 @@ export interface GatewayHostArgs {
   minimumTlsVersion?: "1.2" | "1.3";
   /** Where requests go, first match first. */
   routes: Route[];
-}
-
-/** Name in the cluster of the GatewayHost of a host. */
-export function gatewayHostName(host: string): string {
-  return host.replaceAll(".", "-");
 }
 
 /** A host that the gateway serves over TLS. Plain HTTP is redirected, as EnRoute does for hosts with a certificate. */

@@ -1,8 +1,9 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type ChartArgs, chartSource, fixedName } from "../chart";
-import { type IstioProfile, baseValues, istiodValues } from "./istio-values";
 import { type Values, mergeValues } from "../../base/merge";
+import { defaultHub, defaultTrustDomain, type IstioProfile } from "../../mesh/istio";
+import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { baseValues, istiodValues } from "./istio-values";
 
 export interface IstioControlPlaneArgs extends ChartArgs {
   /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
@@ -42,10 +43,10 @@ export class IstioControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
-    this.trustDomain = args.trustDomain ?? "cluster.local";
+    this.trustDomain = args.trustDomain ?? defaultTrustDomain;
     const values = {
       profile: args.profile ?? "standard",
-      hub: args.hub ?? "docker.io/istio",
+      hub: args.hub ?? defaultHub,
       tag: args.tag ?? args.version,
       namespace: args.namespace,
       revision: args.revision,

@@ -1,12 +1,7 @@
 import type { Values } from "../../base/merge";
+import { type IstioProfile, istioProfiles } from "../../mesh/istio";
 
-/**
- * Size of the control plane.
- * - `small`: one istiod with small requests and no autoscaling, for a laptop or a test cluster
- * - `standard`: the chart's own defaults (500m CPU, 2 GiB, autoscaled from 1 to 5)
- * - `ha`: at least two istiods on different nodes and zones, with a disruption budget
- */
-export type IstioProfile = "small" | "standard" | "ha";
+export type { IstioProfile };
 
 export interface IstioValuesArgs {
   profile: IstioProfile;
@@ -26,26 +21,6 @@ export interface IstioValuesArgs {
   meshConfig?: Values | undefined;
 }
 
-const profiles: Record<IstioProfile, Values> = {
-  small: { autoscaleEnabled: false, replicaCount: 1, resources: { requests: { cpu: "100m", memory: "256Mi" } } },
-  standard: {},
-  ha: {
-    autoscaleEnabled: true,
-    autoscaleMin: 2,
-    autoscaleMax: 5,
-    // The chart renders a PodDisruptionBudget only where the minimum is above 1; maxUnavailable lets node drains go on
-    // however far the autoscaler went.
-    pdb: { maxUnavailable: 1 },
-    topologySpreadConstraints: ["kubernetes.io/hostname", "topology.kubernetes.io/zone"].map((topologyKey) => ({
-      maxSkew: 1,
-      topologyKey,
-      // ScheduleAnyway: an upgrade surges to twice the replicas, which a small cluster could not place apart.
-      whenUnsatisfiable: "ScheduleAnyway",
-      labelSelector: { matchLabels: { app: "istiod" } },
-    })),
-  },
-};
-
 /** Values that the charts `base` and `istiod` both read: a difference between them breaks the installation. */
 function sharedValues(args: IstioValuesArgs): Values {
   return {
@@ -64,7 +39,7 @@ export function baseValues(args: IstioValuesArgs): Values {
 export function istiodValues(args: IstioValuesArgs): Values {
   return {
     ...sharedValues(args),
-    ...profiles[args.profile],
+    ...istioProfiles[args.profile],
     // The chart's default hub belongs to development builds, and the hosts before docker.io are being switched off.
     global: { istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
     ...(args.revision === undefined ? {} : { revision: args.revision }),

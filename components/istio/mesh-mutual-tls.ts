@@ -1,13 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { reasonAnnotation } from "../../base/annotations";
-import { fixedName } from "../chart";
 import {
   type MutualTlsException,
   type PeerAuthenticationPolicy,
   compileExceptions,
   exceptionProblems,
 } from "../../mesh/mutual-tls-policies";
+import { fixedName } from "../chart";
 
 export interface MeshMutualTlsArgs {
   /** The mesh's root namespace: a policy there without a selector is mesh-wide. */

@@ -1,15 +1,10 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { type Injection, injectionLabels } from "../../mesh/injection";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { fixedName } from "../chart";
 
-/**
- * How pods of a namespace join the mesh. A union, because with both labels on a namespace Istio obeys `istio-injection`
- * and ignores the revision.
- * - `enabled`: the default revision injects (label `istio-injection=enabled`)
- * - `{ revision }`: the control plane of that revision, or revision tag, injects (label `istio.io/rev`)
- * - `none`: pods stay outside the mesh
- */
-export type Injection = "enabled" | "none" | { revision: string };
+export { type Injection, injectionLabels, ownerLabel, ownerValue };
 
 export interface MeshNamespaceArgs {
   /** Name of the namespace in the cluster. */
@@ -21,16 +16,6 @@ export interface MeshNamespaceArgs {
   /** Further labels. @default none */
   labels?: Record<string, string>;
 }
-
-/** The labels that an injection choice puts on a namespace. */
-export function injectionLabels(injection: Injection): Record<string, string> {
-  if (injection === "none") return {};
-  return injection === "enabled" ? { "istio-injection": "enabled" } : { "istio.io/rev": injection.revision };
-}
-
-/** Label on every namespace that we create: preflight tells our own from one that somebody else made. */
-export const ownerLabel = "app.kubernetes.io/managed-by";
-export const ownerValue = "enroute-istio";
 
 /** A namespace of the mesh: created, or an existing one that gets the label. */
 export class MeshNamespace extends pulumi.ComponentResource {

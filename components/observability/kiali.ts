@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { type Values, mergeValues } from "../../base/merge";
+import { type ChartArgs, chartSource, fixedName } from "../chart";
 
 /** How people log in to Kiali: with a service account's token, or not at all. */
 export type KialiAuthentication = "token" | "anonymous";

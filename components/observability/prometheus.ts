@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { type Values, mergeValues } from "../../base/merge";
+import { type ChartArgs, chartSource, fixedName } from "../chart";
 
 export interface PrometheusArgs extends ChartArgs {
   /** Namespace, which must exist. */

@@ -1,5 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { defaultHub } from "../../mesh/istio";
 import { fixedName } from "../chart";
 
 export interface BookinfoArgs {
@@ -30,7 +31,7 @@ function scratch(app: string): { name: string; mountPath: string }[] {
 export class Bookinfo extends pulumi.ComponentResource {
   constructor(name: string, args: BookinfoArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:workload:Bookinfo", name, {}, opts);
-    const hub = args.hub ?? "docker.io/istio";
+    const hub = args.hub ?? defaultHub;
     const { namespace } = args;
     for (const { app, versions } of services) {
       const account = new k8s.core.v1.ServiceAccount(

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Sandbox, startSandbox } from "../../sandbox/cluster";
 import { descendants } from "../../sandbox/processes";
 import { type Target, clientIdentity, sendRequest } from "../../sandbox/request";
-import { loadSettings } from "../../settings/schema";
+import { loadSettings } from "../../settings/load";
 import type { Report } from "../../base/report";
 import { verify } from "../../verify/verify";
 import { pulumi, succeed } from "./sandbox-fixture";

@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Settings, type StackConfiguration, loadSettings } from "../../settings/schema";
+import { type Settings } from "../../settings/schema";
+import { type StackConfiguration, loadSettings } from "../../settings/load";
 
 const folder = join(__dirname, "../../stacks");
 

@@ -1,10 +1,12 @@
 import { parse } from "yaml";
-import { enroute } from "../../components/gateway/enroute-values";
-import type { Settings } from "../../settings/schema";
-import type { ClusterView } from "../view";
-import { outputPath } from "../../settings/expected";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
 import type { Pod } from "../../cluster/kinds";
-import { CannotTell, type Result, count, judge, listed } from "../result";
+import { enroute } from "../../mesh/enroute";
+import { outputPath } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { livePods, proxyOf } from "./injection";
 import { itemsOf, selects, valueOf } from "./reading";
 

@@ -1,9 +1,11 @@
-import { gatewayHostName } from "../../components/gateway/gateway-host";
-import type { Settings } from "../../settings/schema";
-import type { ClusterView } from "../view";
-import { servingSecret } from "../../settings/expected";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
 import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
-import { type Result, count, judge, listed } from "../result";
+import { gatewayHostName } from "../../mesh/enroute";
+import { servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
 type Host = Settings["hosts"][number];

@@ -1,8 +1,11 @@
-import { enroute } from "../../components/gateway/enroute-values";
-import type { Settings } from "../../settings/schema";
-import type { ClusterView, HelmRelease } from "../view";
+import type { Result } from "../../base/report";
+import { count } from "../../base/text";
+import type { HelmRelease } from "../../cluster/helm-releases";
+import { enroute } from "../../mesh/enroute";
 import { expectedReleases, istiodName } from "../../settings/expected";
-import { type Result, count, judge } from "../result";
+import type { Settings } from "../../settings/schema";
+import { judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf, valueOf } from "./reading";
 
 /** Whether Helm has deployed everything, in the versions that the stack names. */

@@ -1,9 +1,9 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import type { Settings } from "../../settings/schema";
+import type { Finding } from "../../base/finding";
 import { messageOf } from "../../cluster/client";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
-import type { Finding } from "../../base/finding";
+import type { Settings } from "../../settings/schema";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 

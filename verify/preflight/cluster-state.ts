@@ -1,14 +1,14 @@
-import { enroute } from "../../components/gateway/enroute-values";
-import { skippedIstioMinor } from "../../mesh/istio-upgrade";
-import { ownerLabel, ownerValue } from "../../components/istio/mesh-namespace";
-import type { Settings } from "../../settings/schema";
+import type { Finding } from "../../base/finding";
 import { type Cluster, isAbsent } from "../../cluster/client";
-import { helmReleases } from "../view";
+import { helmReleases } from "../../cluster/helm-releases";
+import type { Named, PeerAuthentication } from "../../cluster/kinds";
+import { enroute } from "../../mesh/enroute";
+import { skippedIstioMinor } from "../../mesh/istio-upgrade";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { expectedReleases, istiodName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 import { explainRelease } from "../checks/releases";
 import { byAge, meshPolicies } from "../checks/strict";
-import { expectedReleases, istiodName } from "../../settings/expected";
-import type { Finding } from "../../base/finding";
-import type { Named, PeerAuthentication } from "../../cluster/kinds";
 
 type List<Item> = { items: Item[] };
 

@@ -1,6 +1,6 @@
-import type { Settings } from "../../settings/schema";
-import { ClusterError, openCluster, unreachable } from "../../cluster/client";
 import type { Finding } from "../../base/finding";
+import { ClusterError, openCluster, unreachable } from "../../cluster/client";
+import type { Settings } from "../../settings/schema";
 import { servingCertificateFindings } from "./certificates";
 import { chartFindings } from "./charts";
 import {

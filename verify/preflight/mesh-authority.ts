@@ -1,20 +1,19 @@
 import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import { commonName, iso } from "../../base/certificate";
-import { type TrustedRoots, skippedPhase } from "../../components/certificates/certificate-authority";
+import { commonName, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
-import { defaultWorkloadCertificateTtl } from "../../components/gateway/enroute-values";
-import { authoritySecretName, intermediateLife } from "../../components/certificates/mesh-certificate-authority";
-import { ownerLabel, ownerValue } from "../../components/istio/mesh-namespace";
+import type { Finding } from "../../base/finding";
+import { type Cluster, ClusterError } from "../../cluster/client";
+import type { ConfigMap, Named, Pod, SecretObject } from "../../cluster/kinds";
+import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
+import { defaultWorkloadCertificateTtl } from "../../mesh/enroute";
+import { authoritySecretName, intermediateLife } from "../../mesh/mesh-authority";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import { tryParse } from "../checks/certificates";
 import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
-import { type Cluster, ClusterError } from "../../cluster/client";
-import { type MeshAuthority, type SecretObject, publicAuthority } from "../view";
-import { meshConfigName } from "../../settings/expected";
-import type { Finding } from "../../base/finding";
-import type { ConfigMap, Named, Pod } from "../../cluster/kinds";
+import { type MeshAuthority, publicAuthority } from "../view";
 import { existing, listed } from "./cluster-state";
 
 /**

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { explanations } from "../../../automation";
-import { commandLine } from "../../../cli/main";
+import { commandLine } from "../../../cli/program";
 import { settingsSchema } from "../../../settings/schema";
 
 const root = join(__dirname, "../../..");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { exitCode, failuresText, reportOf, reportText, summaryOf } from "../../../base/report";
-import { CannotTell, type Result, judge } from "../../../verify/result";
+import { failuresText, reportOf, reportText, summaryOf, type Result } from "../../../base/report";
+import { exitOfReport } from "../../../cli/exit-codes";
+import { CannotTell, judge } from "../../../verify/result";
 
 const passed = judge({ check: "a/passed", title: "all is well", fix: "none" }, () => "saw it");
 const failed = judge({ check: "a/failed", title: "it should be so", fix: "do this" }, (problem) => {
@@ -47,7 +48,7 @@ describe("a check", () => {
 describe("a report", () => {
   const outcome = (...results: Result[]) => {
     const report = reportOf(results);
-    return [report.status, exitCode(report), exitCode(report, true)];
+    return [report.status, exitOfReport(report), exitOfReport(report, true)];
   };
   it("is as bad as its worst check: exit code 0 unless something failed, and with strict 2 for what could not be told", () => {
     assert.deepEqual(outcome(passed), ["passed", 0, 0]);

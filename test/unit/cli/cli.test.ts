@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { commandLine } from "../../../cli/main";
+import { commandLine } from "../../../cli/program";
 
 const root = join(__dirname, "../../..");
 

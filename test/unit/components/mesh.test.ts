@@ -6,7 +6,8 @@ import { GatewayHost } from "../../../components/gateway/gateway-host";
 import { Kiali } from "../../../components/observability/kiali";
 import { MeshGlobalConfig, meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { MeshMutualTls } from "../../../components/istio/mesh-mutual-tls";
-import { MeshNamespace, injectionLabels } from "../../../components/istio/mesh-namespace";
+import { MeshNamespace } from "../../../components/istio/mesh-namespace";
+import { injectionLabels } from "../../../mesh/injection";
 import { Prometheus } from "../../../components/observability/prometheus";
 import { run } from "../mocks";
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { loadSettings, settingsWarnings, type StackConfiguration } from "../../../settings/schema";
+import { loadSettings, type StackConfiguration } from "../../../settings/load";
+import { settingsWarnings } from "../../../settings/warnings";
 import { SettingsError } from "../../../settings/error";
 import { type Issued, issue } from "../certificates";
 import { configuration, stackConfig, stackFile, stackNames } from "../stack-files";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { servingRootName } from "../../../components/certificates/serving-certificate";
+import { servingRootName } from "../../../mesh/serving-certificate";
 import { type Settings } from "../../../settings/schema";
 import { type Finding, errorsOf } from "../../../verify/preflight";
 import { servingCertificateFindings } from "../../../verify/preflight/certificates";

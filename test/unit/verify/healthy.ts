@@ -1,8 +1,7 @@
 import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
-import { enroute } from "../../../components/gateway/enroute-values";
-import { gatewayHostName } from "../../../components/gateway/gateway-host";
-import { injectionLabels } from "../../../components/istio/mesh-namespace";
+import { enroute, gatewayHostName } from "../../../mesh/enroute";
+import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { compileExceptions } from "../../../mesh/mutual-tls-policies";
 import type { Settings } from "../../../settings/schema";

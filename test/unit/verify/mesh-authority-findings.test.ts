@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { meshRootName } from "../../../components/certificates/mesh-certificate-authority";
+import { meshRootName } from "../../../mesh/mesh-authority";
 import type { Settings } from "../../../settings/schema";
 import { openCluster } from "../../../cluster/client";
 import type { Finding } from "../../../verify/preflight";

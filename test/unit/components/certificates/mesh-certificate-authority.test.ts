@@ -3,9 +3,8 @@ import * as k8s from "@pulumi/kubernetes";
 import {
   MeshCertificateAuthority,
   type MeshCertificateAuthorityArgs,
-  meshRootName,
-  meshRootOf,
 } from "../../../../components/certificates/mesh-certificate-authority";
+import { meshRootName, meshRootOf } from "../../../../mesh/mesh-authority";
 import { issue } from "../../certificates";
 import { type RunOptions, run, valueOf } from "../../mocks";
 

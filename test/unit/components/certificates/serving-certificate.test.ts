@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { keyArguments, skippedPhase } from "../../../../components/certificates/certificate-authority";
+import { keyArguments } from "../../../../components/certificates/certificate-authority";
+import { type Lifetime, skippedPhase } from "../../../../mesh/authority";
+import { leafLife, servingRootName, servingRootOf } from "../../../../mesh/serving-certificate";
 import {
   ServingCertificate,
   type ServingCertificateArgs,
-  leafLife,
-  servingRootName,
-  servingRootOf,
 } from "../../../../components/certificates/serving-certificate";
 import { issue } from "../../certificates";
 import { run, valueOf } from "../../mocks";
@@ -205,7 +204,7 @@ describe("keyArguments", () => {
 
 describe("leafLife", () => {
   it("renews in the last third, unless told otherwise", () => {
-    const early = (certificate: object) => leafLife({ issuer: "generated", ...certificate }).earlyRenewalHours;
+    const early = (certificate: Lifetime) => leafLife(certificate).earlyRenewalHours;
     assert.deepEqual([early({}), early({ validity: "2h" }), early({ renewBefore: "24h" })], [720, 1, 24]);
   });
 });

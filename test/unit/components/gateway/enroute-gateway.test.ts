@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 import { parse } from "yaml";
 import { EnRouteGateway, type EnRouteGatewayArgs } from "../../../../components/gateway/enroute-gateway";
-import { enrouteValues, ttlProblem } from "../../../../components/gateway/enroute-values";
+import { enrouteValues } from "../../../../components/gateway/enroute-values";
+import { ttlProblem } from "../../../../mesh/enroute";
 import { type Run, run, valueOf } from "../../mocks";
 
 const images = { redis: { tag: "7.4.1" } };

@@ -1,4 +1,4 @@
-import type { KeyAlgorithm } from "./certificate-authority";
+import { type KeyAlgorithm, defaultKeyAlgorithm } from "./authority";
 
 /** What issues a certificate: an object of cert-manager, or of one of its external issuers. */
 export interface IssuerReference {
@@ -36,7 +36,7 @@ export const managedSecretName = "gateway-serving-certificate-managed";
 
 /** The `spec` of a `cert-manager.io/v1` Certificate. */
 export function certManagerSpec(hosts: readonly string[], args: CertManagerCertificate): Record<string, unknown> {
-  const [algorithm, size] = (args.keyAlgorithm ?? "ECDSA-P256").split("-") as [string, string];
+  const [algorithm, size] = (args.keyAlgorithm ?? defaultKeyAlgorithm).split("-") as [string, string];
   const { name, kind = "Issuer", group = certManagerGroup } = args.issuerRef;
   return {
     secretName: args.secretName,

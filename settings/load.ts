@@ -1,0 +1,78 @@
+import { isAbsolute, resolve } from "node:path";
+import { SettingsError, describeProblems, problem } from "./error";
+import { crossProblems } from "./rules";
+import { type Settings, settingsSchema } from "./schema";
+
+/** The configuration of a stack, as the engine hands it to a program. */
+export interface StackConfiguration {
+  /** Name of the project: the namespace of the keys. */
+  project: string;
+  /** Name of the stack, for the error text. */
+  stack: string;
+  /** Every configuration value by full key (`project:key`); objects as JSON text, secrets decrypted. */
+  values: Record<string, string>;
+  /** Full keys whose value holds a secret. */
+  secretKeys: readonly string[];
+  /** How to set a key, for the error text, where that is not the usual way. */
+  howToSet?: string;
+}
+
+const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
+
+/**
+ * The settings of a stack. Throws one {@link SettingsError} that names everything that is wrong. Keys of other namespaces
+ * (`kubernetes:…`, `pulumi:…`) are the engine's business.
+ */
+export function loadSettings(configuration: StackConfiguration, now: Date = new Date()): Settings {
+  const input: Record<string, unknown> = {};
+  for (const [fullKey, value] of Object.entries(configuration.values)) {
+    const [project, key] = fullKey.split(/:(.*)/s) as [string, string];
+    if (project !== configuration.project) continue;
+    if (scalarKeys.includes(key)) {
+      input[key] = value;
+    } else {
+      try {
+        input[key] = JSON.parse(value) as unknown;
+      } catch {
+        input[key] = value;
+      }
+    }
+  }
+  return checkSettings(input, configuration, now);
+}
+
+/**
+ * As {@link loadSettings}, for settings that a program holds as an object: checked by the same schema, with the same errors.
+ * What is secret in it never becomes configuration, so nothing must be marked.
+ */
+export function settingsOf(
+  input: unknown,
+  where: Pick<StackConfiguration, "project" | "stack">,
+  now: Date = new Date(),
+): Settings {
+  const howToSet = "  Correct the settings object; docs/environments.md describes every key.";
+  const settings = checkSettings(
+    input,
+    { ...where, values: {}, secretKeys: [`${where.project}:certificate`], howToSet },
+    now,
+  );
+  if (atFolder(settings, "/") === settings) return settings;
+  const why = "an absolute path: an object has no folder that a relative one could start from";
+  throw new SettingsError([problem("kubeconfig", settings.kubeconfig, why)], { ...where, howToSet });
+}
+
+function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {
+  const parsed = settingsSchema.safeParse(input);
+  const problems = parsed.success
+    ? crossProblems(parsed.data, configuration, now)
+    : describeProblems(parsed.error, input);
+  if (problems.length > 0) throw new SettingsError(problems, configuration);
+  return parsed.data!;
+}
+
+/** The settings with a `kubeconfig` that is right from everywhere: a relative path starts from this folder. */
+export function atFolder(settings: Settings, folder: string): Settings {
+  const { kubeconfig } = settings;
+  const isRelative = kubeconfig !== "" && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
+  return isRelative ? { ...settings, kubeconfig: resolve(folder, kubeconfig) } : settings;
+}
