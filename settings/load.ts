@@ -1,21 +1,7 @@
 import { isAbsolute, resolve } from "node:path";
 import { SettingsError, describeProblems, problem } from "./error";
 import { crossProblems } from "./rules";
-import { type Settings, settingsSchema } from "./schema";
-
-/** The configuration of a stack, as the engine hands it to a program. */
-export interface StackConfiguration {
-  /** Name of the project: the namespace of the keys. */
-  project: string;
-  /** Name of the stack, for the error text. */
-  stack: string;
-  /** Every configuration value by full key (`project:key`); objects as JSON text, secrets decrypted. */
-  values: Record<string, string>;
-  /** Full keys whose value holds a secret. */
-  secretKeys: readonly string[];
-  /** How to set a key, for the error text, where that is not the usual way. */
-  howToSet?: string;
-}
+import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
 
 const scalarKeys = ["kubeconfig", "context", "clusterIdentifier"];
 

@@ -7,8 +7,7 @@ import { defaultValidity, leafLife, servingRoots } from "../mesh/serving-certifi
 import { nearest } from "./builders";
 import { type Problem, problem } from "./error";
 import { maxTtl, meshWideTtl } from "./expected";
-import type { StackConfiguration } from "./load";
-import type { Settings } from "./schema";
+import type { Settings, StackConfiguration } from "./schema";
 
 /** Problems that take more than one key to see. */
 export function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {

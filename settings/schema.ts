@@ -285,3 +285,17 @@ export type Settings = z.output<typeof settingsSchema>;
 
 /** The same as a person writes it: what has a default may be left out. */
 export type SettingsInput = z.input<typeof settingsSchema>;
+
+/** The configuration of a stack, as the engine hands it to a program. */
+export interface StackConfiguration {
+  /** Name of the project: the namespace of the keys. */
+  project: string;
+  /** Name of the stack, for the error text. */
+  stack: string;
+  /** Every configuration value by full key (`project:key`); objects as JSON text, secrets decrypted. */
+  values: Record<string, string>;
+  /** Full keys whose value holds a secret. */
+  secretKeys: readonly string[];
+  /** How to set a key, for the error text, where that is not the usual way. */
+  howToSet?: string;
+}

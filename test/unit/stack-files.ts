@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Settings } from "../../settings/schema";
-import { type StackConfiguration, loadSettings } from "../../settings/load";
+import type { Settings, StackConfiguration } from "../../settings/schema";
+import { loadSettings } from "../../settings/load";
 
 const folder = join(__dirname, "../../stacks");
 

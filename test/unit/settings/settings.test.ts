@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { loadSettings, type StackConfiguration } from "../../../settings/load";
+import { loadSettings } from "../../../settings/load";
+import type { StackConfiguration } from "../../../settings/schema";
 import { settingsWarnings } from "../../../settings/warnings";
 import { SettingsError } from "../../../settings/error";
 import { type Issued, issue } from "../certificates";
