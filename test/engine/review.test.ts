@@ -41,7 +41,7 @@ describe("npm run review, by real Helm", function () {
   const cli = (args: string[], env: NodeJS.ProcessEnv = {}) =>
     runCommand(
       process.execPath,
-      ["--require", "tsx/cjs", join(root, "review/cli.ts"), "--cwd", checkout.folder, ...args],
+      ["--require", "tsx/cjs", join(root, "cli/review.ts"), "--cwd", checkout.folder, ...args],
       {
         cwd: root,
         env: { ...environment, ...env },
@@ -127,7 +127,7 @@ describe("npm run review, by real Helm", function () {
   });
 
   it("renders each side by its own program: a change of a component shows too", async () => {
-    const path = join(checkout.folder, "components/mesh-global-config.ts");
+    const path = join(checkout.folder, "components/gateway/mesh-global-config.ts");
     const source = readFileSync(path, "utf8");
     writeFileSync(path, source.replace("istio_enabled: true", "istio_enabled: false"));
     const { review, code } = await reviewOf("dev", "--strict");

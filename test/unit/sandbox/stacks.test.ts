@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { writeProject } from "../../../sandbox/project";
 import { forSandbox } from "../../../sandbox/stacks";
-import { loadSettings } from "../../../stacks/settings";
+import { loadSettings } from "../../../settings/load";
 import { configuration, stackConfig, stackNames } from "../stack-files";
 
 const sandbox = { kubeconfig: "/s/kubeconfig", context: "sandbox-x", chartRepository: "http://127.100.1.3:8879" };
