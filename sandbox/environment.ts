@@ -53,8 +53,13 @@ export async function sandboxEnvironment(sandbox: Sandbox, report: Report = () =
     PULUMI_BACKEND_URL: `file://${state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphrasePath(folder),
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    // Before 4.29 the provider knows this as a variable only, not as the argument that the program gives it.
-    ...(isPackaged ? {} : { PULUMI_K8S_ENABLE_PATCH_FORCE: "true" }),
+    ...(isPackaged
+      ? {}
+      : {
+          // Before 4.29 the provider knows this as a variable only, not as the argument that the program gives it.
+          PULUMI_K8S_ENABLE_PATCH_FORCE: "true",
+          ENROUTE_SANDBOX_KUBERNETES_VERSION: engine.kubernetesVersion,
+        }),
     // Everything is there; the engine would look for the npm package's release of the provider before each update.
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     // Makes every `pulumi` work in the sandbox's project, wherever it is called.

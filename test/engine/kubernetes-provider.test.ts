@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import * as grpc from "@grpc/grpc-js";
-import { version as packagedVersion } from "@pulumi/kubernetes/package.json";
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
 import * as rpc from "@pulumi/pulumi/proto/provider_pb";
@@ -21,8 +20,7 @@ import {
   unary,
   type Properties,
 } from "../../sandbox/engine/wire";
-import { kubernetesProviderVersion } from "../../sandbox/go/modules";
-import { sandboxVariables, sharedSandbox } from "./sandbox-fixture";
+import { kubernetesPluginVersion, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
 
 /*
  * What the rollout relies on in Pulumi's kubernetes provider, asked of the plugin that the sandbox uses, as the engine asks
@@ -234,13 +232,10 @@ describe("the kubernetes provider in use", function () {
     this.timeout(0);
     sandbox = await sharedSandbox();
     const env = await sandboxVariables();
-    const executable = [packagedVersion, kubernetesProviderVersion]
-      .map((version) =>
-        join(env["PULUMI_HOME"]!, "plugins", `resource-kubernetes-v${version}/pulumi-resource-kubernetes`),
-      )
-      .find((path) => existsSync(path));
+    const plugin = `resource-kubernetes-v${await kubernetesPluginVersion()}/pulumi-resource-kubernetes`;
+    const executable = join(env["PULUMI_HOME"]!, "plugins", plugin);
     // As `clusterProvider` asks for it.
-    engine = await Engine.start(executable!, env, {
+    engine = await Engine.start(executable, env, {
       kubeconfig: sandbox.kubeconfig,
       enableSecretMutable: "true",
       enablePatchForce: "true",
