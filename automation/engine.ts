@@ -121,6 +121,8 @@ async function operate(
     if (request.operation === "refresh") await stack.refresh(options);
     if (request.operation === "destroy") {
       await stack.destroy(options);
+      // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
+      if (signal.aborted) throw new Error("stopped between two steps");
       if (request.remove === true) await stack.workspace.removeStack(request.stack, { preserveConfig: true });
     }
     events.finish("succeeded");
