@@ -19,17 +19,18 @@ export function kwok(binary: string, folder: string, nodeAddress: string): PartS
 
 const apiVersion = "kwok.x-k8s.io/v1alpha1";
 
-/** KWOK's configuration: a stream of JSON documents, which is one of YAML, too. */
-export function kwokConfiguration(): string {
+/** KWOK's configuration for so many nodes: a stream of JSON documents, which is one of YAML, too. */
+export function kwokConfiguration(nodes: number): string {
   const options = {
     apiVersion: "config.kwok.x-k8s.io/v1alpha1",
     kind: "KwokConfiguration",
     options: {
-      // Short, as a KWOK that was started again waits until the leases of the one before are over.
-      nodeLeaseDurationSeconds: 12,
+      // Short, as a KWOK that was started again waits until the leases of the one before are over. Each is renewed four times
+      // in that time: with many nodes as seldom as by a kubelet, as it would keep the API server busy.
+      nodeLeaseDurationSeconds: nodes <= 20 ? 12 : 40,
       // KWOK does not start with less than one of each.
-      nodeLeaseParallelism: 1,
-      nodePlayStageParallelism: 1,
+      nodeLeaseParallelism: 4,
+      nodePlayStageParallelism: 4,
       podPlayStageParallelism: 4,
       // Takes up the pods of a node whose lease it gets late; without, they would stay pending for ever.
       podsOnNodeSyncParallelism: 1,

@@ -181,7 +181,7 @@ class Supervisor {
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     writeFileSync(serviceAccountKey, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
     writeFileSync(tokens, `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
-    writeFileSync(kwok, kwokConfiguration());
+    writeFileSync(kwok, kwokConfiguration(this.config.nodes));
     writeFileSync(egress, egressConfiguration(egressSocket));
   }
 

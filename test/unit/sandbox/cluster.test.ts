@@ -10,6 +10,7 @@ import { kubeconfig } from "../../../sandbox/cluster/control-plane";
 import { type Pod, environmentOf, groupPods, isReady, statusPatch } from "../../../sandbox/cluster/pod";
 import { kwokConfiguration } from "../../../sandbox/cluster/kwok";
 import { BoundedLog } from "../../../sandbox/cluster/log";
+import { mostNodes, nodeManifest } from "../../../sandbox/cluster/nodes";
 import { type Service, routesOf } from "../../../sandbox/cluster/network";
 import { backoffMilliseconds } from "../../../sandbox/cluster/part";
 
@@ -185,9 +186,39 @@ describe("addresses", () => {
   });
 });
 
+describe("nodes", () => {
+  const nodes = Array.from({ length: mostNodes }, (_, index) => nodeManifest(index + 1, "v1.36.2")) as {
+    metadata: { name: string; labels: Record<string, string> };
+    spec: { podCIDR: string };
+  }[];
+
+  it("have names and networks of their own, and labels that are allowed, however many there are", () => {
+    const distinct = (of: (node: (typeof nodes)[number]) => string) => new Set(nodes.map(of)).size;
+    assert.deepEqual([distinct(({ metadata }) => metadata.name), distinct(({ spec }) => spec.podCIDR)], [200, 200]);
+    for (const { metadata, spec } of nodes) {
+      for (const value of Object.values(metadata.labels)) assert.match(value, /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
+      assert.match(spec.podCIDR, /^10\.244\.(\d|[1-9]\d|1\d\d|200)\.0\/24$/);
+    }
+  });
+
+  it("are spread over three zones, as in a cloud", () => {
+    const zones = nodes.slice(0, 4).map(({ metadata }) => metadata.labels["topology.kubernetes.io/zone"]);
+    assert.deepEqual(zones, ["sandbox-a", "sandbox-b", "sandbox-c", "sandbox-a"]);
+  });
+
+  it("do not keep the API server busy with their leases: at most 20 a second", () => {
+    for (const count of [1, 3, 20, 21, mostNodes]) {
+      const { options } = parseAllDocuments(kwokConfiguration(count))[0]!.toJS() as {
+        options: { nodeLeaseDurationSeconds: number };
+      };
+      assert.ok((4 * count) / options.nodeLeaseDurationSeconds <= 20, `${count} nodes`);
+    }
+  });
+});
+
 describe("configuration", () => {
   it("of KWOK is a stream of documents with a stage for every kind that it plays", () => {
-    const documents = parseAllDocuments(kwokConfiguration()).map(
+    const documents = parseAllDocuments(kwokConfiguration(3)).map(
       (document) =>
         document.toJS() as { kind: string; metadata?: { name: string }; spec?: { resourceRef: { kind: string } } },
     );
