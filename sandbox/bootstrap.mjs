@@ -1,6 +1,7 @@
 // Runs a TypeScript file of this checkout, also right after cloning: node sandbox/bootstrap.mjs <entry.ts> [arguments]
 // Nothing but Node.js itself may be imported here, as the dependencies may not be installed yet.
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -75,7 +76,7 @@ function claim(name) {
 
 /** Of two commands that install at once, each would delete the other's packages: the second one waits. */
 async function install() {
-  const name = `enroute-istio-install ${checkout}`;
+  const name = `enroute-istio-install-${createHash("sha256").update(checkout).digest("hex")}`;
   let claimed = await claim(name);
   if (claimed === undefined) {
     console.error("another command is installing the dependencies; waiting for it…");
