@@ -19,8 +19,12 @@ export function kwok(binary: string, folder: string, nodeAddress: string): PartS
 
 const apiVersion = "kwok.x-k8s.io/v1alpha1";
 
-/** KWOK's configuration for so many nodes: a stream of JSON documents, which is one of YAML, too. */
-export function kwokConfiguration(nodes: number): string {
+/**
+ * KWOK's configuration for so many nodes: a stream of JSON documents, which is one of YAML, too.
+ *
+ * @param traffic whether real processes stand behind the gateway's pods.
+ */
+export function kwokConfiguration(nodes: number, traffic: boolean): string {
   const options = {
     apiVersion: "config.kwok.x-k8s.io/v1alpha1",
     kind: "KwokConfiguration",
@@ -36,7 +40,7 @@ export function kwokConfiguration(nodes: number): string {
       podsOnNodeSyncParallelism: 1,
     },
   };
-  return [options, ...stages.map(stageDocument)]
+  return [options, ...stages(traffic).map(stageDocument)]
     .map((document) => `---\n${JSON.stringify(document, undefined, 2)}\n`)
     .join("");
 }
@@ -56,6 +60,8 @@ interface Stage {
 const ready = '.status.conditions.[] | select(.type == "Ready") | .status';
 const app = '.metadata.labels["app"]';
 const deleted = ".metadata.deletionTimestamp";
+/** Whether a pod is a gateway's: the same as `isGateway` says. */
+const gateway = '[.spec.containers[].name] | (index("enroute") != null and index("envoy") != null)';
 
 /** Pod and host addresses; only their looks matter, nobody ever dials them. */
 const addresses = `
@@ -117,7 +123,7 @@ ${initContainers}
 ${addresses}
 `;
 
-const stages: readonly Stage[] = [
+const stages = (traffic: boolean): readonly Stage[] => [
   {
     name: "node-ready",
     kind: "Node",
@@ -139,7 +145,7 @@ addresses:
     name: "pod-ready",
     kind: "Pod",
     when: { ".status.phase": ["Pending"] },
-    unless: { [app]: ["istiod"] },
+    unless: { [app]: ["istiod"], ...(traffic ? { [gateway]: ["true"] } : {}) },
     absent: deleted,
     status: podStatus(true),
   },
@@ -151,6 +157,17 @@ addresses:
     absent: deleted,
     status: podStatus(false),
   },
+  ...(traffic
+    ? [
+        {
+          name: "gateway-started",
+          kind: "Pod" as const,
+          when: { ".status.phase": ["Pending"], [gateway]: ["true"] },
+          absent: deleted,
+          status: podStatus(false),
+        },
+      ]
+    : []),
   {
     name: "job-done",
     kind: "Pod",
