@@ -18,6 +18,7 @@ interface Options {
   comment?: string;
   preview?: string;
   refresh?: true;
+  chartRepository?: string;
   strict?: true;
 }
 
@@ -36,9 +37,14 @@ const program = new Command("review")
   .option("-o, --output <folder>", "instead of comparing, write the objects of the working tree for Argo CD or Flux")
   .option("--refresh", "pull charts anew; without it each version of a chart is pulled once")
   .addOption(
+    new Option("--chart-repository <url>", "take every chart from here, on both sides, such as from a mirror").env(
+      "ENROUTE_ISTIO_CHART_REPOSITORY",
+    ),
+  )
+  .addOption(
     new Option("-C, --cwd <folder>", "folder of the Pulumi project, in a git clone")
-      .env("PULUMI_OPTION_CWD")
-      .default(".", "this folder"),
+      .env("ENROUTE_ISTIO_REVIEW_CWD")
+      .default(process.env["PULUMI_OPTION_CWD"] ?? ".", "PULUMI_OPTION_CWD, or this folder"),
   )
   .addHelpText(
     "after",
@@ -61,17 +67,17 @@ Examples:
   )
   .showHelpAfterError();
 
-async function main({ stack, base, cwd, json, strict, output, comment, preview, refresh }: Options): Promise<void> {
+async function main({ stack, base, cwd, json, strict, output, comment, preview, ...render }: Options): Promise<void> {
   const project = resolve(cwd);
   if (output !== undefined) {
-    const side = await renderHead(project, stack, { refresh: refresh === true });
+    const side = await renderHead(project, stack, render);
     const written = manifests(side);
     writeManifests(resolve(output), stack, written);
     console.log(`${written.files.size} objects of stack ${stack} are in ${output}.`);
     for (const { title, reason } of written.leftOut) console.log(`Left out: ${title} ${reason}.`);
     return;
   }
-  const found = await review({ project, stack, refresh: refresh === true, ...(base === undefined ? {} : { base }) });
+  const found = await review({ project, stack, ...render, ...(base === undefined ? {} : { base }) });
   const text = markdown(found, preview === undefined ? {} : { preview: readPreview(preview) });
   if (comment !== undefined) writeFileSync(comment, text);
   console.log(json === true ? JSON.stringify(found, undefined, 2) : text);

@@ -16,6 +16,8 @@ export function chartCache(environment: NodeJS.ProcessEnv = process.env): string
 export interface RenderOptions {
   /** Pull charts even if they are cached. @default false */
   refresh?: boolean;
+  /** Pull every chart from this repository, such as a mirror. @default where the stack says */
+  chartRepository?: string;
 }
 
 /**
@@ -41,7 +43,7 @@ export class ChartRenderer {
    * @throws {@link ReviewError} that names the chart, its version and its repository
    */
   async render(release: Release, side: string): Promise<OwnedObject[]> {
-    const chart = await this.package(release, side);
+    const chart = await this.package(sourceOf(release, this.options.chartRepository), side);
     const args = ["template", release.name, chart, "--namespace", release.namespace, "--values", "-"];
     const crds = release.skipCrds === true ? ["--skip-crds"] : ["--include-crds"];
     const apis = apiVersions.flatMap((version) => ["--api-versions", version]);
@@ -67,7 +69,7 @@ export class ChartRenderer {
     const source = createHash("sha256").update(`${repository} ${chart}`).digest("hex").slice(0, 16);
     const cache = chartCache();
     const cached = join(cache, `${chart.split("/").pop()}-${version}-${source}.tgz`);
-    if (existsSync(cached) && this.options.refresh !== true) return cached;
+    if (existsSync(cached) && this.options.refresh !== true && !isOnThisMachine(repository)) return cached;
     const partial = join(cache, `.${randomUUID()}`);
     mkdirSync(partial, { recursive: true });
     try {
@@ -83,6 +85,15 @@ export class ChartRenderer {
     }
   }
 }
+
+/** The release with the chart of its name from another repository; without one, as it is. */
+export function sourceOf(release: Release, repository: string | undefined): Release {
+  // Of a chart in a registry (oci://…) the last part is its name.
+  return repository === undefined ? release : { ...release, repository, chart: release.chart.split("/").pop()! };
+}
+
+/** Whether a repository is a process here: what it had under an address and version may be another chart tomorrow. */
+const isOnThisMachine = (repository: string) => /^https?:\/\/(localhost|127\.|\[::1\])/.test(repository);
 
 /** `name version from repository`. */
 export function describe({ chart, version, repository }: Release): string {

@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { ChartRenderer } from "./charts";
+import { ChartRenderer, type RenderOptions } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
 import { checkOutBase, hasProgramOf, headOf, linkPackages } from "./git";
 import type { Leg, Mark } from "./marks/mark";
@@ -10,14 +10,12 @@ import { ProgramRunner } from "./programs";
 import { type Side, programOf, renderSide } from "./sides";
 import { stackConfiguration } from "./stack-file";
 
-export interface ReviewOptions {
+export interface ReviewOptions extends RenderOptions {
   /** Folder of the Pulumi project, in a git working tree. */
   project: string;
   stack: string;
   /** Branch, tag or commit to compare with, see the merge-base of it and `HEAD`. @default the main branch */
   base?: string;
-  /** Pull charts even if they are cached. @default false */
-  refresh?: boolean;
 }
 
 /** A release whose chart has another version, or that comes or goes. */
@@ -67,7 +65,7 @@ export async function review(options: ReviewOptions): Promise<Review> {
   const programs = new ProgramRunner();
   try {
     const { stack } = options;
-    const charts = new ChartRenderer({ refresh: options.refresh === true });
+    const charts = new ChartRenderer(options);
     const [baseName, headName] = [`the base (${base.ref}, ${base.commit.slice(0, 10)})`, "the head (the working tree)"];
     // Before anything takes time. The head's errors are told first, as it is the one at hand.
     const configuration = stackConfiguration(project, stack, headName);

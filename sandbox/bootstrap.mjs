@@ -1,9 +1,12 @@
 // Runs a TypeScript file of this checkout, also right after cloning: node sandbox/bootstrap.mjs <entry.ts> [arguments]
 // Nothing but Node.js itself may be imported here, as the dependencies may not be installed yet.
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer } from "node:net";
 import { delimiter, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const checkout = fileURLToPath(new URL("..", import.meta.url));
@@ -30,8 +33,8 @@ function checkTools() {
     fail(`Node.js 20.19 or newer is needed; this is ${process.versions.node}. Install it from https://nodejs.org/.`);
   }
   const folders = (process.env.PATH ?? "").split(delimiter);
-  if (!folders.some((folder) => existsSync(join(folder, "go")))) {
-    // What is built already needs no Go; the build says so if something is missing.
+  if (args.includes("--unit") || !folders.some((folder) => existsSync(join(folder, "go")))) {
+    // Unit tests and what is built already need no Go; the build says so if something is missing.
     return;
   }
   // Older than 1.21 it does not fetch the toolchain that go.mod asks for, and its message would not help.
@@ -61,7 +64,34 @@ function isInstalled() {
   );
 }
 
-function install() {
+/** Takes a name that the kernel gives to one process only, and takes back when that ends; undefined if another has it. */
+function claim(name) {
+  return new Promise((resolve) => {
+    const server = createServer();
+    // Only Linux has such names; elsewhere nobody waits for anybody.
+    server.once("error", ({ code }) => resolve(code === "EADDRINUSE" ? undefined : server));
+    server.listen(`\0${name}`, () => resolve(server));
+  });
+}
+
+/** Of two commands that install at once, each would delete the other's packages: the second one waits. */
+async function install() {
+  const name = `enroute-istio-install-${createHash("sha256").update(checkout).digest("hex")}`;
+  let claimed = await claim(name);
+  if (claimed === undefined) {
+    console.error("another command is installing the dependencies; waiting for it…");
+  }
+  while (claimed === undefined) {
+    await sleep(200);
+    claimed = await claim(name);
+  }
+  if (!isInstalled()) {
+    npmCi();
+  }
+  claimed.close();
+}
+
+function npmCi() {
   console.error("installing the dependencies (npm ci)…");
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: checkout, stdio: ["ignore", 2, 2] });
   if (status !== 0) {
@@ -76,7 +106,7 @@ if (entry === undefined) {
 }
 checkTools();
 if (!isInstalled()) {
-  install();
+  await install();
 }
 // In this process, so that signals, the exit code and the terminal need no passing on.
 const require = createRequire(import.meta.url);

@@ -1,16 +1,19 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { constants } from "node:os";
 import { existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
+import { closest, distance } from "fastest-levenshtein";
 import { cacheFolder } from "./build";
 import { type Sandbox, abandonSandbox, findSandbox, sandboxFolder, startSandbox, stopSandbox } from "./cluster";
 import { logFolder } from "./cluster/state";
+import { mostNodes } from "./cluster/nodes";
 import { NoEnvoyError, installEnvoy } from "./envoy";
-import { sandboxEnvironment } from "./environment";
+import { prepareWorkplace, unusableLine } from "./environment";
+import type { SandboxProject } from "./project";
 import { residentBytes, residentBytesBelow } from "./processes";
 import { reportTo } from "./progress";
-import { deploy, show } from "./show";
+import { commandOf, deploy, show, startOf } from "./show";
 
 const report = reportTo(process.stderr);
 
@@ -50,12 +53,24 @@ async function up(name: string, options: UpOptions): Promise<void> {
     if (sandbox.reused) {
       report(`the sandbox "${name}" is running already`);
     }
-    const environment = await sandboxEnvironment(sandbox, report);
-    if (options.deploy) {
-      await deploy(sandbox, environment, options.stack, interrupt.signal, report);
+    const { env, project, standIns } = await prepareWorkplace(sandbox, report);
+    if (standIns.length > 0) {
+      report(
+        `stand-ins of this sandbox, not the official ones: ${standIns.join(", ")} (docs/sandbox.md: what they leave out)`,
+      );
+    }
+    const stack = options.deploy ? options.stack : undefined;
+    refuseUnusable(project, stack);
+    if (stack !== undefined) {
+      if (project.changed.has(stack)) {
+        report(
+          `the stack "${stack}" has changes that were made in the sandbox; to drop them delete ${project.fileOf(stack)}`,
+        );
+      }
+      await deploy(sandbox, env, stack, interrupt.signal, report);
     }
     if (!isInterrupted()) {
-      await show(sandbox, environment, options.deploy ? options.stack : undefined, interrupt.signal);
+      await show(sandbox, env, stack, interrupt.signal);
     }
   } catch (error) {
     // What an interruption breaks is no news.
@@ -67,6 +82,31 @@ async function up(name: string, options: UpOptions): Promise<void> {
     await sandbox.stop();
     report("the sandbox is stopped");
   }
+}
+
+const notRunning = (name: string) => `The sandbox "${name}" is not running. Start it with: ${startOf(name)}`;
+
+/** Stops before a stack is used whose file has a mistake; of others it tells in a line. */
+function refuseUnusable({ unusable }: SandboxProject, used: string | undefined): void {
+  for (const [stack, why] of unusable) {
+    if (stack === used) {
+      throw new UserError(why);
+    }
+    report(unusableLine(why));
+  }
+}
+
+/** The stack that a command works on, as far as the command says so: by --stack, or as pulumi by what is selected. */
+function stackUsed(command: string, args: readonly string[], env: NodeJS.ProcessEnv): string | undefined {
+  const named = args.findIndex((arg) => arg === "--stack" || arg === "-s");
+  const joined = args.find((arg) => arg.startsWith("--stack="));
+  if (named >= 0 || joined !== undefined) {
+    return joined?.slice("--stack=".length) ?? args[named + 1];
+  }
+  if (command !== "pulumi" || args[0] === "stack") {
+    return undefined;
+  }
+  return spawnSync("pulumi", ["stack", "--show-name", "--non-interactive"], { env, encoding: "utf8" }).stdout.trim();
 }
 
 /** Whether live traffic is to be had; if not, says so, and the sandbox goes without. */
@@ -91,7 +131,7 @@ async function down(name: string): Promise<void> {
 function status(name: string): void {
   const state = findSandbox(sandboxFolder(name));
   if (state === undefined) {
-    console.log(`The sandbox "${name}" is not running. Start it with: npm run sandbox`);
+    console.log(notRunning(name));
     process.exitCode = 3;
     return;
   }
@@ -119,11 +159,14 @@ function status(name: string): void {
 
 async function execute(name: string, [command, ...args]: readonly string[]): Promise<void> {
   if (findSandbox(sandboxFolder(name))?.status !== "ready") {
-    throw new UserError(`The sandbox "${name}" is not running. Start it with: npm run sandbox`);
+    throw new UserError(notRunning(name));
   }
   const sandbox = await startSandbox({ name, report });
-  const env = await sandboxEnvironment(sandbox, report);
-  const child = spawn(command!, args, { env, stdio: "inherit" });
+  const { env, project } = await prepareWorkplace(sandbox, report);
+  if (project.unusable.size > 0) {
+    refuseUnusable(project, stackUsed(command!, args, env));
+  }
+  const child = spawn(command!, args, { env, cwd: callersFolder(), stdio: "inherit" });
   // From a terminal the command gets these itself.
   const pass = (signal: NodeJS.Signals) =>
     void (process.stdin.isTTY && signal === "SIGINT" ? false : child.kill(signal));
@@ -136,13 +179,19 @@ async function execute(name: string, [command, ...args]: readonly string[]): Pro
   });
 }
 
+/** Where the person is: npm runs its scripts in the package's folder. */
+function callersFolder(): string {
+  const { npm_lifecycle_event: script, INIT_CWD: folder } = process.env;
+  return script === "sandbox" && folder !== undefined ? folder : process.cwd();
+}
+
 function logs(name: string, part: string | undefined, lines: number): void {
   const folder = logFolder(sandboxFolder(name));
   const parts = existsSync(folder)
     ? readdirSync(folder).flatMap((file) => (file.endsWith(".log") ? file.slice(0, -".log".length) : []))
     : [];
   if (part === undefined) {
-    console.log(parts.length === 0 ? `The sandbox "${name}" has no logs.` : `npm run sandbox -- logs <part>, one of:`);
+    console.log(parts.length === 0 ? `The sandbox "${name}" has no logs.` : `${commandOf(name)} logs <part>, one of:`);
     parts.forEach((name) => console.log(`  ${name}`));
     return;
   }
@@ -170,8 +219,8 @@ async function clean(name: string, cache: boolean): Promise<void> {
 
 function count(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 20) {
-    throw new InvalidArgumentError("a whole number from 1 to 20");
+  if (!Number.isInteger(value) || value < 1 || value > mostNodes) {
+    throw new InvalidArgumentError(`a whole number from 1 to ${mostNodes}`);
   }
   return value;
 }
@@ -185,6 +234,21 @@ const program = new Command("npm run sandbox --")
   .enablePositionalOptions()
   .showHelpAfterError();
 
+function refuseWords([word]: readonly string[]): void {
+  if (word === undefined) {
+    return;
+  }
+  const isStack = existsSync(join(__dirname, "..", "stacks", `Pulumi.${word}.yaml`));
+  const names = program.commands.map((command) => command.name());
+  const near = closest(word, names);
+  const hint = isStack
+    ? `to roll out the stack of this name: --stack ${word}`
+    : distance(word, near) <= 2
+      ? `did you mean ${near}?`
+      : `there are: ${names.join(", ")}`;
+  program.error(`error: unknown command '${word}'; ${hint}`);
+}
+
 const selected = () => program.opts<{ name: string }>().name;
 
 program
@@ -194,7 +258,12 @@ program
   .option("--stack <name>", "stack to roll out", "sandbox")
   .option("--no-deploy", "start the sandbox only")
   .option("--no-traffic", "simulate every pod: no gateway, sidecar or application to send a request through")
-  .action((options: UpOptions) => up(selected(), options));
+  // The default command gets the words that are no command's name.
+  .allowExcessArguments()
+  .action((options: UpOptions, { args }: Command) => {
+    refuseWords(args);
+    return up(selected(), options);
+  });
 program
   .command("down")
   .description("end all processes; the cluster's data and the Pulumi state of its stacks go together, logs stay")

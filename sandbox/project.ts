@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { parse, stringify } from "yaml";
 import type { Report } from "./progress";
-import { type SandboxEndpoints, forSandbox } from "./stacks";
+import { type SandboxEndpoints, encryption, forSandbox, parseStack } from "./stacks";
 
 /** The little of a Pulumi.yaml that matters here. */
 interface Definition {
@@ -11,43 +11,158 @@ interface Definition {
   readonly stackConfigDir?: string;
 }
 
-/**
- * Writes the Pulumi project that the sandbox works in: the checkout's program, with the checkout's stacks as they are in
- * the sandbox. What `pulumi config set` changed there stays until the checkout's own file changes.
- *
- * @returns the project's folder.
- */
-export function writeProject(checkout: string, folder: string, sandbox: SandboxEndpoints, report: Report): string {
-  const project = join(folder, "project");
-  const definition = parse(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) as Definition;
-  const { main = ".", stackConfigDir: stackFolder = "." } = definition;
-  mkdirSync(join(project, stackFolder), { recursive: true });
-  write(join(project, "Pulumi.yaml"), stringify({ ...definition, main: join(checkout, main) }));
-  for (const file of readdirSync(join(checkout, stackFolder))) {
-    if (/^Pulumi\..+\.yaml$/.test(file)) {
-      try {
-        writeStack(join(checkout, stackFolder, file), join(project, stackFolder, file), sandbox);
-      } catch (error) {
-        report(`${file} cannot be used in the sandbox: ${(error as Error).message}`);
-      }
-    }
-  }
-  return project;
+/** The Pulumi project that a sandbox works in. */
+export interface SandboxProject {
+  readonly folder: string;
+  /** Path of a stack's file in it. */
+  readonly fileOf: (stack: string) => string;
+  /** Stacks whose file in the checkout cannot be used, and why: they have no settings in the sandbox until it is put right. */
+  readonly unusable: ReadonlyMap<string, string>;
+  /** Stacks whose settings somebody has changed in the sandbox. */
+  readonly changed: ReadonlySet<string>;
 }
 
-function writeStack(source: string, target: string, sandbox: SandboxEndpoints): void {
-  const text = readFileSync(source, "utf8");
-  const mark = createHash("sha256").update(text).update(JSON.stringify(sandbox)).digest("hex");
-  const markPath = `${target}.source`;
-  if (readIfThere(markPath) === mark) {
-    return;
+/**
+ * Writes the Pulumi project that the sandbox works in: the checkout's program, with the checkout's stacks as they are in
+ * the sandbox. What somebody changes there, by hand or by `pulumi config set`, stays until the checkout's own file changes;
+ * then that one counts, and what was changed is kept beside it.
+ */
+export function writeProject(
+  checkout: string,
+  folder: string,
+  sandbox: SandboxEndpoints,
+  report: Report,
+): SandboxProject {
+  const project = join(folder, "project");
+  const definition = parse(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) as Definition;
+  const { main = ".", stackConfigDir = "." } = definition;
+  const stacks = join(project, stackConfigDir);
+  mkdirSync(stacks, { recursive: true });
+  write(join(project, "Pulumi.yaml"), stringify({ ...definition, main: join(checkout, main) }));
+  followEndpoints(project, stacks, sandbox);
+  const unusable = new Map<string, string>();
+  const changed = new Set<string>();
+  for (const file of readdirSync(join(checkout, stackConfigDir))) {
+    const stack = stackOf(file);
+    if (stack === undefined) {
+      continue;
+    }
+    const copy = new Copy(join(stacks, file));
+    const name = join(stackConfigDir, file);
+    let fresh: unknown;
+    try {
+      fresh = forSandbox(parseStack(readFileSync(join(checkout, name), "utf8")), sandbox);
+    } catch (error) {
+      unusable.set(stack, `${name}: ${(error as Error).message}`);
+      copy.withhold();
+      continue;
+    }
+    const kept = copy.update(fresh);
+    if (kept !== undefined) {
+      report(
+        `${name} has changed in the checkout and counts again; what was changed in the sandbox is kept in ${kept}`,
+      );
+    }
+    if (copy.isChanged()) {
+      changed.add(stack);
+    }
   }
-  const content = forSandbox(parse(text), sandbox) as Record<string, unknown>;
-  // The key to what is encrypted in the state already.
-  const written = readIfThere(target);
-  const salt = written === undefined ? undefined : (parse(written) as Record<string, unknown>)["encryptionsalt"];
-  write(target, stringify(salt === undefined ? content : { encryptionsalt: salt, ...content }));
-  write(markPath, mark);
+  return { folder: project, fileOf: (stack) => join(stacks, `Pulumi.${stack}.yaml`), unusable, changed };
+}
+
+const stackOf = (file: string) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
+
+/** A stack's file in the sandbox's project. */
+class Copy {
+  /** What was last taken from the checkout; what differs from it in the copy is somebody's change. */
+  private readonly taken: string;
+  /** The copy, while the checkout's file cannot be used. */
+  private readonly withheld: string;
+
+  constructor(private readonly path: string) {
+    this.taken = `${path}.taken`;
+    this.withheld = `${path}.withheld`;
+  }
+
+  /**
+   * Brings what is new in the checkout into the copy.
+   *
+   * @returns path of what was changed in the copy, where that had to give way.
+   */
+  update(fresh: unknown): string | undefined {
+    moveIfThere(this.withheld, this.path);
+    const present = readIfThere(this.path);
+    if (present !== undefined && isDeepStrictEqual(contentOf(readIfThere(this.taken)), fresh)) {
+      return undefined;
+    }
+    let kept: string | undefined;
+    if (!isDeepStrictEqual(contentOf(present), fresh)) {
+      if (present !== undefined && this.isChanged()) {
+        kept = freePath(`${this.path}.kept`);
+        write(kept, present);
+      }
+      // The key to what is encrypted in the state already.
+      const salt = /^encryptionsalt:.*\n/m.exec(present ?? "")?.[0] ?? "";
+      write(this.path, salt + stringify(fresh));
+    }
+    write(this.taken, stringify(fresh));
+    return kept;
+  }
+
+  /** Whether somebody has changed it since it was taken from the checkout. */
+  isChanged(): boolean {
+    return !isDeepStrictEqual(contentOf(readIfThere(this.path)), contentOf(readIfThere(this.taken)));
+  }
+
+  /** Puts it aside, so that nothing goes on with settings that are no longer the checkout's. */
+  withhold(): void {
+    if (!existsSync(this.withheld)) {
+      moveIfThere(this.path, this.withheld);
+    }
+  }
+}
+
+/** What a stack's file says, but for the key of its secrets; the text itself where it cannot be read. */
+function contentOf(text: string | undefined): unknown {
+  try {
+    const content: unknown = parse(text ?? "") ?? {};
+    if (typeof content !== "object") {
+      return text;
+    }
+    return Object.fromEntries(Object.entries(content as object).filter(([key]) => !encryption.includes(key)));
+  } catch {
+    return text;
+  }
+}
+
+/** A sandbox that is started again has other addresses: they take the place of the former ones, whatever else was changed. */
+function followEndpoints(project: string, stacks: string, sandbox: SandboxEndpoints): void {
+  const { kubeconfig, context, chartRepository } = sandbox;
+  const now = { kubeconfig, context, chartRepository };
+  const path = join(project, "endpoints.json");
+  const former = JSON.parse(readIfThere(path) ?? JSON.stringify(now)) as typeof now;
+  const moved = (["kubeconfig", "context", "chartRepository"] as const).filter((key) => former[key] !== now[key]);
+  for (const file of moved.length === 0 ? [] : readdirSync(stacks)) {
+    const text = readFileSync(join(stacks, file), "utf8");
+    const replaced = moved.reduce((result, key) => replaceValue(result, former[key], now[key]), text);
+    if (replaced !== text) {
+      write(join(stacks, file), replaced);
+    }
+  }
+  write(path, JSON.stringify(now));
+}
+
+/** Replaces a value in YAML, quoted or not, by its text: a file with a mistake in it has its other values, too. */
+function replaceValue(text: string, from: string, to: string): string {
+  const literal = from.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return text.replaceAll(new RegExp(`(?<=["'\\s])${literal}(?=["'\\s]|$)`, "g"), () => to);
+}
+
+/** The path, or the first with a number behind it that is free. */
+function freePath(path: string): string {
+  let free = path;
+  for (let number = 2; existsSync(free); number++) free = `${path}-${number}`;
+  return free;
 }
 
 function readIfThere(path: string): string | undefined {
@@ -55,6 +170,16 @@ function readIfThere(path: string): string | undefined {
     return readFileSync(path, "utf8");
   } catch {
     return undefined;
+  }
+}
+
+function moveIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") {
+      throw error;
+    }
   }
 }
 

@@ -5,7 +5,26 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "./cluster";
 import { type Report, duration } from "./progress";
 import { type Answer, clientIdentity, sendRequest } from "./request";
-import { type Ended, runTethered } from "./tethered";
+import { type Ended, type TetheredOptions, runTethered } from "./tethered";
+
+/** How a person calls the command line for a sandbox, to go on with a command or options. */
+export const commandOf = (name: string) =>
+  name === "default" ? "npm run sandbox --" : `npm run sandbox -- --name ${name}`;
+
+/** How a person starts a sandbox. */
+export const startOf = (name: string) => (name === "default" ? "npm run sandbox" : commandOf(name));
+
+/**
+ * A line of the engine's, without the last status of a resource that has finished well: "Minimum number of Pods … was not attained"
+ * behind "created" is over by then. Nothing that stays is lost: messages of that kind are listed under "Diagnostics:".
+ */
+export function withoutPastStatus(line: string): string {
+  const done =
+    "(?:created|updated|replaced|deleted|read|refresh|imported|discarded)(?: replacement| original| for replacement)?";
+  const row = new RegExp(`^( ?[-+~<>=@]{1,2} +[^ ]+:[^ ]+ .* ${done} \\([0-9.]+s\\))(?: (\\[[^\\]]*\\]))?(?:;? .*)?$`);
+  const found = row.exec(line);
+  return found === null ? line : found.slice(1).filter(Boolean).join(" ");
+}
 
 /** Rolls out a stack with the real engine; its own words are shown as they come. */
 export async function deploy(
@@ -18,11 +37,12 @@ export async function deploy(
   const started = Date.now();
   // An interrupted update of a cluster that stays should end properly; one that goes with it need not.
   const graceMilliseconds = reused ? 60_000 : 3_000;
-  const pulumi = (args: string[], show: boolean): Promise<Ended> =>
-    runTethered(binaries.tether, "pulumi", [...args, "--non-interactive"], { env, show, signal, graceMilliseconds });
+  const pulumi = (args: string[], show: Pick<TetheredOptions, "show"> = {}): Promise<Ended> =>
+    runTethered(binaries.tether, "pulumi", [...args, "--non-interactive"], { env, ...show, signal, graceMilliseconds });
   report(`rolling out the stack "${stack}"…`);
-  await succeed(pulumi(["stack", "select", "--create", stack], false), "pulumi stack select");
-  await succeed(pulumi(["up", "--yes", "--skip-preview", "--suppress-progress"], true), "pulumi up", true);
+  await succeed(pulumi(["stack", "select", "--create", stack]), "pulumi stack select");
+  const up = pulumi(["up", "--yes", "--skip-preview", "--suppress-progress"], { show: withoutPastStatus });
+  await succeed(up, "pulumi up", true);
   report(`the stack "${stack}" is rolled out after ${duration(Date.now() - started)}`);
 }
 
@@ -134,14 +154,28 @@ export async function show(
     run("pulumi", "stack", "output", "--stack", stack);
     await showRequests(sandbox, env, stack, signal);
   }
-  const self = name === "default" ? "npm run sandbox --" : `npm run sandbox -- --name ${name}`;
-  console.log(`
-The sandbox "${name}" runs at ${serverUrl}; its files and logs are in ${folder}. Look around, and change things:
-  ${self} exec -- kubectl get pods --all-namespaces
-  ${self} exec -- pulumi preview --diff${
-    stack === undefined ? "" : `\n  ${self} exec -- npm run verify -- --stack ${stack} --dial-services`
-  }
-  ${self} status
-Stop it:
-  ${self} down`);
+  console.log(
+    `\nThe sandbox "${name}" runs at ${serverUrl}; its files and logs are in ${folder}.\n${nextSteps(name, stack)}`,
+  );
+}
+
+/** What a person can do now. */
+export function nextSteps(name: string, stack: string | undefined): string {
+  const self = commandOf(name);
+  const look = [
+    "Look around:",
+    `  ${self} exec -- kubectl get pods --all-namespaces`,
+    ...(stack === undefined ? [] : [`  ${self} exec -- npm run verify -- --stack ${stack} --dial-services`]),
+    `  ${self} status`,
+  ];
+  const change = [
+    `Change something: edit stacks/Pulumi.${stack}.yaml, see what becomes of it, and roll it out:`,
+    `  ${self} exec -- npm run review -- --stack ${stack}`,
+    `  ${self} exec -- pulumi preview --diff`,
+    `  ${self} exec -- pulumi up --yes`,
+    "Or change a setting in the sandbox alone, where it stays until that file changes, and roll it out as well:",
+    `  ${self} exec -- pulumi config set --path enroute-istio:gateway.replicas 2`,
+  ];
+  const rollOut = ["Roll out a stack:", `  ${startOf(name)}`];
+  return [...look, ...(stack === undefined ? rollOut : change), "Stop it:", `  ${self} down`].join("\n");
 }

@@ -1,3 +1,5 @@
+import { LineCounter, isMap, isNode, isScalar, parseDocument } from "yaml";
+
 /** Where a stack finds the sandbox instead of what it names. */
 export interface SandboxEndpoints {
   readonly kubeconfig: string;
@@ -13,7 +15,24 @@ const project = "enroute-istio";
 const chartSections = ["istio", "gateway", "prometheus", "kiali"];
 
 /** Belongs to the secrets provider of the real stack; the sandbox encrypts with a passphrase of its own. */
-const encryption = ["secretsprovider", "encryptedkey", "encryptionsalt"];
+export const encryption = ["secretsprovider", "encryptedkey", "encryptionsalt"];
+
+/** The content of a stack file. @throws with line and column of the first mistake, and the lines around it. */
+export function parseStack(text: string): unknown {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const refuse = (offset: number, why: string) => {
+    const { line, col } = lines.linePos(offset);
+    throw new Error(`line ${line}, column ${col}: ${why}`);
+  };
+  const [error] = document.errors;
+  if (error !== undefined) refuse(error.pos[0], error.message.replace(/ at line \d+, column \d+:?/, ":").trimEnd());
+  const { contents } = document;
+  for (const node of [contents, isMap(contents) ? contents.get("config", true) : undefined])
+    if (isNode(node) && !isMap(node) && !(isScalar(node) && node.value === null))
+      refuse(node.range?.[0] ?? 0, 'the settings of a stack are keys with values below "config:"');
+  return document.toJS();
+}
 
 /**
  * The content of a stack file, for a run in the sandbox: everything stays as the stack says, but its cluster and its chart

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { createInterface } from "node:readline";
 
 /** How a command ended. */
 export interface Ended {
@@ -11,8 +12,8 @@ export interface Ended {
 export interface TetheredOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Shows the output at once, as well as returning it. Default false. */
-  readonly show?: boolean;
+  /** Shows the output line by line as this makes it, as well as returning it whole. Default: shows nothing. */
+  readonly show?: (line: string) => string;
   /** Asks the command to end (SIGINT, once); it is killed if it has not done so within `graceMilliseconds`. */
   readonly signal?: AbortSignal;
   readonly graceMilliseconds?: number;
@@ -26,7 +27,7 @@ export async function runTethered(
   tether: string,
   command: string,
   args: readonly string[],
-  { env, cwd, show = false, signal, graceMilliseconds = 60_000 }: TetheredOptions,
+  { env, cwd, show, signal, graceMilliseconds = 60_000 }: TetheredOptions,
 ): Promise<Ended> {
   const child = spawn(tether, ["--", command, ...args], {
     env,
@@ -37,12 +38,10 @@ export async function runTethered(
   const output = { stdout: "", stderr: "" };
   const input = child.stdin!;
   for (const name of ["stdout", "stderr"] as const) {
-    child[name]!.setEncoding("utf8").on("data", (text: string) => {
-      output[name] += text;
-      if (show) {
-        process[name].write(text);
-      }
-    });
+    child[name]!.setEncoding("utf8").on("data", (text: string) => (output[name] += text));
+    if (show !== undefined) {
+      createInterface({ input: child[name]! }).on("line", (line) => process[name].write(`${show(line)}\n`));
+    }
   }
   input.on("error", () => {});
   let timer: NodeJS.Timeout | undefined;

@@ -148,8 +148,8 @@ export async function stopSandbox(folder: string, report: Report = () => {}): Pr
   await withLock(join(folder, "starting.lock"), () => clear(folder, report));
 }
 
-/** What goes with the cluster: Pulumi's state describes objects that are no more. */
-const perishable = ["data", "state", "project", "charts", "kubeconfig", "sandbox.json"];
+/** What goes with the cluster: Pulumi's state describes objects that are no more. The project stays: somebody may have changed it. */
+const perishable = ["data", "state", "charts", "kubeconfig", "sandbox.json"];
 const switches = [istiodHoldPath, keepCertificatesPath, recordingFolder];
 
 /** Ends the processes of a sandbox that somebody is still starting, without waiting for that somebody. */
@@ -160,8 +160,8 @@ export async function abandonSandbox(folder: string): Promise<void> {
   }
 }
 
-/** The passphrase of the Pulumi state that belongs to this cluster. */
-export const passphrasePath = (folder: string) => join(dataFolder(folder), "passphrase");
+/** The passphrase of the Pulumi state, and of what is encrypted in the stacks of the project. */
+export const passphrasePath = (folder: string) => join(folder, "passphrase");
 
 async function clear(folder: string, report: Report): Promise<void> {
   const state = readState(folder);

@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { get } from "node:http";
 import { join } from "node:path";
 import { choosePort, freeNumber } from "./address";
-import { ApiError } from "./api";
+import type { Kubelet } from "./kubelet";
 import type { BoundedLog } from "./log";
 import type { Backend } from "./network";
 import { Part } from "./part";
-import { type Pod, discoveryContainer, environmentOf, groupPods, isReady, statusPatch } from "./pod";
+import { type Pod, discoveryContainer, environmentOf, groupPods } from "./pod";
 import { dataFolder, istiodHoldPath } from "./state";
 import { type ClusterAccess, emptyFolder, writeKubeconfig, writeVolumes } from "./volumes";
 
@@ -40,6 +40,7 @@ export interface IstiodContext {
   readonly tether: string;
   readonly delaySeconds: number;
   readonly access: ClusterAccess;
+  readonly kubelet: Kubelet;
   /** Environment over what the pod asks for. */
   readonly env: Readonly<Record<string, string>>;
   /** Writes what else istiod is to find in its folder. */
@@ -129,7 +130,13 @@ export class Istiods {
         // Before the pods are: who waits for them will use the Service at once.
         this.context.changed();
       }
-      await Promise.all(pods.map((pod) => this.tell(pod, instance)));
+      const { restarts, state } = instance.part;
+      const container = { ready, restarts, isRunning: state !== undefined };
+      await Promise.all(
+        pods.map((pod) =>
+          this.context.kubelet.tell(pod, new Map(pod.spec.containers.map(({ name }) => [name, container]))),
+        ),
+      );
     }
   }
 
@@ -211,34 +218,6 @@ export class Istiods {
       // No such file.
     }
     return Date.now() - startedAt < seconds * 1000;
-  }
-
-  private async tell(pod: Pod, instance: Instance): Promise<void> {
-    if (pod.status?.phase !== "Running") {
-      // KWOK has not started it yet.
-      return;
-    }
-    const restarts = instance.part.restarts;
-    const told = pod.status.containerStatuses?.[0]?.restartCount ?? 0;
-    if (isReady(pod) === instance.ready && (told === restarts || instance.part.state === undefined)) {
-      return;
-    }
-    const patch = statusPatch(
-      pod,
-      instance.ready,
-      restarts,
-      instance.part.state !== undefined,
-      new Date().toISOString(),
-    );
-    const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}/status`;
-    try {
-      await this.context.access.api.patch(path, patch);
-    } catch (error) {
-      // It may have been deleted just now.
-      if (!(error instanceof ApiError && error.status === 404)) {
-        throw error;
-      }
-    }
   }
 }
 

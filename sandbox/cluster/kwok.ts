@@ -19,23 +19,28 @@ export function kwok(binary: string, folder: string, nodeAddress: string): PartS
 
 const apiVersion = "kwok.x-k8s.io/v1alpha1";
 
-/** KWOK's configuration: a stream of JSON documents, which is one of YAML, too. */
-export function kwokConfiguration(): string {
+/**
+ * KWOK's configuration for so many nodes: a stream of JSON documents, which is one of YAML, too.
+ *
+ * @param traffic whether real processes stand behind the gateway's pods.
+ */
+export function kwokConfiguration(nodes: number, traffic: boolean): string {
   const options = {
     apiVersion: "config.kwok.x-k8s.io/v1alpha1",
     kind: "KwokConfiguration",
     options: {
-      // Short, as a KWOK that was started again waits until the leases of the one before are over.
-      nodeLeaseDurationSeconds: 12,
+      // Short, as a KWOK that was started again waits until the leases of the one before are over. Each is renewed four times
+      // in that time: with many nodes as seldom as by a kubelet, as it would keep the API server busy.
+      nodeLeaseDurationSeconds: nodes <= 20 ? 12 : 40,
       // KWOK does not start with less than one of each.
-      nodeLeaseParallelism: 1,
-      nodePlayStageParallelism: 1,
+      nodeLeaseParallelism: 4,
+      nodePlayStageParallelism: 4,
       podPlayStageParallelism: 4,
       // Takes up the pods of a node whose lease it gets late; without, they would stay pending for ever.
       podsOnNodeSyncParallelism: 1,
     },
   };
-  return [options, ...stages.map(stageDocument)]
+  return [options, ...stages(traffic).map(stageDocument)]
     .map((document) => `---\n${JSON.stringify(document, undefined, 2)}\n`)
     .join("");
 }
@@ -55,6 +60,8 @@ interface Stage {
 const ready = '.status.conditions.[] | select(.type == "Ready") | .status';
 const app = '.metadata.labels["app"]';
 const deleted = ".metadata.deletionTimestamp";
+/** Whether a pod is a gateway's: the same as `isGateway` says. */
+const gateway = '[.spec.containers[].name] | (index("enroute") != null and index("envoy") != null)';
 
 /** Pod and host addresses; only their looks matter, nobody ever dials them. */
 const addresses = `
@@ -116,7 +123,7 @@ ${initContainers}
 ${addresses}
 `;
 
-const stages: readonly Stage[] = [
+const stages = (traffic: boolean): readonly Stage[] => [
   {
     name: "node-ready",
     kind: "Node",
@@ -138,7 +145,7 @@ addresses:
     name: "pod-ready",
     kind: "Pod",
     when: { ".status.phase": ["Pending"] },
-    unless: { [app]: ["istiod"] },
+    unless: { [app]: ["istiod"], ...(traffic ? { [gateway]: ["true"] } : {}) },
     absent: deleted,
     status: podStatus(true),
   },
@@ -150,6 +157,17 @@ addresses:
     absent: deleted,
     status: podStatus(false),
   },
+  ...(traffic
+    ? [
+        {
+          name: "gateway-started",
+          kind: "Pod" as const,
+          when: { ".status.phase": ["Pending"], [gateway]: ["true"] },
+          absent: deleted,
+          status: podStatus(false),
+        },
+      ]
+    : []),
   {
     name: "job-done",
     kind: "Pod",

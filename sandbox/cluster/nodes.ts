@@ -1,3 +1,9 @@
+/** As many as a machine carries; each has a network of its own in 10.244.0.0/16. */
+export const mostNodes = 200;
+
+/** Nodes are spread over so many zones, as in a cloud. */
+const zones = ["a", "b", "c"];
+
 /** A node as a kubelet would register it; KWOK makes it ready. */
 export function nodeManifest(index: number, version: string): unknown {
   const name = `node-${index}`;
@@ -12,7 +18,7 @@ export function nodeManifest(index: number, version: string): unknown {
         "kubernetes.io/os": "linux",
         "kubernetes.io/arch": "amd64",
         "topology.kubernetes.io/region": "sandbox",
-        "topology.kubernetes.io/zone": `sandbox-${String.fromCharCode(96 + index)}`,
+        "topology.kubernetes.io/zone": `sandbox-${zones[(index - 1) % zones.length]}`,
       },
     },
     spec: { podCIDR: `10.244.${index}.0/24`, podCIDRs: [`10.244.${index}.0/24`] },

@@ -32,8 +32,13 @@ export interface Pod {
     readonly phase?: string;
     readonly podIP?: string;
     readonly hostIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-    readonly containerStatuses?: readonly { readonly name: string; readonly restartCount: number }[];
+    readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message?: string }[];
+    readonly containerStatuses?: readonly {
+      readonly name: string;
+      readonly restartCount: number;
+      readonly ready?: boolean;
+      readonly started?: boolean;
+    }[];
   };
 }
 
@@ -115,29 +120,68 @@ export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
 }
 
-/** The status that a kubelet would report for a pod whose process is, or is not, ready. */
-export function statusPatch(pod: Pod, ready: boolean, restarts: number, isRunning: boolean, now: string): unknown {
-  const status = ready ? "True" : "False";
-  const reason = ready ? {} : { reason: "ContainersNotReady", message: "containers with unready status: [discovery]" };
+/** How the process is that stands for a container. */
+export interface ContainerState {
+  readonly ready: boolean;
+  readonly restarts: number;
+  readonly isRunning: boolean;
+}
+
+/** A container that no process stands for. */
+const simulated: ContainerState = { ready: true, restarts: 0, isRunning: true };
+
+/** Why a pod is not ready, as a kubelet says it; undefined if it is. */
+function unreadyMessage(pod: Pod, states: ReadonlyMap<string, ContainerState>, why?: string): string | undefined {
+  const unready = pod.spec.containers.flatMap(({ name }) => (states.get(name)?.ready === false ? name : []));
+  const containers = `containers with unready status: [${unready.join(" ")}]`;
+  return unready.length === 0 ? undefined : why === undefined ? containers : `${containers}: ${why}`;
+}
+
+/** Whether a pod's status says already how its containers are. */
+export function isTold(pod: Pod, states: ReadonlyMap<string, ContainerState>, why?: string): boolean {
+  const message = unreadyMessage(pod, states, why);
+  const condition = pod.status?.conditions?.find(({ type }) => type === "Ready");
+  return (
+    isReady(pod) === (message === undefined) &&
+    condition?.message === message &&
+    pod.spec.containers.every(({ name }) => {
+      const { ready, restarts, isRunning } = states.get(name) ?? simulated;
+      const told = pod.status?.containerStatuses?.find((status) => status.name === name);
+      return told?.ready === ready && told.restartCount === restarts && told.started === isRunning;
+    })
+  );
+}
+
+/** The status that a kubelet would report for a pod whose containers are as the processes that stand for them. */
+export function statusPatch(
+  pod: Pod,
+  states: ReadonlyMap<string, ContainerState>,
+  now: string,
+  why?: string,
+): { status: NonNullable<Pod["status"]> } {
+  const message = unreadyMessage(pod, states, why);
   return {
     status: {
       conditions: ["Ready", "ContainersReady"].map((type) => ({
         type,
-        status,
+        status: message === undefined ? "True" : "False",
         lastTransitionTime: now,
-        reason: null,
-        message: null,
-        ...reason,
+        reason: message === undefined ? null : "ContainersNotReady",
+        // Null takes away what was there.
+        message: (message ?? null) as string,
       })),
-      containerStatuses: pod.spec.containers.map(({ name, image }) => ({
-        name,
-        image,
-        imageID: "",
-        ready,
-        started: isRunning,
-        restartCount: restarts,
-        state: isRunning ? { running: { startedAt: now } } : { waiting: { reason: "CrashLoopBackOff" } },
-      })),
+      containerStatuses: pod.spec.containers.map(({ name, image }) => {
+        const { ready, restarts, isRunning } = states.get(name) ?? simulated;
+        return {
+          name,
+          image,
+          imageID: "",
+          ready,
+          started: isRunning,
+          restartCount: restarts,
+          state: isRunning ? { running: { startedAt: now } } : { waiting: { reason: "CrashLoopBackOff" } },
+        };
+      }),
     },
   };
 }

@@ -24,6 +24,7 @@ import {
   scheduler,
 } from "./control-plane";
 import { Istiods } from "./istiod";
+import { Kubelet } from "./kubelet";
 import { kwok, kwokConfiguration } from "./kwok";
 import { BoundedLog } from "./log";
 import { ServiceNetwork, type Service, routesOf } from "./network";
@@ -181,7 +182,7 @@ class Supervisor {
     const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     writeFileSync(serviceAccountKey, privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
     writeFileSync(tokens, `${token},admin,admin,"system:masters"\n`, { mode: 0o600 });
-    writeFileSync(kwok, kwokConfiguration());
+    writeFileSync(kwok, kwokConfiguration(this.config.nodes, this.config.traffic !== undefined));
     writeFileSync(egress, egressConfiguration(egressSocket));
   }
 
@@ -223,6 +224,7 @@ class Supervisor {
       folder: config.folder,
       tether: config.binaries.tether,
       access,
+      kubelet: new Kubelet(api),
       address: (n: number) => this.range!.address(n),
       log: (name: string) => this.partLog(name),
       note: (text: string) => this.log.note(text),

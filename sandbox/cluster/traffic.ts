@@ -1,10 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { type EnvoyAdmin, configurationProblem } from "../gateway/acceptance";
 import { bootstrap, clustersResponse, envoyFiles, listenersResponse } from "../gateway/envoy-config";
 import type { GatewaySettings } from "../gateway/main";
 import { choosePort, freeNumber } from "./address";
 import type { Meta } from "./api";
+import type { Kubelet } from "./kubelet";
 import type { BoundedLog } from "./log";
 import { type Backend, type Service, containerPort, isSelected } from "./network";
 import { Part, type PartSpec } from "./part";
@@ -38,6 +40,7 @@ export interface TrafficContext {
   readonly programs: TrafficPrograms;
   readonly tether: string;
   readonly access: ClusterAccess;
+  readonly kubelet: Kubelet;
   readonly address: (n: number) => string;
   readonly log: (name: string) => BoundedLog;
   readonly note: (text: string) => void;
@@ -64,11 +67,27 @@ interface Instance extends Backend {
   readonly parts: Part[];
   /** File in istiod's folder of configuration. */
   readonly sidecarFile?: string;
+  /** Envoy of a gateway, and the folder of its configuration. */
+  readonly envoy?: GatewayEnvoy;
   syncedAt: number;
+  /** Whether it can be connected to. */
   ready: boolean;
+  /** Why its pods are not ready. */
+  problem: string | undefined;
+  /** Since when Envoy works with another configuration than it was given. */
+  problemSince: number | undefined;
+}
+
+interface GatewayEnvoy {
+  readonly folder: string;
+  readonly admin: EnvoyAdmin;
+  readonly part: Part;
 }
 
 const lookMilliseconds = 400;
+/** How long Envoy may take to start, and for a new configuration, before it counts as a problem. */
+const acceptMilliseconds = 2000;
+const starting = "it is starting";
 const syncMilliseconds = 1000;
 const stopGraceMilliseconds = 1500;
 /** The first of the addresses that these processes listen on; istiods are below. */
@@ -142,15 +161,48 @@ export class Traffic {
         instance.syncedAt = Date.now();
         await this.writeFiles(pods[0]!, instance.folder);
       }
-      const ready = (
-        await Promise.all([...instance.ports.values()].slice(0, 1).map((port) => accepts(instance.address, port)))
-      ).every(Boolean);
-      if (ready !== instance.ready) {
-        instance.ready = ready;
-        this.context.note(`${key} is ${ready ? "ready" : "not ready"} on ${instance.address}`);
-        this.context.changed();
+      await this.look(key, instance);
+    }
+    await this.tellGateways(view, wanted);
+  }
+
+  /** Looks how its processes are. */
+  private async look(key: string, instance: Instance): Promise<void> {
+    const isOpen = await accepts(instance.address, [...instance.ports.values()][0]!);
+    const problem = await problemOf(instance.envoy, isOpen);
+    instance.problemSince = problem === undefined ? undefined : (instance.problemSince ?? Date.now());
+    // A start, and each new configuration, take Envoy a moment.
+    const isMoment = instance.problem === undefined && Date.now() - (instance.problemSince ?? 0) < acceptMilliseconds;
+    if (problem !== instance.problem && !isMoment) {
+      instance.problem = problem;
+      if (problem !== undefined) {
+        this.context.note(`${key}: ${problem}`);
       }
     }
+    // Connected to for the first time it is when all is well; then, as Envoy, it goes on with what it had accepted.
+    const ready = isOpen && (instance.ready || problem === undefined);
+    if (ready !== instance.ready) {
+      instance.ready = ready;
+      this.context.note(`${key} is ${ready ? "ready" : "not ready"} on ${instance.address}`);
+      this.context.changed();
+    }
+  }
+
+  /** Tells of the gateway's pods how their Envoy is; pods without processes, as of an older generation, are simulated. */
+  private async tellGateways({ pods }: TrafficView, wanted: ReadonlyMap<string, Wanted>): Promise<void> {
+    const tell = (pod: Pod): Promise<void> => {
+      const key = gatewayKey(pod);
+      const instance = this.instances.get(key);
+      if (instance?.envoy === undefined) {
+        const why = wanted.has(key) ? "the Service of its istiod is not there" : undefined;
+        return this.context.kubelet.tell(pod, envoyState(why === undefined, 0, true), why);
+      }
+      const { problem } = instance;
+      const { state, restarts } = instance.envoy.part;
+      const states = envoyState(problem === undefined, restarts, state !== undefined);
+      return this.context.kubelet.tell(pod, states, problem === starting ? undefined : problem);
+    };
+    await Promise.all(pods.filter((pod) => isRunning(pod) && isGateway(pod)).map(tell));
   }
 
   private async start(
@@ -191,7 +243,11 @@ export class Traffic {
     this.context.note(`${key} starts on ${address}`);
     const instance: Instance = {
       ...{ pods, number, address, folder, parts, ports: local, syncedAt: Date.now(), ready: false },
+      ...{ problem: starting, problemSince: undefined },
       ...(specs.sidecarFile === undefined ? {} : { sidecarFile: specs.sidecarFile }),
+      ...(specs.envoy === undefined
+        ? {}
+        : { envoy: { ...specs.envoy, part: parts.find(({ spec }) => spec.name === `${key}-envoy`)! } }),
     };
     this.instances.set(key, instance);
     return instance;
@@ -251,6 +307,7 @@ export class Traffic {
       JSON.stringify(bootstrap(pod.metadata.name, settings.folder, address, admin)),
     );
     return {
+      envoy: { folder: settings.folder, admin: { address, port: admin } },
       specs: [
         ...(sidecar === undefined
           ? []
@@ -354,6 +411,7 @@ interface Names {
 interface Specs {
   readonly specs: PartSpec[];
   readonly sidecarFile?: string;
+  readonly envoy?: Omit<GatewayEnvoy, "part">;
 }
 
 interface Wanted {
@@ -369,7 +427,7 @@ const roleOf = (key: string) => key.slice(0, key.lastIndexOf("_"));
 
 /** By `<namespace>_<what>_<generation>`, the pods that take part in traffic, and the ports that they are reached at. */
 export function wantedPods({ pods, services, gatewayHosts }: TrafficView): Map<string, Wanted> {
-  const running = pods.filter(({ status }) => status?.phase === "Running");
+  const running = pods.filter(isRunning);
   const wanted = new Map<string, Wanted>();
   const add = (kind: Wanted["kind"], name: string, members: Pod[], ports: readonly number[]) => {
     const newest = [...groupPods(members)].at(-1);
@@ -413,6 +471,27 @@ export function wantedPods({ pods, services, gatewayHosts }: TrafficView): Map<s
     }
   }
   return wanted;
+}
+
+const isRunning = ({ status }: Pod) => status?.phase === "Running";
+
+/** The key of the processes that stand for a gateway's pod, as in {@link wantedPods}. */
+function gatewayKey({ metadata: { namespace, name, labels } }: Pod): string {
+  return `${namespace}_gateway_${labels?.["pod-template-hash"] ?? name}`;
+}
+
+const envoyState = (ready: boolean, restarts: number, isRunning: boolean) =>
+  new Map([["envoy", { ready, restarts, isRunning }]]);
+
+/** Why it is not ready. */
+async function problemOf(envoy: GatewayEnvoy | undefined, isOpen: boolean): Promise<string | undefined> {
+  if (envoy === undefined) {
+    return isOpen ? undefined : "nothing listens yet";
+  }
+  const problem = await configurationProblem(envoy.folder, envoy.admin);
+  return (
+    problem ?? (isOpen ? undefined : "Envoy has no listener yet: what stands for EnRoute has not read the cluster")
+  );
 }
 
 function isGateway(pod: Pod): boolean {

@@ -181,15 +181,6 @@ export class EngineLog {
   }
 }
 
-/**
- * Tells the user, in one line, that a stand-in is at work. Once per plugin process is enough.
- * ENROUTE_SANDBOX_QUIET=1 in the environment keeps it silent.
- */
-export async function announceStandIn(log: EngineLog, plugin: string): Promise<void> {
-  if (process.env["ENROUTE_SANDBOX_QUIET"] === "1") return;
-  await log.log("info", "", `sandbox stand-in for ${plugin} is in use (docs/sandbox.md says what it leaves out)`);
-}
-
 type Wire = null | boolean | number | string | Wire[] | { [key: string]: Wire };
 
 function decodeValue(value: Wire): Value {

@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey } from "node:crypto";
+import { X509Certificate, createHash, createPrivateKey } from "node:crypto";
 
 /*
  * What EnRoute makes of its kinds, as far as the sandbox needs it: the objects of the cluster in, Envoy's configuration out. Pure.
@@ -331,7 +331,7 @@ export function rootsSecret(name: string, roots: string): unknown {
 }
 
 export function listenersResponse(listeners: readonly unknown[]): unknown {
-  return discoveryResponse(
+  return versioned(
     listeners.map((item) => ({
       "@type": "type.googleapis.com/envoy.config.listener.v3.Listener",
       ...(item as object),
@@ -340,9 +340,14 @@ export function listenersResponse(listeners: readonly unknown[]): unknown {
 }
 
 export function clustersResponse(list: readonly unknown[]): unknown {
-  return discoveryResponse(
+  return versioned(
     list.map((item) => ({ "@type": "type.googleapis.com/envoy.config.cluster.v3.Cluster", ...(item as object) })),
   );
+}
+
+/** With a version, by which Envoy tells what it has accepted. */
+function versioned(resources: unknown[]): unknown {
+  return { version_info: createHash("sha256").update(JSON.stringify(resources)).digest("hex").slice(0, 16), resources };
 }
 
 function discoveryResponse(resources: unknown[]): unknown {

@@ -163,21 +163,37 @@ describe("a live request through both legs", function () {
     assert.equal((await plain()).status, 301);
   });
 
+  it("is answered on, and a new gateway does not count as ready, while Envoy refuses its configuration", async () => {
+    const pods = ["--namespace", "enroute-system", "--selector", "app.kubernetes.io/name=enroute"];
+    const gateways = async () =>
+      (
+        JSON.parse(await kubectl("get", "pods", ...pods, "--output", "json")) as {
+          items: { status: { conditions: { type: string; status: string; message?: string }[] } }[];
+        }
+      ).items.map(({ status }) => status.conditions.find(({ type }) => type === "Ready"));
+    const refused =
+      /\[envoy\]: Envoy refuses its configuration: .*Duplicate entry of domain bookinfo\.sandbox\.example/;
+    const areRefused = (count: number) => (conditions: Awaited<ReturnType<typeof gateways>>) =>
+      conditions.length === count &&
+      conditions.every((ready) => ready?.status === "False" && refused.test(ready.message ?? ""));
+
+    // EnRoute compares names exactly, Envoy does not.
+    await createHost("twice", "Bookinfo.sandbox.example");
+    await eventually(gateways, areRefused(1));
+    await kubectl("rollout", "restart", "deployment/enroute", "--namespace", "enroute-system");
+    await eventually(gateways, areRefused(2));
+    assert.equal((await request()).status, 200);
+    assert.match(await kubectl("get", "events", "--namespace", "enroute-system"), /Unhealthy .*Envoy refuses/);
+
+    await kubectl("delete", "gatewayhost", "twice", "--namespace", "bookinfo");
+    await kubectl("rollout", "status", "deployment/enroute", "--namespace", "enroute-system", "--timeout=60s");
+    await eventually(gateways, (conditions) => conditions.length === 1 && conditions[0]?.status === "True");
+    assert.equal((await eventually(request, ({ status }) => status === 200)).status, 200);
+  });
+
   it("is refused by the client where the certificate is not for the host", async () => {
-    const manifest = JSON.parse(await kubectl("get", "gatewayhost", "--namespace", "bookinfo", "--output", "json")) as {
-      items: { spec: { virtualhost: object } }[];
-    };
-    const { spec } = manifest.items[0]!;
     const other = "other.sandbox.example";
-    const copy = {
-      apiVersion: "enroute.saaras.io/v1",
-      kind: "GatewayHost",
-      metadata: { name: "other", namespace: "bookinfo" },
-      spec: { ...spec, virtualhost: { ...spec.virtualhost, fqdn: other } },
-    };
-    const file = join(sandbox.folder, "other.json");
-    writeFileSync(file, JSON.stringify(copy));
-    await kubectl("create", "--filename", file);
+    await createHost("other", other);
     const refusal = await eventually(
       () =>
         request({ host: other }).then(
@@ -210,6 +226,23 @@ describe("a live request through both legs", function () {
       (left) => left.length === 0,
     );
   });
+
+  /** Makes a host like the stack's own, under another name. */
+  async function createHost(name: string, fqdn: string): Promise<void> {
+    const manifest = JSON.parse(await kubectl("get", "gatewayhost", "--namespace", "bookinfo", "--output", "json")) as {
+      items: { spec: { virtualhost: object } }[];
+    };
+    const { spec } = manifest.items[0]!;
+    const copy = {
+      apiVersion: "enroute.saaras.io/v1",
+      kind: "GatewayHost",
+      metadata: { name, namespace: "bookinfo" },
+      spec: { ...spec, virtualhost: { ...spec.virtualhost, fqdn } },
+    };
+    const file = join(sandbox.folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify(copy));
+    await kubectl("create", "--filename", file);
+  }
 
   async function setMode(mode: string): Promise<void> {
     const patch = JSON.stringify({ spec: { mtls: { mode } } });

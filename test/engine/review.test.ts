@@ -38,15 +38,12 @@ describe("npm run review, by real Helm", function () {
 
   afterEach(() => checkout.reset());
 
-  const cli = (args: string[], env: NodeJS.ProcessEnv = {}) =>
-    runCommand(
-      process.execPath,
-      ["--require", "tsx/cjs", join(root, "cli/review.ts"), "--cwd", checkout.folder, ...args],
-      {
-        cwd: root,
-        env: { ...environment, ...env },
-      },
-    );
+  const reviewCli = (args: string[], env: NodeJS.ProcessEnv) =>
+    runCommand(process.execPath, ["--require", "tsx/cjs", join(root, "cli/review.ts"), ...args], {
+      cwd: root,
+      env: { ...environment, ...env },
+    });
+  const cli = (args: string[], env: NodeJS.ProcessEnv = {}) => reviewCli(["--cwd", checkout.folder, ...args], env);
 
   async function reviewOf(stack: string, ...args: string[]): Promise<{ review: Review; code: number | undefined }> {
     const { code, stdout, stderr } = await cli(["--stack", stack, "--base", "main", "--json", ...args]);
@@ -124,6 +121,23 @@ describe("npm run review, by real Helm", function () {
     ])
       assert.match(text, said);
     assert.equal(code, 1, "refused by the policies");
+  });
+
+  it("takes both sides' charts from another repository, and the clone to compare in, where the environment says so", async () => {
+    checkout.edit("sandbox", (config) => (gateway(config)["replicas"] = 2));
+    const env = {
+      ENROUTE_ISTIO_CHART_REPOSITORY: repository.url,
+      ENROUTE_ISTIO_REVIEW_CWD: checkout.folder,
+      PULUMI_OPTION_CWD: "/nowhere",
+    };
+    const { code, stdout, stderr } = await reviewCli(["--stack", "sandbox", "--base", "main", "--json"], env);
+    assert.equal(code, 0, stderr);
+    const review = JSON.parse(stdout) as Review;
+    assert.deepEqual(summary(review), [
+      "Deployment enroute-system/enroute updated",
+      "PodDisruptionBudget enroute-system/enroute-istio created",
+    ]);
+    assert.deepEqual(review.charts, []);
   });
 
   it("renders each side by its own program: a change of a component shows too", async () => {

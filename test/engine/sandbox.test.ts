@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Sandbox, findSandbox, startSandbox, stopSandbox } from "../../sandbox/cluster";
+import { prepareWorkplace } from "../../sandbox/environment";
 import type { SandboxState } from "../../sandbox/cluster/state";
 import { type ProcessId, allGone, isAlive } from "../../sandbox/processes";
 import { deleteFolder, run, sharedSandbox, succeed } from "./sandbox-fixture";
@@ -313,14 +314,19 @@ describe("sandbox", function () {
     it("says how to start when nothing runs", async () => {
       const status = cli("status");
       assert.equal(await status.code, 3);
-      assert.match(status.text(), /not running\. Start it with: npm run sandbox/);
+      const start = new RegExp(`not running\\. Start it with: npm run sandbox -- --name ${name}\n`);
+      assert.match(status.text(), start);
       const exec = cli("exec", "--", "kubectl", "get", "nodes");
       assert.equal(await exec.code, 1);
-      assert.match(exec.text(), /not running\. Start it with: npm run sandbox/);
+      assert.match(exec.text(), start);
     });
 
     it("gives a command the sandbox's own environment and takes over its exit code", async () => {
-      assert.equal(await cli("up", "--no-deploy", "--nodes=2").code, 0);
+      const up = cli("up", "--no-deploy", "--nodes=2");
+      assert.equal(await up.code, 0, up.text());
+      const { standIns } = await prepareWorkplace(await startSandbox({ name }), () => {});
+      const told = /^stand-ins of this sandbox, not the official ones: (.*) \(docs/m.exec(up.text())?.[1] ?? "";
+      assert.deepEqual(told.split(", ").filter(Boolean), standIns, "told once, at the start");
       const nodes = cli("exec", "--", "kubectl", "get", "nodes", "--output=name");
       assert.equal(await nodes.code, 0);
       assert.equal(nodes.text().trim(), "node/node-1\nnode/node-2");
@@ -328,6 +334,15 @@ describe("sandbox", function () {
       assert.equal(await project.code, 0, project.text());
       assert.match(project.text(), new RegExp(`file://${join(folder, "state")}`));
       assert.equal(await cli("exec", "--", "sh", "-c", "exit 7").code, 7);
+      const file = join(folder, "project/stacks/Pulumi.dev.yaml");
+      writeFileSync(file, `${readFileSync(file, "utf8")}# mine\n`);
+      assert.equal(await cli("exec", "--", "pulumi", "stack", "init", "dev").code, 0);
+      const set = cli("exec", "--", "pulumi", "config", "set", "--path", "enroute-istio:gateway.replicas", "2");
+      assert.equal(await set.code, 0, set.text());
+      const config = cli("exec", "--", "pulumi", "config", "get", "--path", "enroute-istio:gateway.replicas");
+      assert.equal(await config.code, 0, config.text());
+      assert.equal(config.text().trim(), "2");
+      assert.match(readFileSync(file, "utf8"), /# mine/);
       assert.equal(await cli("status").code, 0);
     });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { minVersion, satisfies } from "semver";
 import { z } from "zod";
 import { settingsSchema } from "../../settings/schema";
 
@@ -57,5 +58,20 @@ describe("the documents", () => {
         }),
     );
     assert.deepEqual(broken, []);
+  });
+
+  it("ask for a Node.js that every package of the lock file accepts", () => {
+    const { engines } = JSON.parse(read("package.json")) as { engines: { node: string } };
+    const oldest = minVersion(engines.node)!;
+    const asked = `${oldest.major}.${oldest.minor}`;
+    for (const document of ["README.md", "docs/sandbox.md"])
+      assert.ok(read(document).includes(`Node.js ${asked}`), `${document} does not ask for Node.js ${asked}`);
+    const { packages } = JSON.parse(read("package-lock.json")) as {
+      packages: Record<string, { engines?: { node?: string } }>;
+    };
+    const refusing = Object.entries(packages).flatMap(([path, { engines }]) =>
+      satisfies(oldest, engines?.node ?? "*") ? [] : [`${path} wants Node.js ${engines?.node}`],
+    );
+    assert.deepEqual(refusing, []);
   });
 });

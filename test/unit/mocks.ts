@@ -96,10 +96,13 @@ export async function run<Result>(
     return original(request, callback);
   };
   let result: Result;
+  // The SDK notes a stack for each of its promises, which nobody reads here: mapping them took most of the time.
+  process.setSourceMapsEnabled(false);
   try {
     result = await program();
   } finally {
     await pulumi.runtime.disconnect();
+    process.setSourceMapsEnabled(true);
   }
   for (const resource of resources) resource.inputs = inputs.get(`${resource.type} ${resource.name}`) ?? {};
   const found = resources.filter(({ type }) => type !== "pulumi:pulumi:Stack");

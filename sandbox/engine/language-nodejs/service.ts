@@ -28,7 +28,7 @@ import {
   PluginDependency,
   PluginInfo,
 } from "@pulumi/pulumi/proto/plugin_pb";
-import { announceStandIn, asServiceError, decode, empty, EngineLog, plain, rpcError, unary } from "../wire";
+import { asServiceError, decode, empty, plain, rpcError, unary } from "../wire";
 import { pluginCommand, programCommand } from "./command";
 import { installCommand } from "./install";
 import { parseRuntimeOptions, type RuntimeOptions } from "./options";
@@ -93,9 +93,6 @@ export function addLanguageService(server: grpc.Server, engineAddress: string, p
     }),
 
     run: unary(async (request: RunRequest, call) => {
-      const log = new EngineLog(engine);
-      await announceStandIn(log, "pulumi-language-nodejs");
-      log.close();
       const command = programCommand(request, optionsOf(request.getInfo()), engine, process.env);
       // What the program prints goes to the engine through our own output, which the engine reads line by line.
       const program = processes.start(command, ["ignore", "inherit", "inherit"]);

@@ -19,7 +19,7 @@ import {
   type UpdateRequest,
 } from "@pulumi/pulumi/proto/provider_pb";
 import { version } from "@pulumi/tls/package.json";
-import { announceStandIn, decode, empty, encode, EngineLog, rpcError, unary } from "../wire";
+import { decode, empty, encode, EngineLog, rpcError, unary } from "../wire";
 import {
   changes,
   checkInputs,
@@ -38,10 +38,9 @@ const kinds = {
   update: [PropertyDiff.Kind.UPDATE, PropertyDiff.Kind.UPDATE_REPLACE],
 } as const;
 
-/** Adds the provider's service. It tells the user through the engine's log, at `engineAddress`, that it is a stand-in. */
+/** Adds the provider's service; warnings go to the engine's log, at `engineAddress`. */
 export function addTlsProvider(server: grpc.Server, engineAddress: string): void {
   let log = engineAddress === "" ? undefined : new EngineLog(engineAddress);
-  let announced = false;
   const useEngine = (address: string): void => {
     if (address === "") return;
     log?.close();
@@ -63,12 +62,10 @@ export function addTlsProvider(server: grpc.Server, engineAddress: string): void
     checkConfig: unary((request: CheckRequest) => new CheckResponse().setInputs(request.getNews())),
     diffConfig: unary(() => new DiffResponse().setChanges(DiffResponse.DiffChanges.DIFF_NONE)),
 
-    configure: unary(async () => {
-      if (!announced && log !== undefined) await announceStandIn(log, "pulumi-resource-tls");
-      announced = true;
-      // As the official plugin: without secrets, the engine marks outputs whose inputs of the same name were secret.
-      return new ConfigureResponse().setAcceptsecrets(false).setSupportspreview(true).setAcceptresources(true);
-    }),
+    // As the official plugin: without secrets, the engine marks outputs whose inputs of the same name were secret.
+    configure: unary(() =>
+      new ConfigureResponse().setAcceptsecrets(false).setSupportspreview(true).setAcceptresources(true),
+    ),
 
     check: unary((request: CheckRequest) => {
       const kind = kindOf(request);

@@ -11,7 +11,7 @@ const root = join(__dirname, "../../..");
 function run(args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
     const options = { cwd: tmpdir(), env: { ...process.env, NO_COLOR: "1", ...env } };
-    const command = ["--import", require.resolve("tsx"), join(root, "cli/main.ts"), ...args];
+    const command = ["--require", require.resolve("tsx/cjs"), join(root, "cli/main.ts"), ...args];
     execFile(process.execPath, command, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );

@@ -6,10 +6,13 @@ import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
 import { sandboxFolder } from "../../../sandbox/cluster";
 import { choosePort, claimRange } from "../../../sandbox/cluster/address";
+import { type Api, ApiError } from "../../../sandbox/cluster/api";
 import { kubeconfig } from "../../../sandbox/cluster/control-plane";
-import { type Pod, environmentOf, groupPods, isReady, statusPatch } from "../../../sandbox/cluster/pod";
+import { Kubelet } from "../../../sandbox/cluster/kubelet";
+import { type Pod, environmentOf, groupPods, isReady, isTold, statusPatch } from "../../../sandbox/cluster/pod";
 import { kwokConfiguration } from "../../../sandbox/cluster/kwok";
 import { BoundedLog } from "../../../sandbox/cluster/log";
+import { mostNodes, nodeManifest } from "../../../sandbox/cluster/nodes";
 import { type Service, routesOf } from "../../../sandbox/cluster/network";
 import { backoffMilliseconds } from "../../../sandbox/cluster/part";
 
@@ -85,13 +88,92 @@ describe("istiod's pods", () => {
     });
   });
 
-  it("are ready or not as the status says that is written for them", () => {
+  it("are ready or not as the status says that is written for them, and then nothing is left to tell", () => {
     for (const ready of [true, false]) {
-      const { status } = statusPatch(pod("x"), ready, 2, true, "now") as { status: NonNullable<Pod["status"]> };
-      assert.equal(isReady({ ...pod("x"), status }), ready);
+      const states = new Map([["discovery", { ready, restarts: 2, isRunning: true }]]);
+      assert.equal(isTold(pod("x"), states), false);
+      const { status } = statusPatch(pod("x"), states, "now");
+      const told = { ...pod("x"), status: withoutNull(status) };
+      assert.equal(isReady(told), ready);
       assert.equal(status.containerStatuses?.[0]?.restartCount, 2);
+      assert.equal(isTold(told, states), true);
+      for (const change of [{ ready: !ready }, { restarts: 3 }, { isRunning: false }])
+        assert.equal(isTold(told, new Map([["discovery", { ...states.get("discovery")!, ...change }]])), false);
     }
     assert.equal(isReady(pod("x")), false);
+  });
+});
+
+/** What the API server makes of a patch that takes things away. */
+const withoutNull = <T>(value: T): T =>
+  JSON.parse(JSON.stringify(value), (_, item: unknown) => (item === null ? undefined : item)) as T;
+
+describe("a gateway's pod", () => {
+  const containers = ["enroute", "envoy", "redis"].map((name) => ({ name, image: name }));
+  const gateway = { ...pod("gateway"), spec: { ...pod("gateway").spec, containers } };
+  const envoy = (ready: boolean) => new Map([["envoy", { ready, restarts: 0, isRunning: true }]]);
+
+  it("is not ready while its Envoy is not, and says which container and why; the others are simulated", () => {
+    const { status } = statusPatch(gateway, envoy(false), "now", "Envoy refuses its configuration: no");
+    assert.deepEqual(
+      status.containerStatuses?.map(({ name, ready }) => [name, ready]),
+      [
+        ["enroute", true],
+        ["envoy", false],
+        ["redis", true],
+      ],
+    );
+    for (const condition of status.conditions ?? [])
+      assert.deepEqual(
+        [condition.status, condition.message],
+        ["False", "containers with unready status: [envoy]: Envoy refuses its configuration: no"],
+      );
+    const told = { ...gateway, status: withoutNull(status) };
+    assert.equal(isTold(told, envoy(false), "Envoy refuses its configuration: no"), true);
+    assert.equal(isTold(told, envoy(false), "another reason"), false);
+    assert.equal(isTold(told, envoy(true)), false);
+  });
+
+  describe("is told of", () => {
+    let calls: { method: string; path: string; body: { reason?: string; message?: string } }[];
+    const running = (status: Pod["status"]) => ({ ...gateway, status: { phase: "Running", ...withoutNull(status) } });
+    const api = (fail?: Error) =>
+      ({
+        patch: (path: string, body: never) => {
+          calls.push({ method: "PATCH", path, body });
+          return fail === undefined ? Promise.resolve() : Promise.reject(fail);
+        },
+        post: (path: string, body: never) => Promise.resolve(void calls.push({ method: "POST", path, body })),
+      }) as unknown as Api;
+    const methods = () => calls.splice(0).map(({ method, path }) => `${method} ${path.split("/").slice(-2).join("/")}`);
+
+    beforeEach(() => (calls = []));
+
+    it("once it runs, by its status, and by one event for each reason", async () => {
+      const kubelet = new Kubelet(api());
+      await kubelet.tell({ ...gateway, status: { phase: "Pending" } }, envoy(false), "no");
+      assert.deepEqual(methods(), []);
+      await kubelet.tell(running({}), envoy(false), "no");
+      assert.equal(calls[1]?.body.reason, "Unhealthy");
+      assert.equal(calls[1]?.body.message, "Readiness probe failed: no");
+      assert.deepEqual(methods(), ["PATCH gateway/status", "POST istio-system/events"]);
+      // The watch is late: the pod looks as before.
+      await kubelet.tell(running({}), envoy(false), "no");
+      assert.deepEqual(methods(), ["PATCH gateway/status"]);
+      const { status } = statusPatch(gateway, envoy(false), "now", "no");
+      await kubelet.tell(running(status), envoy(false), "no");
+      assert.deepEqual(methods(), []);
+      await kubelet.tell(running(status), envoy(true));
+      assert.deepEqual(methods(), ["PATCH gateway/status"]);
+      await kubelet.tell(running(status), envoy(false), "no");
+      await kubelet.tell(running(status), envoy(false), "another reason");
+      assert.deepEqual(methods(), ["PATCH gateway/status", "POST istio-system/events"]);
+    });
+
+    it("or is deleted by then, which is no problem; any other answer is", async () => {
+      await new Kubelet(api(new ApiError(404, "gone"))).tell(running({}), envoy(true));
+      await assert.rejects(new Kubelet(api(new ApiError(500, "no"))).tell(running({}), envoy(true)), /no/);
+    });
   });
 });
 
@@ -185,16 +267,51 @@ describe("addresses", () => {
   });
 });
 
+describe("nodes", () => {
+  const nodes = Array.from({ length: mostNodes }, (_, index) => nodeManifest(index + 1, "v1.36.2")) as {
+    metadata: { name: string; labels: Record<string, string> };
+    spec: { podCIDR: string };
+  }[];
+
+  it("have names and networks of their own, and labels that are allowed, however many there are", () => {
+    const distinct = (of: (node: (typeof nodes)[number]) => string) => new Set(nodes.map(of)).size;
+    assert.deepEqual([distinct(({ metadata }) => metadata.name), distinct(({ spec }) => spec.podCIDR)], [200, 200]);
+    for (const { metadata, spec } of nodes) {
+      for (const value of Object.values(metadata.labels)) assert.match(value, /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/);
+      assert.match(spec.podCIDR, /^10\.244\.(\d|[1-9]\d|1\d\d|200)\.0\/24$/);
+    }
+  });
+
+  it("are spread over three zones, as in a cloud", () => {
+    const zones = nodes.slice(0, 4).map(({ metadata }) => metadata.labels["topology.kubernetes.io/zone"]);
+    assert.deepEqual(zones, ["sandbox-a", "sandbox-b", "sandbox-c", "sandbox-a"]);
+  });
+
+  it("do not keep the API server busy with their leases: at most 20 a second", () => {
+    for (const count of [1, 3, 20, 21, mostNodes]) {
+      const { options } = parseAllDocuments(kwokConfiguration(count, true))[0]!.toJS() as {
+        options: { nodeLeaseDurationSeconds: number };
+      };
+      assert.ok((4 * count) / options.nodeLeaseDurationSeconds <= 20, `${count} nodes`);
+    }
+  });
+});
+
 describe("configuration", () => {
   it("of KWOK is a stream of documents with a stage for every kind that it plays", () => {
-    const documents = parseAllDocuments(kwokConfiguration()).map(
+    const documents = parseAllDocuments(kwokConfiguration(3, true)).map(
       (document) =>
         document.toJS() as { kind: string; metadata?: { name: string }; spec?: { resourceRef: { kind: string } } },
     );
     assert.deepEqual(
       documents.map(({ kind, spec }) => spec?.resourceRef.kind ?? kind),
-      ["KwokConfiguration", "Node", "Pod", "Pod", "Pod", "Pod", "Service"],
+      ["KwokConfiguration", "Node", "Pod", "Pod", "Pod", "Pod", "Pod", "Service"],
     );
+  });
+
+  it("of KWOK has a gateway's pods wait for their Envoy, where there is one", () => {
+    for (const traffic of [true, false])
+      assert.equal(kwokConfiguration(3, traffic).includes("gateway-started"), traffic);
   });
 
   it("of clients is a kubeconfig with one context", () => {

@@ -1,12 +1,21 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type Server, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configurationProblem } from "../../../sandbox/gateway/acceptance";
 import {
   type Found,
   type GatewayHost,
   type Secret,
   certificateSecret,
+  clustersResponse,
   configurationOf,
+  envoyFiles,
   isKeyPair,
+  listenersResponse,
   usesMesh,
 } from "../../../sandbox/gateway/envoy-config";
 import { type Issued, issue } from "../certificates";
@@ -132,5 +141,72 @@ describe("the stand-in for EnRoute", () => {
     const [keyPair] = servingCertificates.values();
     assert.match(text(certificateSecret("x", keyPair!)), /PRIVATE KEY/);
     assert.ok(isKeyPair(keyPair!));
+  });
+});
+
+describe("the gateway's Envoy", () => {
+  let folder: string;
+  let admin: Server;
+  /** What it answers, as Envoy 1.40 does. */
+  let versions: { lds: string; cds: string };
+  let details: string | undefined;
+  const response = listenersResponse([{ name: "http" }]) as { version_info: string };
+  const clusters = clustersResponse([]) as { version_info: string };
+  const port = () => (admin.address() as AddressInfo).port;
+  const problem = () => configurationProblem(folder, { address: "127.0.0.1", port: port() });
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "envoy-"));
+    writeFileSync(join(folder, envoyFiles.listeners), JSON.stringify(response));
+    writeFileSync(join(folder, envoyFiles.clusters), JSON.stringify(clusters));
+    admin = createServer(({ url = "" }, answer) => {
+      const stats = [
+        { name: "cluster_manager.cds.version_text", value: versions.cds },
+        { name: "listener_manager.lds.version_text", value: versions.lds },
+      ];
+      const error = details === undefined ? {} : { error_state: { details } };
+      // Without a listener the dump is empty; a refusal may be in it twice.
+      const dump = details === undefined && versions.lds === "" ? {} : { configs: [{ name: "http", ...error }, error] };
+      answer.end(JSON.stringify(url.startsWith("/stats") ? { stats } : dump));
+    });
+    await new Promise<void>((resolve) => admin.listen(0, "127.0.0.1", resolve));
+  });
+  beforeEach(() => {
+    versions = { lds: response.version_info, cds: clusters.version_info };
+    details = undefined;
+  });
+  after(async () => {
+    await new Promise((resolve) => admin.close(resolve));
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("has accepted its configuration when it says the version of both files, which changes with their content", async () => {
+    assert.equal(await problem(), undefined);
+    const other = listenersResponse([{ name: "https" }]) as { version_info: string };
+    assert.notEqual(other.version_info, response.version_info);
+    assert.deepEqual(listenersResponse([{ name: "http" }]), response);
+  });
+
+  it("tells why it refuses a listener, whether or not it has an older one", async () => {
+    details = "Only unique values for domains are permitted. Duplicate entry of domain a.example in route http\n";
+    for (const lds of ["", "older"]) {
+      versions.lds = lds;
+      assert.equal(await problem(), `Envoy refuses its configuration: ${details.trim()}`);
+    }
+  });
+
+  it("is not taken for one that has accepted when it is late, or refuses its clusters", async () => {
+    versions.lds = "";
+    assert.match((await problem())!, /^Envoy has not accepted its listeners; its log may say why$/);
+    versions.cds = "older";
+    assert.match((await problem())!, /its listeners and clusters/);
+    // What it once said of a listener does not explain this.
+    [versions.lds, details] = [response.version_info, "long ago"];
+    assert.match((await problem())!, /^Envoy has not accepted its clusters/);
+  });
+
+  it("has not accepted anything where it does not answer", async () => {
+    const nobody = await configurationProblem(folder, { address: "127.0.0.1", port: 1 });
+    assert.match(nobody!, /^Envoy does not answer: .*ECONNREFUSED/);
   });
 });

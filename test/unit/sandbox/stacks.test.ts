@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parse, stringify } from "yaml";
+import { parse } from "yaml";
 import { writeProject } from "../../../sandbox/project";
-import { forSandbox } from "../../../sandbox/stacks";
+import { forSandbox, parseStack } from "../../../sandbox/stacks";
 import { loadSettings } from "../../../settings/load";
 import { configuration, stackConfig, stackNames } from "../stack-files";
 
@@ -63,13 +63,43 @@ describe("a stack in the sandbox", () => {
   });
 });
 
+describe("a stack file with a mistake", () => {
+  const cases: [what: string, text: string, problem: RegExp][] = [
+    [
+      "a space too few",
+      "config:\n  a: 1\n b: 2\n",
+      /^line 3, column 1: All mapping items must start at the same column/,
+    ],
+    ["a space too many", "config:\n  a: 1\n   b: 2\n", /^line 2, column 6: Nested mappings are not allowed/],
+    ["a space missing", "config:\n  a:1\n", /^line 2, column 3: the settings of a stack are keys with values/],
+    ["a tab", "config:\n\ta: 1\n", /^line 2, column 1: Tabs are not allowed as indentation/],
+    ["a key twice", "config:\n  a: 1\n  a: 2\n", /^line 3, column 3: Map keys must be unique/],
+    ["no settings but a list", "- a\n", /^line 1, column 1: the settings of a stack are keys with values/],
+  ];
+  for (const [what, text, problem] of cases)
+    it(`says where it is: ${what}`, () => {
+      assert.throws(() => parseStack(text), { message: problem });
+    });
+
+  it("is none without settings", () => {
+    for (const text of ["", "# nothing yet\n", "config:\n", "config: {}\n"])
+      assert.doesNotThrow(() => parseStack(text));
+  });
+});
+
 describe("the sandbox's project", () => {
   let folder: string;
   let checkout: string;
   const lines: string[] = [];
-  const project = () => writeProject(checkout, folder, sandbox, (line) => lines.push(line));
-  const stackPath = () => join(folder, "project/stacks/Pulumi.dev.yaml");
-  const read = (path: string) => parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+  const project = (change: object = {}) =>
+    writeProject(checkout, folder, { ...sandbox, ...change }, (line) => lines.push(line));
+  const copy = () => join(folder, "project/stacks/Pulumi.dev.yaml");
+  const original = () => join(checkout, "stacks/Pulumi.dev.yaml");
+  const read = (path: string) => parse(readFileSync(path, "utf8")) as { config: Record<string, unknown> };
+  const edit = (path: string, change: (text: string) => string) =>
+    writeFileSync(path, change(readFileSync(path, "utf8")));
+  const add = (line: string) => (text: string) => text.replace("config:\n", `config:\n  ${line}\n`);
+  const files = () => readdirSync(join(folder, "project/stacks")).sort();
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "project-"));
@@ -77,42 +107,134 @@ describe("the sandbox's project", () => {
     mkdirSync(join(checkout, "stacks"), { recursive: true });
     const real = resolve(__dirname, "../../..");
     cpSync(join(real, "Pulumi.yaml"), join(checkout, "Pulumi.yaml"));
-    cpSync(join(real, "stacks/Pulumi.dev.yaml"), join(checkout, "stacks/Pulumi.dev.yaml"));
+    cpSync(join(real, "stacks/Pulumi.dev.yaml"), original());
     lines.length = 0;
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("runs the checkout's program under the checkout's name and settings", () => {
-    assert.equal(project(), join(folder, "project"));
-    const original = read(join(checkout, "Pulumi.yaml"));
-    assert.deepEqual(read(join(folder, "project/Pulumi.yaml")), { ...original, main: join(checkout, "index.ts") });
+    const { folder: made, fileOf } = project();
+    assert.deepEqual([made, fileOf("dev")], [join(folder, "project"), copy()]);
+    const definition = parse(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) as object;
+    assert.deepEqual(read(join(made, "Pulumi.yaml")), { ...definition, main: join(checkout, "index.ts") });
   });
 
-  it("keeps what was changed in it until the checkout's file changes, and the key to secrets for good", () => {
-    project();
-    const changed = read(stackPath());
-    writeFileSync(stackPath(), stringify({ encryptionsalt: "salt", ...changed, mine: true }));
-    project();
-    assert.equal(read(stackPath())["mine"], true);
-    writeFileSync(join(checkout, "stacks/Pulumi.dev.yaml"), "config:\n  enroute-istio:istio:\n    version: 9.9.9\n");
-    project();
-    assert.deepEqual(read(stackPath()), {
-      encryptionsalt: "salt",
-      config: {
-        "enroute-istio:istio": { version: "9.9.9", chartRepository: sandbox.chartRepository },
-        "enroute-istio:kubeconfig": sandbox.kubeconfig,
-        "enroute-istio:context": sandbox.context,
-      },
-    });
+  it("keeps what somebody changes in it, from the first command on", () => {
+    assert.deepEqual([...project({ reused: false }).changed], []);
+    edit(copy(), add("mine: true # why"));
+    const text = readFileSync(copy(), "utf8");
+    for (let command = 0; command < 2; command++) {
+      assert.deepEqual([...project({ reused: true }).changed], ["dev"]);
+      assert.equal(readFileSync(copy(), "utf8"), text);
+    }
+    assert.deepEqual(lines, []);
   });
 
-  it("tells of a stack that it has to leave out", () => {
+  it("takes over what changes in the checkout, and nothing else counts as a change there", () => {
+    project();
+    edit(original(), add("theirs: 1"));
+    assert.deepEqual([...project().changed], []);
+    assert.equal(read(copy()).config["theirs"], 1);
+    edit(copy(), add("mine: true"));
+    edit(original(), (text) => `# a word\n${text}`);
+    project();
+    assert.equal(read(copy()).config["mine"], true);
+    assert.deepEqual(lines, []);
+  });
+
+  it("has the checkout's file count where both changed, keeps the other one, and says so", () => {
+    project();
+    for (const round of [1, 2]) {
+      edit(copy(), add(`mine: ${round}`));
+      edit(original(), add(`theirs-${round}: true`));
+      project();
+      const { config } = read(copy());
+      assert.deepEqual([config["mine"], config[`theirs-${round}`]], [undefined, true]);
+      const kept = `${copy()}.kept${round === 1 ? "" : "-2"}`;
+      assert.equal(read(kept).config["mine"], round);
+      assert.match(lines.splice(0).join("\n"), new RegExp(`^stacks/Pulumi.dev.yaml has changed .* kept in ${kept}$`));
+    }
+  });
+
+  it("has nothing to keep where both changed in the same way", () => {
+    project();
+    [original(), copy()].forEach((path) => edit(path, add("same: 1")));
+    project();
+    assert.deepEqual([lines, [...project().changed]], [[], []]);
+    assert.deepEqual(files(), ["Pulumi.dev.yaml", "Pulumi.dev.yaml.taken"]);
+  });
+
+  it("keeps the key to secrets, which is nobody's change", () => {
+    project();
+    edit(copy(), (text) => `encryptionsalt: v1:abc\n${text}`);
+    assert.deepEqual([...project().changed], []);
+    edit(original(), add("theirs: 1"));
+    project();
+    assert.deepEqual([lines, read(copy())], [[], { encryptionsalt: "v1:abc", ...read(copy()) }]);
+    assert.equal(read(copy()).config["theirs"], 1);
+  });
+
+  it("is where the sandbox is after another start, with what somebody has changed", () => {
+    project();
+    edit(copy(), add("mine: true # why"));
+    writeFileSync(join(folder, "project/stacks/Pulumi.own.yaml"), `config:\n  x: "${sandbox.chartRepository}"\n`);
+    const chartRepository = "http://127.101.1.3:88790";
+    assert.deepEqual([...project({ chartRepository }).changed], ["dev"]);
+    assert.match(readFileSync(copy(), "utf8"), /mine: true # why/);
+    assert.deepEqual(valuesOf("chartRepository", read(copy())), [
+      chartRepository,
+      chartRepository,
+      chartRepository,
+      chartRepository,
+    ]);
+    assert.equal(read(join(folder, "project/stacks/Pulumi.own.yaml")).config["x"], chartRepository);
+    // The former address is the beginning of this one.
+    project({ chartRepository: sandbox.chartRepository });
+    assert.deepEqual(new Set(valuesOf("chartRepository", read(copy()))), new Set([sandbox.chartRepository]));
+    assert.deepEqual(lines, []);
+  });
+
+  it("starts from the checkout's file again where the copy is deleted", () => {
+    project();
+    const text = readFileSync(copy(), "utf8");
+    edit(copy(), add("mine: true"));
+    rmSync(copy());
+    assert.deepEqual([...project().changed], []);
+    assert.equal(readFileSync(copy(), "utf8"), text);
+  });
+
+  it("does not go on with what it had while the checkout's file has a mistake; afterwards it does", () => {
+    project();
+    edit(copy(), add("mine: true"));
+    const text = readFileSync(original(), "utf8");
+    writeFileSync(original(), text.replace("config:\n  enroute", "config:\n   enroute"));
+    for (let command = 0; command < 2; command++) {
+      const { unusable } = project();
+      assert.match(unusable.get("dev")!, /^stacks\/Pulumi\.dev\.yaml: line \d+, column \d+: /);
+      assert.equal(existsSync(copy()), false);
+    }
+    writeFileSync(original(), text);
+    assert.deepEqual([...project().unusable], []);
+    assert.equal(read(copy()).config["mine"], true);
+    assert.deepEqual(lines, []);
+  });
+
+  it("leaves a copy with a mistake to whoever made it, until the checkout's file changes", () => {
+    project();
+    edit(copy(), (text) => text.replace("config:\n", "config:\n\tx\n"));
+    const text = readFileSync(copy(), "utf8");
+    project();
+    assert.equal(readFileSync(copy(), "utf8"), text);
+    edit(original(), add("theirs: 1"));
+    project();
+    assert.equal(readFileSync(`${copy()}.kept`, "utf8"), text);
+    assert.equal(read(copy()).config["theirs"], 1);
+  });
+
+  it("leaves out a stack with encrypted values, and says which", () => {
     writeFileSync(join(checkout, "stacks/Pulumi.real.yaml"), "config:\n  enroute-istio:token:\n    secure: v1:abc\n");
-    project();
-    assert.equal(lines.length, 1);
-    assert.match(
-      lines[0] ?? "",
-      /^Pulumi\.real\.yaml cannot be used in the sandbox: config\.enroute-istio:token is encrypted/,
-    );
+    const { unusable } = project();
+    assert.deepEqual([...unusable.keys()], ["real"]);
+    assert.match(unusable.get("real")!, /^stacks\/Pulumi\.real\.yaml: config\.enroute-istio:token is encrypted/);
   });
 });
