@@ -1,3 +1,4 @@
+import type { StackLock } from "../recovery/locks";
 import type { Problem, SettingsError } from "../stacks/settings-error";
 import type { Finding } from "../verify/finding";
 import type { Report } from "../verify/report";
@@ -22,7 +23,7 @@ interface Fields {
   "plugin-missing": { plugin: string };
   "stack-not-found": object;
   /** Another update of the stack is running, or was killed. */
-  "stack-locked": object;
+  "stack-locked": { locks: readonly StackLock[] };
   /** The stack is there, but was never deployed. */
   "not-deployed": object;
   /** The stack's secrets cannot be read. */
@@ -213,12 +214,14 @@ const signs: [RolloutErrorCode, RegExp][] = [
   [
     "stack-locked",
     // The last two: the file backend, at the moment at which another update writes its lock (pulumi/pkg, backend/diy/lock.go).
-    /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: unexpected end of JSON input$/m,
+    /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: (could not create stack: )?(unexpected end of JSON input|(unexpected )?EOF)$/m,
   ],
   ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
+  // Before what is damaged: a state that may not be read is as it was.
+  ["backend-unavailable", /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied)/],
   [
     "state-damaged",
-    /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)/i,
+    /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)|read(ing)? [^\n]*(history file|\.pulumi\/meta\.yaml)[^\n]*(EOF|unexpected end of JSON|invalid character)/i,
   ],
   [
     "backend-unavailable",
@@ -261,31 +264,71 @@ export function isClosingWord(text: string): boolean {
   return /^(error: )?(update|preview|destroy|refresh) failed$/.test(text.trim());
 }
 
+/** An error of the engine. */
+export interface Said {
+  text: string;
+  /** The resource that it is about, as `type name`. */
+  resource?: string;
+  /** What that resource was waiting for last, in words. */
+  waited?: string;
+}
+
 export interface Failed {
   /** Everything that the tools said on their error output, and the engine's errors. */
   text: string;
-  /** The engine's errors alone, with the resource that each is about. */
-  errors: readonly { text: string; resource?: string }[];
+  /** The engine's errors alone. */
+  errors: readonly Said[];
   violations: readonly string[];
   left: Left;
+  /** Namespace of a release of Helm, where it is known. */
+  namespaceOf?: (release: string) => string | undefined;
 }
 
 /** The error of an operation that failed, from what the tools said. */
-export function classify({ text, errors, violations, left }: Failed): RolloutError {
+export function classify({ text, errors, violations, left, namespaceOf }: Failed): RolloutError {
   // The engine's own closing words ("update failed") are about no resource and tell nothing.
   const telling = errors.filter(({ text: said }) => !isClosingWord(said));
   const said = telling.map(({ text: one }) => one).join("\n");
   const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
-  const { next, cause } = explanations[code];
   const first = telling.find(({ text: one }) => codeOf(one) === code) ?? telling[0];
-  const words = first === undefined ? lastError(text) : firstLine(first.text);
-  const where = first?.resource === undefined ? "" : `${first.resource}: `;
-  const message =
+  const words = first === undefined ? lastError(text) : reasonOf(first.text);
+  const also = [...new Set(telling.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
+  const message = [
     code === "policy-violated" && violations.length > 0
-      ? `${cause}: ${violations.join("; ")}`
-      : `${cause}: ${where}${words}`;
+      ? violations.join("; ")
+      : `${first?.resource === undefined ? "" : `${first.resource}: `}${words}`,
+    ...(first?.waited === undefined ? [] : [`it waited for ${first.waited}`]),
+    ...(also.length === 0 ? [] : [`also failed: ${also.join(", ")}`]),
+  ].join("\n");
   const detail = [said, text].map((part) => part.trim()).filter((part) => part !== "");
-  return failure(code, message, next, aboutOf(code, `${said}\n${text}`, violations, left) as never, detail.join("\n"));
+  return failure(
+    code,
+    `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
+    nextOf(code, first?.text ?? text, namespaceOf),
+    aboutOf(code, `${said}\n${text}`, violations, left) as never,
+    detail.join("\n"),
+  );
+}
+
+/** What to do about an error, by what Helm made of a release that failed. */
+function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["namespaceOf"]): string {
+  const { next } = explanations[code];
+  if (/an error occurred while (rolling back|uninstalling) the release/.test(text))
+    return "Helm failed to undo it, too: see why (kubectl describe pod in its namespace), recover the stack, then run it again";
+  const [, release, undone] =
+    /release (\S+) failed, and has been (uninstalled|rolled back) due to atomic being set/.exec(text) ?? [];
+  if (release === undefined) return next;
+  const what =
+    undone === "uninstalled"
+      ? "Helm took the failed installation away again, and its pods with it"
+      : "Helm went back to what ran before, and the pods that failed are gone";
+  if (code !== "timed-out") return `${what}; ${next}`;
+  const namespace = /Helm Release ([^/\s]+)\//.exec(text)?.[1] ?? namespaceOf?.(release);
+  const where = namespace === undefined ? "--all-namespaces" : `--namespace ${namespace}`;
+  return (
+    `${what}: kubectl get events ${where} --sort-by=.lastTimestamp tells why, for an hour; ` +
+    "raise its timeoutSeconds if it was only slow; run it again"
+  );
 }
 
 function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
@@ -302,22 +345,35 @@ function aboutOf(code: RolloutErrorCode, text: string, violations: readonly stri
       return { findings: [] };
     case "settings-invalid":
       return { problems: [] };
+    case "stack-locked":
+      return { locks: [] };
     default:
       return {};
   }
 }
 
-function firstLine(text: string): string {
+/**
+ * The whole of what a tool said, in readable lines: lists of errors as Go programs print them (`1 error occurred:`, a bullet for
+ * each) without their frame, no blank lines, no stack traces, nothing twice.
+ */
+export function reasonOf(text: string): string {
   const lines = text
+    .replace(/\b1 error occurred:\s*\*\s*/g, "")
+    .replace(/^\s*(?:\*\s*)?\d+ errors occurred:\s*$/gm, "")
     .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  return lines.find((line) => !/^error: update failed$/.test(line)) ?? "unknown error";
+    .filter(
+      (line) => line.trim() !== "" && !isClosingWord(line) && !/^\s+at .*(:\d+:\d+|<anonymous>|native)\)?$/.test(line),
+    )
+    .map((line) => line.trim().replace(/^\* /, "- "));
+  const distinct = [...new Set(lines)];
+  const [only = "unknown error"] = distinct;
+  return distinct.length > 1 ? distinct.join("\n") : only.replace(/^- /, "");
 }
 
+/** The last error in a tool's output that tells something, with the indented lines below it. */
 function lastError(text: string): string {
-  const found = [...text.matchAll(/^error: (.+)$/gm)].map(([, words]) => words!);
-  return found.find((words) => !/^(update|preview|destroy) failed$/.test(words)) ?? firstLine(text);
+  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].map(([, words]) => words!);
+  return reasonOf(found.find((words) => !isClosingWord(words)) ?? text);
 }
 
 /** Whether a signal means that the caller wanted to stop, or that its time was up, and the words for it. */

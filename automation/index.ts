@@ -17,6 +17,7 @@ export type * from "./events";
 export { type ComponentProgress, type Progress, advance, startProgress } from "./progress";
 export { type Settled, forEachEnvironment } from "./many";
 export { OutputValue, type Outputs } from "./outputs";
+export type { StackLock } from "../recovery/locks";
 export type { Settings, SettingsInput } from "../stacks/settings";
 export type { Problem } from "../stacks/settings-error";
 export type { Finding } from "../verify/finding";

@@ -4,7 +4,6 @@
  */
 /* eslint-disable @typescript-eslint/no-require-imports */
 import type * as recoverModule from "../recovery/recover";
-import type * as stateFileModule from "../recovery/state-file";
 import type * as programModule from "../stacks/program";
 import type * as settingsModule from "../stacks/settings";
 import type * as clusterModule from "../verify/cluster";
@@ -18,7 +17,4 @@ export const cluster = () => require("../verify/cluster") as typeof clusterModul
 export const expected = () => require("../verify/expected") as typeof expectedModule;
 export const preflight = () => require("../verify/preflight") as typeof preflightModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
-export const recovery = () => ({
-  ...(require("../recovery/recover") as typeof recoverModule),
-  ...(require("../recovery/state-file") as typeof stateFileModule),
-});
+export const recovery = () => require("../recovery/recover") as typeof recoverModule;

@@ -8,6 +8,11 @@ interface Result {
   code: number;
 }
 
+/** `pulumi` with the method that the SDK calls; its own type marks it internal (3.246). */
+export type RunnablePulumi = PulumiCommand & {
+  run: (args: string[], cwd: string, additional: Record<string, string>) => Promise<Result>;
+};
+
 /** A command of `pulumi` that failed. */
 export class PulumiCommandError extends Error {
   constructor(
@@ -33,7 +38,7 @@ export async function pulumiCommand(
   env: NodeJS.ProcessEnv,
   kill: AbortSignal,
   { history }: { history: boolean },
-): Promise<PulumiCommand> {
+): Promise<RunnablePulumi> {
   const found = await (known.get(env["PATH"]) ?? look(env["PATH"]));
   const run = (
     args: string[],
@@ -55,7 +60,7 @@ export async function pulumiCommand(
           ...(onError === undefined ? {} : { onError }),
           ...(signal === undefined ? {} : { signal }),
         });
-  // The class cannot be derived from: its constructor is private, and `run` is marked internal (SDK 3.246).
+  // The class cannot be derived from: its constructor is private.
   return Object.assign(Object.create(found) as PulumiCommand, { run });
 }
 

@@ -125,6 +125,8 @@ export function watchWaits(events: EventTranslator) {
       );
       schedule();
     },
+    /** Namespace of a release, once it is known which there are. */
+    namespaceOf: (release: string) => where.get(release),
     stop: () => {
       stopped = true;
       clearTimeout(timer);
