@@ -9,6 +9,7 @@ import type { Finding } from "../verify/finding";
 import { exitCode, reportText } from "../verify/report";
 import { type ChangeResult, Environment, type RunOptions } from "./environment";
 import { isRolloutError } from "./errors";
+import { foreignLockHours, isClean, recoveryText, standingOf, statusText } from "./status";
 import { changesText, openView } from "./view";
 
 /** Exit codes, the same for every command. */
@@ -176,7 +177,8 @@ function printOutputs(outputs: object): void {
 }
 
 async function runOutputs(options: CommonOptions, name: string | undefined): Promise<void> {
-  const outputs = await environmentOf(options).outputs();
+  const environment = environmentOf(options);
+  const outputs = await environment.outputs();
   if (name === undefined) {
     if (options.json === true) print(outputs);
     else printOutputs(outputs);
@@ -184,8 +186,12 @@ async function runOutputs(options: CommonOptions, name: string | undefined): Pro
   }
   const found = (outputs as Record<string, { value: unknown } | undefined>)[name];
   if (found === undefined) {
+    const names = Object.keys(outputs).join(", ");
+    const { summary, next = "run up again" } = names === "" ? standingOf(await environment.status()) : { summary: "" };
     console.error(
-      `Stack ${options.stack} has no output ${name}.\n  fix: choose one of ${Object.keys(outputs).join(", ") || "(none: it was never deployed)"}`,
+      names === ""
+        ? `Stack ${options.stack} has no outputs: ${summary}.\n  fix: ${next}`
+        : `Stack ${options.stack} has no output ${name}.\n  fix: choose one of ${names}`,
     );
     process.exitCode = exit.notRun;
     // Who asks for one value by its name gets it, as from pulumi stack output.
@@ -199,16 +205,7 @@ async function runStatus(options: CommonOptions): Promise<void> {
   const environment = environmentOf(options);
   const [status, outputs] = [await environment.status(), await environment.outputs()];
   if (options.json === true) return print({ ...status, versions: outputs.versions });
-  const { last, resources, pending } = status;
-  print(
-    last === undefined
-      ? `Stack ${options.stack} was never deployed.`
-      : `Stack ${options.stack}: the last ${last.kind} ${last.result} at ${last.endTime}; ${resources} resources.`,
-  );
-  for (const [part, version] of Object.entries(outputs.versions?.value ?? {})) print(`  ${part.padEnd(12)} ${version}`);
-  if (outputs.gatewayAddress !== undefined) print(`  gateway at   ${String(outputs.gatewayAddress)}`);
-  for (const operation of pending) print(`  never finished: ${operation}`);
-  if (pending.length > 0) print(`Put it right with: enroute-istio recover --stack ${options.stack} --yes`);
+  print(statusText(status, outputs, options.stack));
 }
 
 interface VerifyCliOptions extends CommonOptions {
@@ -245,25 +242,9 @@ function findingsText(findings: readonly Finding[], stack: string): string {
 }
 
 async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): Promise<void> {
-  const { stack } = options;
-  const { stateOf, forget, pending, done } = await environmentOf(options).recover({ apply: yes === true });
-  const isClean = stateOf === undefined && forget.length + pending.length === 0;
-  if (!isClean && !done) process.exitCode = exit.failed;
-  if (options.json === true) return print({ ...(stateOf === undefined ? {} : { stateOf }), forget, pending, done });
-  if (stateOf !== undefined)
-    print(
-      `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,
-    );
-  for (const { namespace, name, revisions, why } of forget)
-    print(
-      `Helm release ${namespace}/${name} ${why}.\n  Helm forgets revision ${revisions.join(", ")}; its objects stay.`,
-    );
-  for (const operation of pending) print(`The engine never finished: ${operation}.`);
-  if (isClean) print(`Nothing of stack ${stack} was cut off.`);
-  // In a checkout this command goes by the name of npm's script.
-  const command = process.env["npm_lifecycle_event"] === "recover" ? "npm run recover --" : "enroute-istio recover";
-  if (!isClean && !done) print(`Put it right with: ${command} --stack ${stack} --yes`);
-  if (done) print(`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`);
+  const recovery = await environmentOf(options).recover({ apply: yes === true });
+  if (!isClean(recovery) && !recovery.done) process.exitCode = exit.failed;
+  print(options.json === true ? recovery : recoveryText(recovery, options.stack));
 }
 
 async function runReview(_options: object, command: Command): Promise<void> {
@@ -418,7 +399,7 @@ ${codes(
   "0  nothing failed",
   "1  a check failed (with --strict: or warned)",
   "2  with --strict: nothing failed, but not everything could be told",
-  "3  nothing could be verified: no such stack, never deployed, or its cluster cannot be reached",
+  "3  nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
 )}
 Examples:
   enroute-istio verify --stack prod
@@ -442,15 +423,16 @@ ${codes("0  ready (perhaps with warnings)", "1  not ready", "3  it could not be 
     .description(
       "put right what an update that was cut off (killed, power lost, runner gone) left between Pulumi and Helm",
     )
-    .option("-y, --yes", "do it; also takes the stack's lock away, so make sure that no update is running elsewhere")
+    .option("-y, --yes", "do it; a lock that a killed update left is taken away")
     .addHelpText(
       "after",
       `
-Without --yes it only says what it would do. No object of the rollout is deleted.
+Without --yes it only says what it would do. No object of the rollout is deleted. While another update holds the stack's lock
+it refuses, and says whose it is: its process runs on this host, or it is of another host and less than ${foreignLockHours} hours old.
 ${codes(
   "0  nothing was in the way, or it was put right",
   "1  something is in the way (without --yes)",
-  "3  it could not be looked at: no such stack, wrong settings, no cluster",
+  "3  it could not be looked at: no such stack, wrong settings, no cluster, an update that is running",
 )}
 Example:
   enroute-istio recover --stack prod          # what is in the way?
