@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
+import { killTree } from "./process-tree";
 
 /** How a command of `pulumi` ended, as the Automation API wants it told. */
 interface Result {
@@ -28,7 +29,7 @@ export class PulumiCommandError extends Error {
  * `pulumi` as the Automation API runs it, but
  * - in a process group of its own, so that a Ctrl-C at a terminal reaches whoever called this library and not also pulumi,
  *   which takes a second one as the order to drop everything;
- * - it can be ended for good (`kill`);
+ * - it can be ended for good (`kill`), with its plugins;
  * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on;
  * - it reads no history but where that is wanted: the SDK asks for it at the end of every operation.
  *
@@ -97,11 +98,7 @@ function runCommand({ command, args, cwd, env, onOutput, onError, signal, kill }
       });
     const interrupt = () => child.kill("SIGINT");
     const end = () => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // It has just ended.
-      }
+      if (child.pid !== undefined) killTree(child.pid);
     };
     const tidy = () => {
       signal?.removeEventListener("abort", interrupt);
