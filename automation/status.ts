@@ -20,7 +20,9 @@ export function standingOf({ last, resources, pending, locks }: StackStatus): St
   const left = locks.filter((lock) => !isLive(lock));
   const isDeployed = resources > 0 || pending.length > 0;
   const kind = last?.kind ?? "update";
-  const message = last === undefined || last.message === "" ? "" : ` (${JSON.stringify(last.message.split("\n")[0])})`;
+  const [words = ""] = last?.message.split("\n") ?? [];
+  // Without one of its own, an update bears the message of the commit in its folder.
+  const message = words === "" ? "" : ` (${words.length <= 60 ? words : `${words.slice(0, 59)}…`})`;
   const state = `${resources} ${resources === 1 ? "resource is" : "resources are"} in the state`;
   const ended = () => {
     if (last?.result === "in-progress") return `the last ${kind}${message} began at ${last.startTime}`;

@@ -29,14 +29,18 @@ describe("the library on the sandbox", function () {
   let env: Record<string, string>;
   /** The stack `sandbox` as an object, without what is optional. */
   let settings: SettingsInput;
+  let config: Record<string, object>;
 
   before(async function () {
     this.timeout(0); // the first build takes minutes
     sandbox = await sharedSandbox();
     env = await sandboxVariables();
     const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
-    const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
-    const plain = Object.entries(config).map(([key, value]) => [key.replace("enroute-istio:", ""), value] as const);
+    const source = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+    const plain = Object.entries(source.config).map(
+      ([key, value]) => [key.replace("enroute-istio:", ""), value] as const,
+    );
+    config = Object.fromEntries(plain) as Record<string, object>;
     settings = Object.fromEntries(
       plain.filter(([key]) => !["bookinfo", "kiali", "prometheus"].includes(key)),
     ) as unknown as SettingsInput;
@@ -263,6 +267,26 @@ describe("the library on the sandbox", function () {
     assert.equal((await small().refresh()).hasChanges, false);
     const recovery = await small().recover();
     assert.deepEqual(recovery, { locks: [], cutShort: [], forget: [], pending: [], done: false });
+  });
+
+  it("tells what a release waited for that Helm took back, and how to see more although its pods are gone", async () => {
+    const prometheus = { ...config["prometheus"]!, timeoutSeconds: 5 };
+    const values = { server: { resources: { requests: { cpu: "1000" } } } };
+    const error = await refusalOf(
+      environment("embedded", {
+        settings: { ...settings, prometheus: { ...prometheus, values } } as unknown as SettingsInput,
+      }).up(),
+    );
+    assert.equal(error.code, "timed-out", inspect(error));
+    assert.match(
+      error.message,
+      /Release prometheus: release prometheus failed, and has been uninstalled due to atomic being set: [^]*it waited for Deployment prometheus-server: 0 of 1 ready \(Unschedulable\)$/,
+    );
+    assert.match(error.next, /kubectl get events --namespace istio-system/);
+    assert.doesNotMatch(error.next, /describe pod/);
+    const { stdout } = await run("kubectl", ["get", "events", "--namespace", "istio-system", "--output", "name"]);
+    assert.match(stdout, /^event\/prometheus-server-/m);
+    assert.equal((await small().up()).hasChanges, false);
   });
 
   it("tells errors apart that only the tools can see, each with a next step", async () => {

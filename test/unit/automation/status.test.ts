@@ -39,7 +39,7 @@ describe("where a stack stands", () => {
     [
       "left half-way by its first update",
       { last: last("update", "failed", "Roll out\n\nin two lines"), resources: 46 },
-      `the last update ("Roll out") failed ${at}; 46 resources are in the state`,
+      `the last update (Roll out) failed ${at}; 46 resources are in the state`,
       again,
       true,
     ],
@@ -48,6 +48,13 @@ describe("where a stack stands", () => {
       { last: last("update", "failed"), resources: 1 },
       `the last update failed ${at}; 1 resource is in the state`,
       again,
+      true,
+    ],
+    [
+      "updated with a long message",
+      { last: last("update", "succeeded", "x".repeat(61)), resources: 51 },
+      `the last update (${"x".repeat(59)}…) succeeded ${at}; 51 resources are in the state`,
+      undefined,
       true,
     ],
     [
