@@ -4,14 +4,15 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
 import { RecoveryError } from "../recovery/error";
+import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import type { Refusal } from "../stacks/program";
+import { type Failed, classify, codeOf } from "./classify";
 import {
   type RolloutError,
   type RolloutErrorCode,
-  classify,
   explanations,
   failure,
   isRolloutError,
@@ -22,8 +23,10 @@ import {
 } from "./errors";
 import { EventTranslator, type Phase, type RolloutEvent, isComponent, shortType } from "./events";
 import * as lazy from "./lazy";
-import { PulumiCommandError, pulumiCommand } from "./pulumi-command";
-import type { Operation, Outcome, Request, StackRecovery } from "./request";
+import { PulumiCommandError, type RunnablePulumi, pulumiCommand } from "./pulumi-command";
+import type { Operation, Outcome, Request } from "./request";
+import { type Reading, recoverStack, statusOf } from "./stack-state";
+import { type Access, accessOf, explainAccess, isExplained, steadily } from "./state-access";
 import { watchWaits } from "./waits";
 
 export interface Control {
@@ -44,16 +47,29 @@ const phases: Partial<Record<Operation, Phase>> = {
 /** Runs one operation with the Automation API. Throws nothing but {@link RolloutError}. */
 export async function run(request: Request, control: Control): Promise<Outcome> {
   const folder = request.project ?? temporaryProject(request.projectName);
+  let access: Access | undefined;
   try {
-    const stack = await open(request, folder, control.kill);
+    const { workspace, command } = await open(request, folder, control.kill);
+    const reached = (access = accessOf(workspace, request));
     const phase = phases[request.operation];
-    return phase === undefined
-      ? await read(stack, request, folder)
-      : await operate(stack, request, folder, phase, control);
+    const patiently = { codeOf: codeOfError, signal: control.signal };
+    if (request.createIfMissing && ["preview", "up"].includes(request.operation))
+      await steadily(reached, () => create(command, request, { folder, access: reached }), {
+        ...patiently,
+        takesLock: true,
+      });
+    const stack = await Stack.select(request.stack, workspace);
+    if (phase !== undefined) return await operate(stack, { request, folder, phase, access: reached }, control);
+    const settings = () => settingsOf(stack, request, folder);
+    const reading = { stack, command, folder, access: reached, settings };
+    return await steadily(reached, () => read(request, reading).catch(inOurShape), {
+      ...patiently,
+      takesLock: request.operation === "recover",
+    });
   } catch (error) {
     // What only reads knows of no signal: its pulumi ends badly when it is dropped.
     if (control.kill.aborted && !isRolloutError(error)) throw stoppedLooking(request.stack, control.kill);
-    throw explained(error, request);
+    throw await explained(error, request, access);
   } finally {
     if (request.project === undefined) rmSync(folder, { recursive: true, force: true });
   }
@@ -66,32 +82,36 @@ function temporaryProject(name: string): string {
   return folder;
 }
 
-async function open(request: Request, folder: string, kill: AbortSignal): Promise<Stack> {
+async function open(request: Request, folder: string, kill: AbortSignal) {
   // The environment may name another folder for every pulumi; what was asked for here goes first.
   const own = { PULUMI_OPTION_CWD: folder, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const command = await pulumiCommand({ ...request.env, ...own }, kill, { history: request.operation === "status" });
-  const workspace = await LocalWorkspace.create({ workDir: folder, envVars: own, pulumiCommand: command });
-  const isCreating = request.createIfMissing && ["preview", "up"].includes(request.operation);
-  if (isCreating) await create(command, request, folder);
-  return Stack.select(request.stack, workspace);
+  const history = ["status", "recover"].includes(request.operation);
+  const command = await pulumiCommand({ ...request.env, ...own }, kill, { history });
+  return { workspace: await LocalWorkspace.create({ workDir: folder, envVars: own, pulumiCommand: command }), command };
 }
 
-async function create(command: object, { stack, secretsProvider }: Request, folder: string): Promise<void> {
-  const { run } = command as { run: (args: string[], cwd: string, env: Record<string, string>) => Promise<unknown> };
+/** `pulumi stack init`: it takes the stack's lock before it sees whether there is such a stack already. */
+async function create(
+  command: RunnablePulumi,
+  { stack, secretsProvider }: Request,
+  { folder, access }: Pick<Reading, "folder" | "access">,
+): Promise<void> {
   const provider = secretsProvider === undefined ? [] : ["--secrets-provider", secretsProvider];
   try {
-    await run(["stack", "init", stack, "--no-select", ...provider], folder, {});
+    await command.run(["stack", "init", stack, "--no-select", ...provider], folder, {});
   } catch (error) {
+    const { message } = error as Error;
+    if (/already exists/.test(message)) return;
     // A lock hides from `init` that the stack is there; the operation itself says what is the matter with it.
-    if (!/already exists|stack is currently locked/.test((error as Error).message)) throw error;
+    if (!/stack is currently locked/.test(message)) throw error;
+    const place = await access.place();
+    if (place !== undefined && !isThere(place)) throw error;
   }
 }
 
 async function operate(
   stack: Stack,
-  request: Request,
-  folder: string,
-  phase: Phase,
+  { request, folder, phase, access }: { request: Request; folder: string; phase: Phase; access: Access },
   { onEvent, signal, kill }: Control,
 ): Promise<Outcome> {
   const events = new EventTranslator(request.stack, phase, onEvent);
@@ -116,21 +136,29 @@ async function operate(
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
-    const outputs = request.operation === "up" ? (await stack.up(withProgram)).outputs : undefined;
-    if (request.operation === "preview") await stack.preview(withProgram);
-    if (request.operation === "refresh") await stack.refresh(options);
-    if (request.operation === "destroy") {
-      await stack.destroy(options);
-      // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
-      if (signal.aborted) throw new Error("stopped between two steps");
-      if (request.remove === true) await stack.workspace.removeStack(request.stack, { preserveConfig: true });
-    }
+    const outputs = await steadily(
+      access,
+      async () => {
+        if (request.operation === "up") return (await stack.up(withProgram)).outputs;
+        if (request.operation === "preview") await stack.preview(withProgram);
+        if (request.operation === "refresh") await stack.refresh(options);
+        if (request.operation === "destroy") {
+          await stack.destroy(options);
+          // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
+          if (signal.aborted) throw new Error("stopped between two steps");
+        }
+        return undefined;
+      },
+      { codeOf: codeOfError, takesLock: phase !== "preview", isUntouched: () => !events.hasBegun, signal },
+    );
+    if (request.operation === "destroy" && request.remove === true)
+      await stack.workspace.removeStack(request.stack, { preserveConfig: true });
     events.finish("succeeded");
     return { changes: events.counts, changed: events.changed, ...(outputs === undefined ? {} : { outputs }) };
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
     if (refused !== undefined) throw refusalError(refused, request);
-    throw operationError(error, events, { signal, kill });
+    throw operationError(error, events, { signal, kill, namespaceOf: waits.namespaceOf });
   } finally {
     waits.stop();
   }
@@ -168,58 +196,22 @@ async function inProgram(request: Request, folder: string, events: EventTranslat
   return outputs;
 }
 
-async function read(stack: Stack, request: Request, folder: string): Promise<Outcome> {
+function inOurShape(error: unknown): never {
+  throw error instanceof RecoveryError ? recoveryError(error) : error;
+}
+
+async function read(request: Request, reading: Reading): Promise<Outcome> {
+  const { stack, settings } = reading;
   const nothing = { changes: {}, changed: [] };
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
-  if (request.operation === "settings") return { ...nothing, settings: await settingsOfStack(stack, request, folder) };
-  if (request.operation === "recover") return { ...nothing, recovery: await recovered(stack, request, folder) };
-  const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
-  const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
-  const last = info === undefined ? undefined : { ...pick(info, "kind", "result", "message") };
-  return {
-    ...nothing,
-    status: {
-      ...(last === undefined || info === undefined
-        ? {}
-        : { last: { ...last, startTime: info.startTime.toISOString(), endTime: info.endTime.toISOString() } }),
-      resources: resources.filter(({ type }) => !isComponent(type) && !/^pulumi:(pulumi:Stack|providers:)/.test(type))
-        .length,
-      pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
-    },
-  };
+  if (request.operation === "settings") return { ...nothing, settings: await settings() };
+  if (request.operation === "recover")
+    return { ...nothing, recovery: await recoverStack(reading, { apply: request.apply === true }) };
+  return { ...nothing, status: await statusOf(reading) };
 }
 
-async function recovered(stack: Stack, request: Request, folder: string): Promise<StackRecovery> {
-  try {
-    return await recoverStack(stack, request, folder);
-  } catch (error) {
-    throw error instanceof RecoveryError ? recoveryError(error) : error;
-  }
-}
-
-async function recoverStack(stack: Stack, request: Request, folder: string): Promise<StackRecovery> {
-  const { inspect, recover, damagedState, restore } = lazy.recovery();
-  const done = request.apply === true;
-  // First of all: without its state file not even the settings of a stack can be read.
-  const damaged = await damagedState(stack.workspace, request.stack);
-  const restored = damaged === undefined ? {} : { stateOf: damaged.from.toISOString() };
-  if (damaged !== undefined && !done) return { ...restored, forget: [], pending: [], done };
-  if (damaged !== undefined) restore(damaged);
-  const settings = request.settings ?? (await settingsOfStack(stack, request, folder));
-  const found = await inspect(stack, settings);
-  if (done) await recover(stack, settings, found);
-  return { ...restored, ...found, done };
-}
-
-async function settingsOfStack(stack: Stack, request: Request, folder: string): Promise<Settings> {
-  return atFolder(settingsFrom(await stack.getAllConfig(), request), folder);
-}
-
-interface Exported {
-  deployment?: {
-    resources?: { type: string }[];
-    pending_operations?: { type: string; resource: { urn: string } }[];
-  };
+async function settingsOf(stack: Stack, request: Request, folder: string): Promise<Settings> {
+  return request.settings ?? atFolder(settingsFrom(await stack.getAllConfig(), request), folder);
 }
 
 function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request): Settings {
@@ -253,7 +245,7 @@ function refusalError(refused: Refusal, { stack }: Request): RolloutError {
 function operationError(
   error: unknown,
   events: EventTranslator,
-  { signal, kill }: Pick<Control, "signal" | "kill">,
+  { signal, kill, namespaceOf }: Pick<Control, "signal" | "kill"> & Required<Pick<Failed, "namespaceOf">>,
 ): RolloutError {
   const left = events.left();
   const text = textOf(error);
@@ -271,20 +263,31 @@ function operationError(
     const { cause, next } = explanations["verification-failed"];
     return failure("verification-failed", cause, next, {}, unproven.text);
   }
-  return classify({ text, errors: events.errors, violations: events.violations, left });
+  return classify({
+    text,
+    errors: events.errors.map((one) => ({ ...one, ...events.waitOf(one.resource) })),
+    violations: events.violations,
+    left,
+    namespaceOf,
+  });
 }
 
 /** Causes that say all that there is to say; the tool's own words are in the detail. */
 const selfEvident: RolloutErrorCode[] = ["stack-not-found", "stack-locked", "passphrase-wrong", "pulumi-missing"];
 
-function explained(error: unknown, { stack }: Request): RolloutError {
-  if (isRolloutError(error) && !selfEvident.includes(error.code)) return error;
+async function explained(error: unknown, { stack }: Request, access: Access | undefined): Promise<RolloutError> {
   const known = isRolloutError(error)
     ? error
     : classify({ text: textOf(error), errors: [], violations: [], left: { unfinished: [], changed: 0 } });
   const { code, message, next, about, detail } = known;
   const cause = selfEvident.includes(code) ? explanations[code].cause : message;
-  return failure(code, `stack ${stack}: ${cause}`, next, about as never, detail);
+  const isWhole = isExplained(known) || (isRolloutError(error) && !selfEvident.includes(code));
+  const told = isWhole ? known : failure(code, `stack ${stack}: ${cause}`, next, about as never, detail);
+  return access === undefined ? told : explainAccess(told, access);
+}
+
+function codeOfError(error: unknown): RolloutErrorCode {
+  return codeOf(textOf(error));
 }
 
 function textOf(error: unknown): string {

@@ -11,6 +11,7 @@ import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } fro
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
+import { standingOf } from "./status";
 import { work } from "./workers";
 
 /**
@@ -145,8 +146,9 @@ export class Environment {
 
   /**
    * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
-   * update goes on. No object of the rollout is deleted. `apply` also takes the stack's lock away: make sure that no
-   * update is running.
+   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away.
+   *
+   * @throws {RolloutError} `stack-locked`, while another update holds the stack's lock: whose, since when, and how that is known.
    */
   async recover({ apply = false, ...options }: RunOptions & { apply?: boolean } = {}): Promise<StackRecovery> {
     return (await this.run("recover", options, { apply })).recovery!;
@@ -166,20 +168,23 @@ export class Environment {
   /**
    * Proves that both legs are encrypted, or shows where they are not: a report, also of failures. Changes nothing.
    *
+   * A rollout that was left half-way is verified as far as it came, with the failed check `stack/rolled-out`.
+   *
    * @throws {RolloutError} `not-deployed`, `cluster-unreachable`, and what keeps the stack from being read.
    */
-  async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate"> = {}): Promise<Report> {
+  async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate" | "unfinished"> = {}): Promise<Report> {
     const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
-    if (Object.keys(outputs).length === 0) {
-      const { cause, next } = explanations["not-deployed"];
-      throw failure("not-deployed", `stack ${this.stack}: ${cause}`, next, {});
-    }
     const caCertificate = outputs.caCertificate?.value;
+    const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
     const { verify, VerifyError } = lazy.verify();
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const looking = verify(settings, { ...options, ...(caCertificate === undefined ? {} : { caCertificate }) });
+      const looking = verify(settings, {
+        ...options,
+        ...(caCertificate === undefined ? {} : { caCertificate }),
+        ...(unfinished === undefined ? {} : { unfinished }),
+      });
       const report = await this.untilStopped(looking, options);
       events.finish(report.status === "failed" ? "failed" : "succeeded");
       return report;
@@ -191,6 +196,17 @@ export class Environment {
         findings: [finding],
       });
     }
+  }
+
+  /** Why a stack has no outputs, although something of it is deployed. */
+  private async unfinished(options: RunOptions): Promise<{ evidence: string; fix: string }> {
+    const {
+      summary,
+      next = "run up again: it goes on from there",
+      isDeployed,
+    } = standingOf(await this.status(options));
+    if (!isDeployed) throw failure("not-deployed", `stack ${this.stack}: ${summary}`, next, {});
+    return { evidence: `${summary}; no update has come to its end, so there are no outputs`, fix: next };
   }
 
   /** What only looks at the cluster is dropped as soon as a signal says so: nothing is left half-done. */

@@ -1,6 +1,7 @@
 import type { Finding } from "../base/finding";
 import type { Report } from "../base/report";
 import type { RecoveryError } from "../recovery/error";
+import type { StackLock } from "../recovery/locks";
 import type { Problem, SettingsError } from "../settings/error";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
@@ -23,7 +24,7 @@ interface Fields {
   "plugin-missing": { plugin: string };
   "stack-not-found": object;
   /** Another update of the stack is running, or was killed. */
-  "stack-locked": object;
+  "stack-locked": { locks: readonly StackLock[] };
   /** The stack is there, but was never deployed. */
   "not-deployed": object;
   /** The stack's secrets cannot be read. */
@@ -205,121 +206,6 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
     next: "see the detail; what was done stays done, and running it again goes on",
   },
 };
-
-/** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
-const signs: [RolloutErrorCode, RegExp][] = [
-  ["pulumi-missing", /spawn \S*pulumi ENOENT|Minimum version requirement failed|Major version mismatch/],
-  ["project-not-found", /no Pulumi\.yaml project file found|failed to find project settings|Invalid workDir/i],
-  ["stack-not-found", /no stack named '[^']*' found|stack '[^']*' not found/],
-  [
-    "stack-locked",
-    // The last two: the file backend, at the moment at which another update writes its lock (pulumi/pkg, backend/diy/lock.go).
-    /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: unexpected end of JSON input$/m,
-  ],
-  ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
-  [
-    "state-damaged",
-    /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)/i,
-  ],
-  [
-    "backend-unavailable",
-    /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
-  ],
-  ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
-  ["changes-found", /no changes were expected( for \w+)? but changes /],
-  ["policy-violated", /\[mandatory\]|mandatory polic(y|ies)/i],
-  [
-    "release-wedged",
-    /another operation \(install\/upgrade\/rollback\) is in progress|cannot re-use a name that is still in use|has no deployed releases/,
-  ],
-  [
-    "object-not-ours",
-    /invalid ownership metadata|Apply failed with \d+ conflict|exists and cannot be imported into the current release/,
-  ],
-  ["webhook-unavailable", /failed calling webhook/],
-  [
-    "chart-not-found",
-    /chart "[^"]*"[^\n]*(not found|no chart version found)|no chart (name|version) found|improper constraint|chart [^\n]*: not found|failed to find chart/i,
-  ],
-  [
-    "chart-repository-unreachable",
-    /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
-  ],
-  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|cannot be reached: /],
-  [
-    "timed-out",
-    /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
-  ],
-];
-
-/** Code of an error by the words of the tools; `operation-failed` for words that say nothing else. */
-export function codeOf(text: string): RolloutErrorCode {
-  return signs.find(([, sign]) => sign.test(text))?.[0] ?? "operation-failed";
-}
-
-/** The words with which the engine closes whatever failed. */
-export function isClosingWord(text: string): boolean {
-  return /^(error: )?(update|preview|destroy|refresh) failed$/.test(text.trim());
-}
-
-export interface Failed {
-  /** Everything that the tools said on their error output, and the engine's errors. */
-  text: string;
-  /** The engine's errors alone, with the resource that each is about. */
-  errors: readonly { text: string; resource?: string }[];
-  violations: readonly string[];
-  left: Left;
-}
-
-/** The error of an operation that failed, from what the tools said. */
-export function classify({ text, errors, violations, left }: Failed): RolloutError {
-  // The engine's own closing words ("update failed") are about no resource and tell nothing.
-  const telling = errors.filter(({ text: said }) => !isClosingWord(said));
-  const said = telling.map(({ text: one }) => one).join("\n");
-  const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
-  const { next, cause } = explanations[code];
-  const first = telling.find(({ text: one }) => codeOf(one) === code) ?? telling[0];
-  const words = first === undefined ? lastError(text) : firstLine(first.text);
-  const where = first?.resource === undefined ? "" : `${first.resource}: `;
-  const message =
-    code === "policy-violated" && violations.length > 0
-      ? `${cause}: ${violations.join("; ")}`
-      : `${cause}: ${where}${words}`;
-  const detail = [said, text].map((part) => part.trim()).filter((part) => part !== "");
-  return failure(code, message, next, aboutOf(code, `${said}\n${text}`, violations, left) as never, detail.join("\n"));
-}
-
-function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
-  switch (code) {
-    case "policy-violated":
-      return { violations };
-    case "timed-out":
-    case "interrupted":
-      return left;
-    case "plugin-missing":
-      return { plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" };
-    case "cluster-unreachable":
-    case "cluster-not-ready":
-      return { findings: [] };
-    case "settings-invalid":
-      return { problems: [] };
-    default:
-      return {};
-  }
-}
-
-function firstLine(text: string): string {
-  const lines = text
-    .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "");
-  return lines.find((line) => !/^error: update failed$/.test(line)) ?? "unknown error";
-}
-
-function lastError(text: string): string {
-  const found = [...text.matchAll(/^error: (.+)$/gm)].map(([, words]) => words!);
-  return found.find((words) => !/^(update|preview|destroy) failed$/.test(words)) ?? firstLine(text);
-}
 
 /** Whether a signal means that the caller wanted to stop, or that its time was up, and the words for it. */
 export function stopOf({ reason }: { reason?: unknown }): { code: "interrupted" | "timed-out"; cause: string } {

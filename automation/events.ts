@@ -132,6 +132,10 @@ export class EventTranslator {
   private readonly begun = new Map<string, Begun>();
   private readonly told = new Map<string, string>();
   private readonly failed: ResourceRef[] = [];
+  /** What resources that failed were waiting for last, by `type name`. */
+  private readonly waited = new Map<string, string>();
+  /** Whether the engine has come to any resource; before that, nothing was touched. */
+  hasBegun = false;
   /** The engine's errors, with the resource that each is about. */
   readonly errors: { text: string; resource?: string }[] = [];
   readonly violations: string[] = [];
@@ -172,6 +176,12 @@ export class EventTranslator {
   /** What has begun and not ended. */
   running(): Begun[] {
     return [...this.begun.values()];
+  }
+
+  /** What a resource that failed was waiting for last. */
+  waitOf(resource: string | undefined): { waited?: string } {
+    const waited = resource === undefined ? undefined : this.waited.get(resource);
+    return waited === undefined ? {} : { waited };
   }
 
   left(): Left {
@@ -221,6 +231,7 @@ export class EventTranslator {
   }
 
   private begin(metadata: StepEventMetadata): void {
+    this.hasBegun = true;
     this.learn(metadata);
     if (isPlumbing(metadata)) return;
     const resource = this.ref(metadata.urn);
@@ -233,6 +244,7 @@ export class EventTranslator {
     this.learn(metadata);
     if (isPlumbing(metadata)) return;
     const begun = this.begun.get(metadata.urn);
+    const waited = this.told.get(metadata.urn);
     this.begun.delete(metadata.urn);
     this.told.delete(metadata.urn);
     // What is only read again comes without a beginning.
@@ -241,7 +253,10 @@ export class EventTranslator {
     // What the stack only reads is not its own: a refresh that finds it otherwise, if only in the provider's notes, is no change.
     const change = isExternal(metadata) ? "read" : (changes[metadata.op] ?? "update");
     const differs = Object.keys(metadata.detailedDiff ?? {});
-    if (status === "failed") this.failed.push(resource);
+    if (status === "failed") {
+      this.failed.push(resource);
+      if (waited !== undefined) this.waited.set(`${resource.type} ${resource.name}`, waited);
+    }
     const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
     if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
     if (status === "done" && change !== "unchanged" && change !== "read")

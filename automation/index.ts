@@ -21,3 +21,4 @@ export type { Settings, SettingsInput } from "../settings/schema";
 export type { Problem } from "../settings/error";
 export type { Finding } from "../base/finding";
 export type { Report } from "../base/report";
+export type { StackLock } from "../recovery/locks";

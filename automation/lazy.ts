@@ -5,7 +5,6 @@
 /* eslint-disable @typescript-eslint/no-require-imports */
 import type * as clusterModule from "../cluster/client";
 import type * as recoverModule from "../recovery/recover";
-import type * as stateFileModule from "../recovery/state-file";
 import type * as settingsModule from "../settings/load";
 import type * as programModule from "../stacks/program";
 import type * as preflightModule from "../verify/preflight";
@@ -16,7 +15,4 @@ export const settings = () => require("../settings/load") as typeof settingsModu
 export const cluster = () => require("../cluster/client") as typeof clusterModule;
 export const preflight = () => require("../verify/preflight") as typeof preflightModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
-export const recovery = () => ({
-  ...(require("../recovery/recover") as typeof recoverModule),
-  ...(require("../recovery/state-file") as typeof stateFileModule),
-});
+export const recovery = () => require("../recovery/recover") as typeof recoverModule;

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
+import { killTree } from "./process-tree";
 
 /** How a command of `pulumi` ended, as the Automation API wants it told. */
 interface Result {
@@ -7,6 +8,11 @@ interface Result {
   stderr: string;
   code: number;
 }
+
+/** `pulumi` with the method that the SDK calls; its own type marks it internal (3.246). */
+export type RunnablePulumi = PulumiCommand & {
+  run: (args: string[], cwd: string, additional: Record<string, string>) => Promise<Result>;
+};
 
 /** A command of `pulumi` that failed. */
 export class PulumiCommandError extends Error {
@@ -23,7 +29,7 @@ export class PulumiCommandError extends Error {
  * `pulumi` as the Automation API runs it, but
  * - in a process group of its own, so that a Ctrl-C at a terminal reaches whoever called this library and not also pulumi,
  *   which takes a second one as the order to drop everything;
- * - it can be ended for good (`kill`);
+ * - it can be ended for good (`kill`), with its plugins;
  * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on;
  * - it reads no history but where that is wanted: the SDK asks for it at the end of every operation.
  *
@@ -33,7 +39,7 @@ export async function pulumiCommand(
   env: NodeJS.ProcessEnv,
   kill: AbortSignal,
   { history }: { history: boolean },
-): Promise<PulumiCommand> {
+): Promise<RunnablePulumi> {
   const found = await (known.get(env["PATH"]) ?? look(env["PATH"]));
   const run = (
     args: string[],
@@ -55,7 +61,7 @@ export async function pulumiCommand(
           ...(onError === undefined ? {} : { onError }),
           ...(signal === undefined ? {} : { signal }),
         });
-  // The class cannot be derived from: its constructor is private, and `run` is marked internal (SDK 3.246).
+  // The class cannot be derived from: its constructor is private.
   return Object.assign(Object.create(found) as PulumiCommand, { run });
 }
 
@@ -92,11 +98,7 @@ function runCommand({ command, args, cwd, env, onOutput, onError, signal, kill }
       });
     const interrupt = () => child.kill("SIGINT");
     const end = () => {
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
-      } catch {
-        // It has just ended.
-      }
+      if (child.pid !== undefined) killTree(child.pid);
     };
     const tidy = () => {
       signal?.removeEventListener("abort", interrupt);

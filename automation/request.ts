@@ -1,4 +1,5 @@
 import type { OutputMap } from "@pulumi/pulumi/automation";
+import type { StackLock } from "../recovery/locks";
 import type { Settings } from "../settings/schema";
 import type { Change, ResourceRef } from "./events";
 
@@ -44,6 +45,10 @@ export interface Outcome {
 
 /** What a cut-off operation left behind. */
 export interface StackRecovery {
+  /** Locks of updates that were killed. */
+  locks: StackLock[];
+  /** Small files beside the state that were cut short, so that Pulumi reads nothing; it does as well without them. */
+  cutShort: string[];
   /** When the whole copy was written that takes the place of a state file that was cut short, RFC 3339 in UTC. */
   stateOf?: string;
   /** Records that Helm forgets; the objects stay. */
@@ -62,4 +67,6 @@ export interface StackStatus {
   resources: number;
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
+  /** Its locks: of an update that is running, or that was killed. Those in a bucket show only when they are in the way. */
+  locks: StackLock[];
 }

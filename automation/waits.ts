@@ -121,6 +121,8 @@ export function watchWaits(events: EventTranslator) {
       where = new Map(expectedReleases(settings).map(({ name, namespace }) => [name, namespace]));
       schedule();
     },
+    /** Namespace of a release, once it is known which there are. */
+    namespaceOf: (release: string) => where.get(release),
     stop: () => {
       stopped = true;
       clearTimeout(timer);

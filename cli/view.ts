@@ -1,5 +1,5 @@
 import { createLogUpdate } from "log-update";
-import { isClosingWord } from "../automation/errors";
+import { isClosingWord, reasonOf } from "../automation/classify";
 import type { ComponentRef, RolloutEvent } from "../automation/events";
 import { type ComponentProgress, type Progress, advance, startProgress } from "../automation/progress";
 
@@ -158,7 +158,7 @@ export function eventLine(event: RolloutEvent): string | undefined {
       if (isClosingWord(event.text)) return undefined;
       return event.severity === "info" && event.resource === undefined
         ? undefined
-        : `${at}  ${event.severity.padEnd(8)}  ${event.resource === undefined ? "" : `${what({ resource: event.resource })}: `}${event.text}`;
+        : `${at}  ${event.severity.padEnd(8)}  ${event.resource === undefined ? "" : `${what({ resource: event.resource })}: `}${reasonOf(event.text).replaceAll("\n", "\n          ")}`;
     case "policy":
       return `${at}  policy    ${event.severity}: ${event.policy}: ${event.text}`;
     case "finished":

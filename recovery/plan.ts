@@ -43,13 +43,15 @@ export function planRecovery(revisions: readonly Revision[], inState: ReadonlySe
         ? []
         : forget(own, `is ${status}, but Pulumi does not know of it: the update that made it was cut off`);
     }
-    const worked = own.findLastIndex((revision) => ["deployed", "superseded"].includes(revision.status));
+    // What ran before stays deployed until an upgrade is through; only a cut between Helm's last two writes leaves none.
+    const worked = own.findLastIndex((revision) => revision.status === "deployed");
     if (/^(pending-|failed$)/.test(status)) {
       const how = status === "failed" ? "failed" : "was cut off";
       return worked >= 0
         ? forget(own.slice(worked + 1), `is ${status}: the upgrade ${how}. What ran before counts again`)
         : forget(own, `is ${status}: the installation ${how}`);
     }
+    if (status === "superseded") return forget(own, "is superseded, and the record of what superseded it is lost");
     return status === "uninstalling" ? forget(own, "is uninstalling: its removal was cut off") : [];
   });
 }

@@ -32,33 +32,12 @@ export async function inspect(stack: Stack, settings: Settings): Promise<Recover
   };
 }
 
-/**
- * Puts right what {@link inspect} found, so that the next `pulumi up` can go on: releases the stack's lock, makes Helm forget,
- * and refreshes the state. No object of the rollout is deleted.
- *
- * @throws if an update of the stack really is running elsewhere, that update fails at its next step: ask before.
- */
-export async function recover(stack: Stack, settings: Settings, recovery: Recovery): Promise<void> {
+/** Makes Helm forget what {@link inspect} found. No object of the rollout is deleted. */
+export async function forget(settings: Settings, recovery: Recovery): Promise<void> {
   const cluster = open(settings);
-  await unlock(stack);
   for (const { namespace, name, revisions: numbers } of recovery.forget)
     for (const number of numbers)
       await cluster.remove(`/api/v1/namespaces/${namespace}/secrets/sh.helm.release.v1.${name}.v${number}`);
-  await stack.refresh({ clearPendingCreates: true });
-}
-
-async function unlock(stack: Stack): Promise<void> {
-  try {
-    await stack.cancel();
-  } catch (error) {
-    // Nothing to cancel is fine; every backend says it in its own words. A lock that stays makes the refresh fail, and say so.
-    if (
-      !/no update in progress|not (currently )?(running|locked)|conflict|nothing to cancel/i.test(
-        (error as Error).message,
-      )
-    )
-      throw error;
-  }
 }
 
 function open(settings: Settings): Cluster {

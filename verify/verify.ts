@@ -17,6 +17,7 @@ import { checkReleases } from "./checks/releases";
 import { checkStrict } from "./checks/strict";
 import { probeHost } from "./probes/client-leg";
 import { type SigningAttempt, probeSigning } from "./probes/identity";
+import { judge } from "./result";
 import { type ClusterView, readClusterView } from "./view";
 
 export interface VerifyOptions {
@@ -33,6 +34,8 @@ export interface VerifyOptions {
   dialServices?: boolean;
   /** Verify again while something fails, for so many seconds: right after a rollout the cluster may still be settling. @default 0 */
   settleSeconds?: number;
+  /** Why the stack is not rolled out altogether, and what helps: becomes the failed check `stack/rolled-out`. */
+  unfinished?: { evidence: string; fix: string };
   /** How long each connection to the gateway and to istiod may take, in milliseconds. @default 3000 */
   timeout?: number;
 }
@@ -88,10 +91,11 @@ export function allChecks(
   probes: Probes,
   options: VerifyOptions = {},
 ): Result[] {
-  const { now = new Date(), days = 14 } = options;
+  const { now = new Date(), days = 14, unfinished } = options;
   const given = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
   const caCertificate = options.caCertificate ?? given;
   return [
+    ...(unfinished === undefined ? [] : [rolledOut(unfinished)]),
     ...checkReleases(view, settings),
     ...checkControlPlane(view, settings),
     ...checkInjection(view, settings),
@@ -103,6 +107,14 @@ export function allChecks(
     ...checkClientLeg(view, settings, probes.clientLeg),
     ...checkIdentity(view, settings, probes.signing, { now, days }),
   ];
+}
+
+/** Only where it fails is it a check: whoever looks at the cluster alone knows nothing of the stack's updates. */
+function rolledOut({ evidence, fix }: { evidence: string; fix: string }): Result {
+  return judge({ check: "stack/rolled-out", title: "an update has come to its end", fix }, (problem) => {
+    problem(evidence);
+    return "";
+  });
 }
 
 async function probeClientLeg(

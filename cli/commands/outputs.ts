@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { standingOf } from "../../automation/status";
 import { exit } from "../exit-codes";
 import { type CommonOptions, common, environmentOf } from "../options";
 import { print, printOutputs } from "../terminal";
@@ -20,7 +21,8 @@ Example:
 }
 
 async function runOutputs(options: CommonOptions, name: string | undefined): Promise<void> {
-  const outputs = await environmentOf(options).outputs();
+  const environment = environmentOf(options);
+  const outputs = await environment.outputs();
   if (name === undefined) {
     if (options.json === true) print(outputs);
     else printOutputs(outputs);
@@ -28,8 +30,12 @@ async function runOutputs(options: CommonOptions, name: string | undefined): Pro
   }
   const found = (outputs as Record<string, { value: unknown } | undefined>)[name];
   if (found === undefined) {
+    const names = Object.keys(outputs).join(", ");
+    const { summary, next = "run up again" } = names === "" ? standingOf(await environment.status()) : { summary: "" };
     console.error(
-      `Stack ${options.stack} has no output ${name}.\n  fix: choose one of ${Object.keys(outputs).join(", ") || "(none: it was never deployed)"}`,
+      names === ""
+        ? `Stack ${options.stack} has no outputs: ${summary}.\n  fix: ${next}`
+        : `Stack ${options.stack} has no output ${name}.\n  fix: choose one of ${names}`,
     );
     process.exitCode = exit.notRun;
     // Who asks for one value by its name gets it, as from pulumi stack output.

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { foreignLockHours, isClean, recoveryText } from "../../automation/status";
 import { exit } from "../exit-codes";
 import { type CommonOptions, codes, common, environmentOf } from "../options";
 import { print } from "../terminal";
@@ -9,15 +10,16 @@ export function recoverCommand(program: Command): void {
     .description(
       "put right what an update that was cut off (killed, power lost, runner gone) left between Pulumi and Helm",
     )
-    .option("-y, --yes", "do it; also takes the stack's lock away, so make sure that no update is running elsewhere")
+    .option("-y, --yes", "do it; a lock that a killed update left is taken away")
     .addHelpText(
       "after",
       `
-Without --yes it only says what it would do. No object of the rollout is deleted.
+Without --yes it only says what it would do. No object of the rollout is deleted. While another update holds the stack's lock
+it refuses, and says whose it is: its process runs on this host, or it is of another host and less than ${foreignLockHours} hours old.
 ${codes(
   "0  nothing was in the way, or it was put right",
   "1  something is in the way (without --yes)",
-  "3  it could not be looked at: no such stack, wrong settings, no cluster",
+  "3  it could not be looked at: no such stack, wrong settings, no cluster, an update that is running",
 )}
 Example:
   enroute-istio recover --stack prod          # what is in the way?
@@ -27,23 +29,7 @@ Example:
 }
 
 async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): Promise<void> {
-  const { stack } = options;
-  const { stateOf, forget, pending, done } = await environmentOf(options).recover({ apply: yes === true });
-  const isClean = stateOf === undefined && forget.length + pending.length === 0;
-  if (!isClean && !done) process.exitCode = exit.failed;
-  if (options.json === true) return print({ ...(stateOf === undefined ? {} : { stateOf }), forget, pending, done });
-  if (stateOf !== undefined)
-    print(
-      `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,
-    );
-  for (const { namespace, name, revisions, why } of forget)
-    print(
-      `Helm release ${namespace}/${name} ${why}.\n  Helm forgets revision ${revisions.join(", ")}; its objects stay.`,
-    );
-  for (const operation of pending) print(`The engine never finished: ${operation}.`);
-  if (isClean) print(`Nothing of stack ${stack} was cut off.`);
-  // In a checkout this command goes by the name of npm's script.
-  const command = process.env["npm_lifecycle_event"] === "recover" ? "npm run recover --" : "enroute-istio recover";
-  if (!isClean && !done) print(`Put it right with: ${command} --stack ${stack} --yes`);
-  if (done) print(`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`);
+  const recovery = await environmentOf(options).recover({ apply: yes === true });
+  if (!isClean(recovery) && !recovery.done) process.exitCode = exit.failed;
+  print(options.json === true ? recovery : recoveryText(recovery, options.stack));
 }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { statusText } from "../../automation/status";
 import { type CommonOptions, common, environmentOf } from "../options";
 import { print } from "../terminal";
 
@@ -13,14 +14,5 @@ async function runStatus(options: CommonOptions): Promise<void> {
   const environment = environmentOf(options);
   const [status, outputs] = [await environment.status(), await environment.outputs()];
   if (options.json === true) return print({ ...status, versions: outputs.versions });
-  const { last, resources, pending } = status;
-  print(
-    last === undefined
-      ? `Stack ${options.stack} was never deployed.`
-      : `Stack ${options.stack}: the last ${last.kind} ${last.result} at ${last.endTime}; ${resources} resources.`,
-  );
-  for (const [part, version] of Object.entries(outputs.versions?.value ?? {})) print(`  ${part.padEnd(12)} ${version}`);
-  if (outputs.gatewayAddress !== undefined) print(`  gateway at   ${String(outputs.gatewayAddress)}`);
-  for (const operation of pending) print(`  never finished: ${operation}`);
-  if (pending.length > 0) print(`Put it right with: enroute-istio recover --stack ${options.stack} --yes`);
+  print(statusText(status, outputs, options.stack));
 }

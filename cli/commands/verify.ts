@@ -25,7 +25,7 @@ ${codes(
   "0  nothing failed",
   "1  a check failed (with --strict: or warned)",
   "2  with --strict: nothing failed, but not everything could be told",
-  "3  nothing could be verified: no such stack, never deployed, or its cluster cannot be reached",
+  "3  nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
 )}
 Examples:
   enroute-istio verify --stack prod

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { parse } from "yaml";
 import {
@@ -11,6 +12,7 @@ import {
   type RolloutError,
   type RolloutEvent,
   type SettingsInput,
+  type StackStatus,
   forEachEnvironment,
   policyPack,
 } from "../../automation";
@@ -27,14 +29,18 @@ describe("the library on the sandbox", function () {
   let env: Record<string, string>;
   /** The stack `sandbox` as an object, without what is optional. */
   let settings: SettingsInput;
+  let config: Record<string, object>;
 
   before(async function () {
     this.timeout(0); // the first build takes minutes
     sandbox = await sharedSandbox();
     env = await sandboxVariables();
     const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
-    const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
-    const plain = Object.entries(config).map(([key, value]) => [key.replace("enroute-istio:", ""), value] as const);
+    const source = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+    const plain = Object.entries(source.config).map(
+      ([key, value]) => [key.replace("enroute-istio:", ""), value] as const,
+    );
+    config = Object.fromEntries(plain) as Record<string, object>;
     settings = Object.fromEntries(
       plain.filter(([key]) => !["bookinfo", "kiali", "prometheus"].includes(key)),
     ) as unknown as SettingsInput;
@@ -106,9 +112,71 @@ describe("the library on the sandbox", function () {
     } finally {
       sandbox.holdIstiod(false);
     }
-    assert.equal((await refusalOf(small().up())).code, "stack-locked");
-    const { done } = await small().recover({ apply: true });
+    const refused = await refusalOf(small().up());
+    assert.ok(refused.code === "stack-locked", inspect(refused));
+    assert.deepEqual(
+      refused.about.locks.map(({ state, holder }) => [state, holder?.host]),
+      [["left-behind", hostname()]],
+    );
+    assert.match(refused.message, /an update was killed and left its lock: .* since .*: its process is gone$/);
+    assert.equal(refused.next, "recover the stack");
+    const status = await small().status();
+    assert.deepEqual(
+      status.locks.map(({ state }) => state),
+      ["left-behind"],
+    );
+    assert.ok(status.resources >= 4);
+    const { locks, done } = await small().recover({ apply: true });
     assert.ok(done);
+    assert.equal(locks.length, 1);
+    assert.deepEqual((await small().status()).locks, []);
+  });
+
+  it("verifies what its first update left half-way, and tells that it did not come to its end", async () => {
+    const { results, status } = await small().verify({ dialServices: true });
+    assert.equal(status, "failed");
+    const [first, ...others] = results;
+    assert.equal(first!.check, "stack/rolled-out");
+    assert.match(
+      first!.evidence,
+      /^the last \w+ .*at .*; \d+ resources are in the state; no update has come to its end/,
+    );
+    assert.match(first!.fix!, /run up again/);
+    assert.ok(others.some((one) => one.check === "releases/deployed" && one.status === "failed"));
+    const gone = await refusalOf(environment("never").verify());
+    assert.equal(gone.code, "stack-not-found");
+  });
+
+  it("recovers nothing while an update runs: it says whose, and the update goes on", async () => {
+    sandbox.holdIstiod(true);
+    const seen: unknown[] = [];
+    const onEvent = (event: RolloutEvent) => {
+      if (seen.length > 0 || event.kind !== "waiting" || event.resource.name !== "istiod") return;
+      seen.push(
+        Promise.all([
+          refusalOf(small().recover({ apply: true })),
+          refusalOf(small().recover()),
+          small().status(),
+        ]).finally(() => sandbox.holdIstiod(false)),
+      );
+    };
+    try {
+      await small().up({ onEvent });
+    } finally {
+      sandbox.holdIstiod(false);
+    }
+    const [applied, looked, status] = (await seen[0]) as [RolloutError, RolloutError, StackStatus];
+    for (const error of [applied, looked]) {
+      assert.ok(error.code === "stack-locked", inspect(error));
+      assert.match(error.message, /another update is running: .*@.* \(pid \d+\) since .*: its process is running$/);
+      assert.equal(error.next, "wait for it to end, then try again");
+    }
+    assert.deepEqual(
+      status.locks.map(({ state }) => state),
+      ["running"],
+    );
+    await small().destroy();
+    assert.equal((await refusalOf(small().verify())).code, "not-deployed");
   });
 
   it("rolls out; at the same time a second one is told that the stack is locked, and harms nothing", async () => {
@@ -117,12 +185,60 @@ describe("the library on the sandbox", function () {
     const [won] = settled.filter((one) => one.status === "fulfilled");
     assert.ok(won !== undefined && lost !== undefined, inspect(settled));
     assert.equal((lost.reason as RolloutError).code, "stack-locked", inspect(lost.reason, { depth: 6 }));
+    assert.doesNotMatch((lost.reason as RolloutError).next, /recover/);
     const { outputs, hasChanges } = won.value;
     assert.equal(hasChanges, true);
     assert.equal(outputs.gatewayIdentity!.value, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
     assert.match(outputs.caCertificate!.value!, /BEGIN CERTIFICATE/);
     const again = await small().up();
     assert.deepEqual([again.hasChanges, again.resources], [false, []]);
+  });
+
+  it("does so each time: of several at once one goes on, and no other is told anything but whose the lock is", async function () {
+    this.timeout(300_000);
+    for (let round = 0; round < 3; round++) {
+      const settled = await Promise.allSettled([small().up(), small().up(), small().outputs(), small().status()]);
+      const ups = settled.slice(0, 2);
+      assert.ok(
+        ups.some(({ status }) => status === "fulfilled"),
+        inspect(ups, { depth: 6 }),
+      );
+      for (const up of ups) {
+        if (up.status === "fulfilled") continue;
+        const error = up.reason as RolloutError;
+        assert.ok(error.code === "stack-locked", inspect(error, { depth: 6 }));
+        assert.match(error.message, /another update is running/);
+      }
+      for (const read of settled.slice(2)) assert.equal(read.status, "fulfilled", inspect(read, { depth: 6 }));
+    }
+  });
+
+  it("reads a state again that another update is just writing, and takes it for damaged when nobody is", async () => {
+    const state = join(sandbox.folder, "state/.pulumi");
+    const attributes = join(state, "stacks/enroute-istio/embedded.json.attrs");
+    const whole = readFileSync(attributes);
+    const lock = join(state, "locks/organization/enroute-istio/embedded/test.json");
+    const holder = { pid: process.pid, username: "tests", hostname: hostname(), timestamp: new Date().toISOString() };
+    writeFileSync(lock, JSON.stringify(holder));
+    writeFileSync(attributes, "");
+    try {
+      const both = Promise.all([small().outputs(), refusalOf(small().up())]);
+      await sleep(3000);
+      writeFileSync(attributes, whole);
+      const [outputs, refused] = await both;
+      assert.ok(outputs.caCertificate !== undefined);
+      assert.equal(refused.code, "stack-locked");
+    } finally {
+      rmSync(lock);
+    }
+    writeFileSync(attributes, "");
+    const error = await refusalOf(small().outputs());
+    assert.equal(error.code, "state-damaged", inspect(error));
+    assert.match(error.message, /failed to load checkpoint: EOF/);
+    assert.match(error.next, /^recover the stack/);
+    assert.deepEqual((await small().recover()).cutShort, [attributes]);
+    assert.ok((await small().recover({ apply: true })).done);
+    assert.equal((await small().up()).hasChanges, false);
   });
 
   it("gives the same stack as `pulumi up` does: the engine sees no difference", async () => {
@@ -150,7 +266,27 @@ describe("the library on the sandbox", function () {
     assert.deepEqual(await small().preflight(), []);
     assert.equal((await small().refresh()).hasChanges, false);
     const recovery = await small().recover();
-    assert.deepEqual(recovery, { forget: [], pending: [], done: false });
+    assert.deepEqual(recovery, { locks: [], cutShort: [], forget: [], pending: [], done: false });
+  });
+
+  it("tells what a release waited for that Helm took back, and how to see more although its pods are gone", async () => {
+    const prometheus = { ...config["prometheus"]!, timeoutSeconds: 5 };
+    const values = { server: { resources: { requests: { cpu: "1000" } } } };
+    const error = await refusalOf(
+      environment("embedded", {
+        settings: { ...settings, prometheus: { ...prometheus, values } } as unknown as SettingsInput,
+      }).up(),
+    );
+    assert.equal(error.code, "timed-out", inspect(error));
+    assert.match(
+      error.message,
+      /Release prometheus: release prometheus failed, and has been uninstalled due to atomic being set: [^]*it waited for Deployment prometheus-server: 0 of 1 ready \(Unschedulable\)$/,
+    );
+    assert.match(error.next, /kubectl get events --namespace istio-system/);
+    assert.doesNotMatch(error.next, /describe pod/);
+    const { stdout } = await run("kubectl", ["get", "events", "--namespace", "istio-system", "--output", "name"]);
+    assert.match(stdout, /^event\/prometheus-server-/m);
+    assert.equal((await small().up()).hasChanges, false);
   });
 
   it("tells errors apart that only the tools can see, each with a next step", async () => {

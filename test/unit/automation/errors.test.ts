@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Failed, classify, codeOf, explanations, fromPlain, isRolloutError } from "../../../automation/errors";
+import { type Failed, classify, codeOf, reasonOf } from "../../../automation/classify";
+import { explanations, fromPlain, isRolloutError } from "../../../automation/errors";
 
 const none: Failed = { text: "", errors: [], violations: [], left: { unfinished: [], changed: 0 } };
 
@@ -14,6 +15,9 @@ describe("errors of the library", () => {
       'error: blob (key ".pulumi/locks/organization/enroute-istio/dev/1.json.tmp") (code=NotFound): open 1.json.tmp: no such file or directory',
     ],
     ["stack-locked", "error: unexpected end of JSON input"],
+    ["stack-locked", "error: EOF"],
+    ["stack-locked", "error: could not create stack: EOF"],
+    ["stack-locked", "error: could not create stack: unexpected end of JSON input"],
     ["passphrase-wrong", "error: getting stack configuration: get stack secrets manager: incorrect passphrase"],
     [
       "passphrase-wrong",
@@ -55,6 +59,17 @@ describe("errors of the library", () => {
     ["cluster-unreachable", "configured Kubernetes cluster is unreachable: dial tcp: connection refused"],
     ["plugin-missing", "error: no resource plugin 'pulumi-resource-tls' found in the workspace"],
     ["state-damaged", "error: loading stack: could not load checkpoint: unexpected end of JSON input"],
+    ["state-damaged", "error: failed to load checkpoint: EOF"],
+    ["state-damaged", "error: getting snapshot: failed to load checkpoint: place 1: unexpected end of JSON input"],
+    ["state-damaged", 'error: read ".pulumi/meta.yaml": EOF'],
+    [
+      "state-damaged",
+      "error: getting history: reading history file .pulumi/history/enroute-istio/dev/dev-1795795814171877579.history.json: EOF",
+    ],
+    [
+      "backend-unavailable",
+      'error: failed to load checkpoint: blob (key ".pulumi/stacks/enroute-istio/dev.json") (code=PermissionDenied): open /state/.pulumi/stacks/enroute-istio/dev.json: permission denied',
+    ],
     ["operation-failed", "error: something that nobody has seen yet"],
   ];
   for (const [code, text] of seen) it(`knows ${code}: ${text.slice(0, 60)}`, () => assert.equal(codeOf(text), code));
@@ -76,6 +91,140 @@ describe("errors of the library", () => {
     assert.match(error.message, /: kubernetes:helm\.sh\/v3:Release istiod: cannot re-use a name/);
     assert.equal(error.next, explanations["release-wedged"].next);
     assert.match(error.detail!, /cannot re-use a name[^]*error: update failed/);
+  });
+
+  // As Helm 3.20, the Kubernetes provider 4.25 and the engine 3.246 print them.
+  const initialize = (id: string, why: string) =>
+    `Helm release "${id}" was created, but failed to initialize completely. Use Helm CLI to investigate: failed to become available within allocated timeout. Error: Helm Release ${id}: ${why}`;
+  describe("tell the whole reason, in readable lines", () => {
+    const told: [string, string, string][] = [
+      [
+        "one error in a list",
+        `1 error occurred:\n\t* ${initialize("istio-system/istiod", "context deadline exceeded")}\n\n`,
+        initialize("istio-system/istiod", "context deadline exceeded"),
+      ],
+      [
+        "several errors in a list",
+        "3 errors occurred:\n\t* Deployment is not ready\n\t* Service has no address\n\t* Deployment is not ready\n\n",
+        "- Deployment is not ready\n- Service has no address",
+      ],
+      [
+        "a list behind words of its own",
+        "failed to create resource: 1 error occurred:\n\t* the server could not find the requested resource\n\n",
+        "failed to create resource: the server could not find the requested resource",
+      ],
+      [
+        "a list in a list",
+        "1 error occurred:\n\t* update failed: 2 errors occurred:\n\t* field is immutable\n\t* name is taken\n\n\n\n",
+        "update failed: 2 errors occurred:\n- field is immutable\n- name is taken",
+      ],
+      [
+        "a conflict of field managers",
+        'Server-Side Apply field conflict detected.\nThe resource managed by field manager "pulumi" had an apply conflict: Apply failed with 1 conflict: conflict with "kubectl": .spec.replicas\n',
+        'Server-Side Apply field conflict detected.\nThe resource managed by field manager "pulumi" had an apply conflict: Apply failed with 1 conflict: conflict with "kubectl": .spec.replicas',
+      ],
+      [
+        "a program that failed, without its stack",
+        "Running program failed with an unhandled exception:\nError: no\n    at program (/work/stacks/program.ts:12:5)\n    at async /work/index.js:1:2\n",
+        "Running program failed with an unhandled exception:\nError: no",
+      ],
+      ["nothing", "\n", "unknown error"],
+    ];
+    for (const [what, text, reason] of told)
+      it(`of ${what}`, () => {
+        assert.equal(reasonOf(text), reason);
+        const { message, detail } = classify({ ...none, errors: [{ text, resource: "Release prometheus" }] });
+        assert.ok(message.endsWith(`: Release prometheus: ${reason.replaceAll("\n", "\n    ")}`), message);
+        assert.equal(detail, text.trim());
+      });
+
+    it("of a command that said it on its error output, with the lines below", () => {
+      const text = "warning: old\nerror: could not read it:\n  first reason\n  second reason\nerror: update failed\n";
+      assert.equal(
+        classify({ ...none, text }).message,
+        `${explanations["operation-failed"].cause}: could not read it:\n    first reason\n    second reason`,
+      );
+    });
+
+    it("with what the resource waited for last, and what else failed", () => {
+      const { message } = classify({
+        ...none,
+        errors: [
+          { text: "webhook said no", resource: "GatewayHost shop" },
+          {
+            text: "context deadline exceeded",
+            resource: "Release prometheus",
+            waited: "Deployment server: 0 of 1 ready",
+          },
+          { text: "context deadline exceeded", resource: "Release kiali-server" },
+        ],
+      });
+      assert.equal(
+        message,
+        [
+          `${explanations["timed-out"].cause}: Release prometheus: context deadline exceeded`,
+          "    it waited for Deployment server: 0 of 1 ready",
+          "    also failed: GatewayHost shop, Release kiali-server",
+        ].join("\n"),
+      );
+    });
+  });
+
+  describe("advise by what Helm made of a release that failed", () => {
+    const gone =
+      /pods with it: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp tells why, for an hour; raise its timeoutSeconds/;
+    const cases: [string, string, string, RegExp][] = [
+      [
+        "its pods are still there",
+        initialize("istio-system/istiod", "context deadline exceeded"),
+        "timed-out",
+        /kubectl describe pod.*timeoutSeconds/,
+      ],
+      [
+        "the installation was taken away again",
+        "release prometheus failed, and has been uninstalled due to atomic being set: context deadline exceeded",
+        "timed-out",
+        gone,
+      ],
+      [
+        "the upgrade was rolled back",
+        `1 error occurred:\n\t* Helm release "istio-system/prometheus" failed to initialize completely. Use Helm CLI to investigate: failed to become available within allocated timeout. Error: Helm Release istio-system/prometheus: release prometheus failed, and has been rolled back due to atomic being set: context deadline exceeded\n\n`,
+        "timed-out",
+        /^Helm went back to what ran before, and the pods that failed are gone: kubectl get events --namespace istio-system /,
+      ],
+      [
+        "a release of an unknown namespace was rolled back",
+        "release other failed, and has been rolled back due to atomic being set: context deadline exceeded",
+        "timed-out",
+        /kubectl get events --all-namespaces /,
+      ],
+      [
+        "it was rolled back for another reason",
+        'release enroute-istio failed, and has been rolled back due to atomic being set: cannot patch "x": Internal error occurred: failed calling webhook "validation.istio.io": no endpoints available',
+        "webhook-unavailable",
+        /^Helm went back to what ran before, .*; see that the webhook's pods/,
+      ],
+      [
+        "the roll-back failed, too",
+        "an error occurred while rolling back the release. original upgrade error: context deadline exceeded: context deadline exceeded",
+        "timed-out",
+        /^Helm failed to undo it, too: .*recover the stack/,
+      ],
+      [
+        "the removal failed, too",
+        "an error occurred while uninstalling the release. original install error: context deadline exceeded: context deadline exceeded",
+        "timed-out",
+        /^Helm failed to undo it, too: .*recover the stack/,
+      ],
+    ];
+    const namespaceOf = (release: string) => (release === "prometheus" ? "istio-system" : undefined);
+    for (const [what, text, code, next] of cases)
+      it(`where ${what}`, () => {
+        const error = classify({ ...none, errors: [{ text, resource: "Release prometheus" }], namespaceOf });
+        assert.equal(error.code, code);
+        assert.match(error.next, next);
+        if (/atomic being set/.test(text)) assert.doesNotMatch(error.next, /describe pod/);
+      });
   });
 
   it("says which policies forbid the change, whatever else was said", () => {

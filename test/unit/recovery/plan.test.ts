@@ -46,6 +46,12 @@ describe("planRecovery", () => {
       ]);
     });
 
+  it("forgets a release of which nothing is deployed: to Helm it would be as good as cut off, for ever", () => {
+    assert.deepEqual(plan([revision("superseded", 1)]), ["istio-system/istiod 1"]);
+    assert.deepEqual(plan([revision("superseded", 1), revision("pending-upgrade", 2)]), ["istio-system/istiod 1,2"]);
+    assert.deepEqual(plan([revision("superseded", 1), revision("failed", 2)]), ["istio-system/istiod 1,2"]);
+  });
+
   it("forgets a release that the state does not have, with all its revisions", () => {
     assert.deepEqual(plan([revision("superseded", 1), revision("deployed", 2)], new Set()), [
       "istio-system/istiod 1,2",

@@ -671,6 +671,20 @@ describe("the checks of verify", () => {
     );
   });
 
+  it("fail for a stack that was left half-way, whatever the cluster looks like, and say how to go on", async () => {
+    const { readFileSync } = await import("node:fs");
+    const seen = fresh();
+    const unfinished = {
+      evidence: "the last update failed at noon; 46 resources are in the state",
+      fix: "run up again",
+    };
+    seen.options = { ...seen.options, unfinished };
+    const results = look(seen);
+    assert.deepEqual(named(results, "failed"), ["stack/rolled-out"]);
+    assert.deepEqual([results[0]!.evidence, results[0]!.fix], [unfinished.evidence, unfinished.fix]);
+    assert.match(readFileSync(`${__dirname}/../../../docs/verify.md`, "utf8"), /`stack\/rolled-out`/);
+  });
+
   for (const [what, [breakIt, checks, evidence]] of Object.entries(faults))
     it(`find that ${what}`, async () => {
       const seen = fresh();

@@ -1,0 +1,173 @@
+/* Which error it is, by the words of the tools. */
+
+import { type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
+
+/** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
+const signs: [RolloutErrorCode, RegExp][] = [
+  ["pulumi-missing", /spawn \S*pulumi ENOENT|Minimum version requirement failed|Major version mismatch/],
+  ["project-not-found", /no Pulumi\.yaml project file found|failed to find project settings|Invalid workDir/i],
+  ["stack-not-found", /no stack named '[^']*' found|stack '[^']*' not found/],
+  [
+    "stack-locked",
+    // The last two: the file backend, at the moment at which another update writes its lock (pulumi/pkg, backend/diy/lock.go).
+    /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: (could not create stack: )?(unexpected end of JSON input|(unexpected )?EOF)$/m,
+  ],
+  ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
+  // Before what is damaged: a state that may not be read is as it was.
+  ["backend-unavailable", /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied)/],
+  [
+    "state-damaged",
+    /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)|read(ing)? [^\n]*(history file|\.pulumi\/meta\.yaml)[^\n]*(EOF|unexpected end of JSON|invalid character)/i,
+  ],
+  [
+    "backend-unavailable",
+    /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
+  ],
+  ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
+  ["changes-found", /no changes were expected( for \w+)? but changes /],
+  ["policy-violated", /\[mandatory\]|mandatory polic(y|ies)/i],
+  [
+    "release-wedged",
+    /another operation \(install\/upgrade\/rollback\) is in progress|cannot re-use a name that is still in use|has no deployed releases/,
+  ],
+  [
+    "object-not-ours",
+    /invalid ownership metadata|Apply failed with \d+ conflict|exists and cannot be imported into the current release/,
+  ],
+  ["webhook-unavailable", /failed calling webhook/],
+  [
+    "chart-not-found",
+    /chart "[^"]*"[^\n]*(not found|no chart version found)|no chart (name|version) found|improper constraint|chart [^\n]*: not found|failed to find chart/i,
+  ],
+  [
+    "chart-repository-unreachable",
+    /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
+  ],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|cannot be reached: /],
+  [
+    "timed-out",
+    /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
+  ],
+];
+
+/** Code of an error by the words of the tools; `operation-failed` for words that say nothing else. */
+export function codeOf(text: string): RolloutErrorCode {
+  return signs.find(([, sign]) => sign.test(text))?.[0] ?? "operation-failed";
+}
+
+/** The words with which the engine closes whatever failed. */
+export function isClosingWord(text: string): boolean {
+  return /^(error: )?(update|preview|destroy|refresh) failed$/.test(text.trim());
+}
+
+/** An error of the engine. */
+export interface Said {
+  text: string;
+  /** The resource that it is about, as `type name`. */
+  resource?: string;
+  /** What that resource was waiting for last, in words. */
+  waited?: string;
+}
+
+export interface Failed {
+  /** Everything that the tools said on their error output, and the engine's errors. */
+  text: string;
+  /** The engine's errors alone. */
+  errors: readonly Said[];
+  violations: readonly string[];
+  left: Left;
+  /** Namespace of a release of Helm, where it is known. */
+  namespaceOf?: (release: string) => string | undefined;
+}
+
+/** The error of an operation that failed, from what the tools said. */
+export function classify({ text, errors, violations, left, namespaceOf }: Failed): RolloutError {
+  // The engine's own closing words ("update failed") are about no resource and tell nothing.
+  const telling = errors.filter(({ text: said }) => !isClosingWord(said));
+  const said = telling.map(({ text: one }) => one).join("\n");
+  const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
+  const first = telling.find(({ text: one }) => codeOf(one) === code) ?? telling[0];
+  const words = first === undefined ? lastError(text) : reasonOf(first.text);
+  const also = [...new Set(telling.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
+  const message = [
+    code === "policy-violated" && violations.length > 0
+      ? violations.join("; ")
+      : `${first?.resource === undefined ? "" : `${first.resource}: `}${words}`,
+    ...(first?.waited === undefined ? [] : [`it waited for ${first.waited}`]),
+    ...(also.length === 0 ? [] : [`also failed: ${also.join(", ")}`]),
+  ].join("\n");
+  const detail = [said, text].map((part) => part.trim()).filter((part) => part !== "");
+  return failure(
+    code,
+    `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
+    nextOf(code, first?.text ?? text, namespaceOf),
+    aboutOf(code, `${said}\n${text}`, violations, left) as never,
+    detail.join("\n"),
+  );
+}
+
+/** What to do about an error, by what Helm made of a release that failed. */
+function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["namespaceOf"]): string {
+  const { next } = explanations[code];
+  if (/an error occurred while (rolling back|uninstalling) the release/.test(text))
+    return "Helm failed to undo it, too: see why (kubectl describe pod in its namespace), recover the stack, then run it again";
+  const [, release, undone] =
+    /release (\S+) failed, and has been (uninstalled|rolled back) due to atomic being set/.exec(text) ?? [];
+  if (release === undefined) return next;
+  const what =
+    undone === "uninstalled"
+      ? "Helm took the failed installation away again, and its pods with it"
+      : "Helm went back to what ran before, and the pods that failed are gone";
+  if (code !== "timed-out") return `${what}; ${next}`;
+  const namespace = /Helm Release ([^/\s]+)\//.exec(text)?.[1] ?? namespaceOf?.(release);
+  const where = namespace === undefined ? "--all-namespaces" : `--namespace ${namespace}`;
+  return (
+    `${what}: kubectl get events ${where} --sort-by=.lastTimestamp tells why, for an hour; ` +
+    "raise its timeoutSeconds if it was only slow; run it again"
+  );
+}
+
+function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
+  switch (code) {
+    case "policy-violated":
+      return { violations };
+    case "timed-out":
+    case "interrupted":
+      return left;
+    case "plugin-missing":
+      return { plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" };
+    case "cluster-unreachable":
+    case "cluster-not-ready":
+      return { findings: [] };
+    case "settings-invalid":
+      return { problems: [] };
+    case "stack-locked":
+      return { locks: [] };
+    default:
+      return {};
+  }
+}
+
+/**
+ * The whole of what a tool said, in readable lines: lists of errors as Go programs print them (`1 error occurred:`, a bullet for
+ * each) without their frame, no blank lines, no stack traces, nothing twice.
+ */
+export function reasonOf(text: string): string {
+  const lines = text
+    .replace(/\b1 error occurred:\s*\*\s*/g, "")
+    .replace(/^\s*(?:\*\s*)?\d+ errors occurred:\s*$/gm, "")
+    .split("\n")
+    .filter(
+      (line) => line.trim() !== "" && !isClosingWord(line) && !/^\s+at .*(:\d+:\d+|<anonymous>|native)\)?$/.test(line),
+    )
+    .map((line) => line.trim().replace(/^\* /, "- "));
+  const distinct = [...new Set(lines)];
+  const [only = "unknown error"] = distinct;
+  return distinct.length > 1 ? distinct.join("\n") : only.replace(/^- /, "");
+}
+
+/** The last error in a tool's output that tells something, with the indented lines below it. */
+function lastError(text: string): string {
+  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].map(([, words]) => words!);
+  return reasonOf(found.find((words) => !isClosingWord(words)) ?? text);
+}

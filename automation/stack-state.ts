@@ -1,0 +1,123 @@
+import type { Stack } from "@pulumi/pulumi/automation";
+import {
+  LockedError,
+  type StackLock,
+  holdingLock,
+  isLive,
+  judgeUnseen,
+  parseLocks,
+  plainLock,
+  readLocks,
+  removeLocks,
+} from "../recovery/locks";
+import { findDamage, restore } from "../recovery/state-file";
+import type { Settings } from "../settings/schema";
+import { isComponent } from "./events";
+import * as lazy from "./lazy";
+import type { RunnablePulumi } from "./pulumi-command";
+import type { StackRecovery, StackStatus } from "./request";
+import { type Access, lockedFailure } from "./state-access";
+
+/** A stack, and the ways to look at it. */
+export interface Reading {
+  stack: Stack;
+  command: RunnablePulumi;
+  folder: string;
+  access: Access;
+  settings: () => Promise<Settings>;
+}
+
+interface Exported {
+  deployment?: {
+    resources?: { type: string }[];
+    pending_operations?: { type: string; resource: { urn: string } }[];
+  };
+}
+
+/** What is known of a stack without looking at its cluster. */
+export async function statusOf({ stack, access }: Pick<Reading, "stack" | "access">): Promise<StackStatus> {
+  const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
+  const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
+  const place = await access.place();
+  return {
+    ...(info === undefined
+      ? {}
+      : {
+          last: {
+            kind: info.kind,
+            result: info.result,
+            message: info.message,
+            startTime: info.startTime.toISOString(),
+            endTime: info.endTime.toISOString(),
+          },
+        }),
+    resources: resources.filter(({ type }) => !isComponent(type) && !/^pulumi:(pulumi:Stack|providers:)/.test(type))
+      .length,
+    pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
+    locks: place === undefined ? serviceLocks(info) : readLocks(place).map(plainLock),
+  };
+}
+
+/**
+ * What an operation that was cut off left behind; with `apply`, it is put right. On a file backend that is done under the stack's
+ * lock, so that no update and no second recovery runs meanwhile.
+ *
+ * @throws {RolloutError} `stack-locked`, while an update holds the lock, or may still hold it.
+ */
+export async function recoverStack(reading: Reading, { apply }: { apply: boolean }): Promise<StackRecovery> {
+  const { stack, access, settings } = reading;
+  const { inspect, forget } = lazy.recovery();
+  const place = await access.place();
+  const files = place === undefined ? [] : readLocks(place);
+  const locks = place === undefined ? await locksElsewhere(reading) : files.map(plainLock);
+  if (locks.some(isLive)) throw lockedFailure(access.stack, locks);
+  const damage = place === undefined ? undefined : findDamage(place);
+  const left = {
+    ...(damage?.state === undefined ? {} : { stateOf: damage.state.from.toISOString() }),
+    locks,
+    cutShort: damage?.others ?? [],
+  };
+  // Without its state file not even the settings of a stack can be read.
+  if (damage !== undefined && !apply) return { ...left, forget: [], pending: [], done: false };
+  // Before anything is touched: there is such a stack, and its cluster can be reached.
+  const seen = damage === undefined ? await inspect(stack, await settings()) : undefined;
+  if (seen !== undefined && !apply) return { ...left, ...seen, done: false };
+  if (place === undefined && locks.length > 0) await stack.cancel();
+  removeLocks(files);
+  const putRight = async () => {
+    const still = place === undefined ? undefined : findDamage(place);
+    if (still !== undefined) restore(still);
+    const known = await settings();
+    const found = await inspect(stack, known);
+    await forget(known, found);
+    return found;
+  };
+  try {
+    const found = await (place === undefined ? putRight() : holdingLock(place, putRight));
+    await stack.refresh({ clearPendingCreates: true });
+    return { ...left, ...found, done: true };
+  } catch (error) {
+    throw error instanceof LockedError ? lockedFailure(access.stack, error.locks) : error;
+  }
+}
+
+/** The locks that another backend than a folder shows. */
+async function locksElsewhere({ stack, command, folder, access }: Reading): Promise<StackLock[]> {
+  const { url = "" } = await stack.workspace.whoAmI();
+  if (/^https?:/.test(url)) return serviceLocks(await stack.info());
+  // A bucket names them only to who wants the lock; a stack that is there is not created again.
+  await stack.exportStack();
+  try {
+    await command.run(["stack", "init", access.stack, "--no-select"], folder, {});
+    return [];
+  } catch (error) {
+    return parseLocks((error as Error).message);
+  }
+}
+
+/** Pulumi's service tells of no process, but that an update is in progress. */
+function serviceLocks(last: { result: string; startTime: Date } | undefined): StackLock[] {
+  return last?.result === "in-progress"
+    ? [judgeUnseen({ since: last.startTime }, new Date(), "the backend says that it is in progress")]
+    : [];
+}

@@ -1,0 +1,99 @@
+import { foreignLockHours, isLive, lockText } from "../recovery/locks";
+import type { Outputs } from "./outputs";
+import type { StackRecovery, StackStatus } from "./request";
+
+export { foreignLockHours };
+
+/** Where a stack stands, in words. */
+export interface Standing {
+  /** Such as `the last update failed at …; 46 resources are in the state`. */
+  summary: string;
+  /** What to do about it; undefined where nothing has to be done. */
+  next?: string;
+  /** Whether there is anything of it in a cluster, as far as its state tells. */
+  isDeployed: boolean;
+}
+
+/** Tells where a stack stands from what its backend knows. Pure. */
+export function standingOf({ last, resources, pending, locks }: StackStatus): Standing {
+  const live = locks.filter(isLive);
+  const left = locks.filter((lock) => !isLive(lock));
+  const isDeployed = resources > 0 || pending.length > 0;
+  const kind = last?.kind ?? "update";
+  const [words = ""] = last?.message.split("\n") ?? [];
+  // Without one of its own, an update bears the message of the commit in its folder.
+  const message = words === "" ? "" : ` (${words.length <= 60 ? words : `${words.slice(0, 59)}…`})`;
+  const state = `${resources} ${resources === 1 ? "resource is" : "resources are"} in the state`;
+  const ended = () => {
+    if (last?.result === "in-progress") return `the last ${kind}${message} began at ${last.startTime}`;
+    if (last !== undefined) return `the last ${kind}${message} ${last.result} at ${last.endTime}`;
+    if (live.length > 0) return "no update of it has ended yet";
+    return isDeployed || left.length > 0 ? "its first update was cut off" : "the stack was never deployed";
+  };
+  const summary = [
+    ended(),
+    ...(isDeployed || last !== undefined ? [state] : []),
+    ...(pending.length === 0 ? [] : [`${pending.length} of its operations never finished`]),
+    ...live.map((lock) => `an update is running: ${lockText(lock)}`),
+    ...left.map((lock) => `an update was killed and left its lock: ${lockText(lock)}`),
+  ].join("; ");
+  return { summary, isDeployed, ...nextOf() };
+
+  function nextOf(): { next?: string } {
+    if (live.length > 0) return { next: "wait for it to end" };
+    if (left.length > 0 || pending.length > 0) return { next: "recover the stack, then run up again" };
+    if (last === undefined) return { next: isDeployed ? "run up again: it goes on from there" : "run up first" };
+    if (last.result === "failed")
+      return {
+        next: kind === "destroy" ? "run destroy again: it goes on from there" : "run up again: it goes on from there",
+      };
+    return isDeployed ? {} : { next: "run up first" };
+  }
+}
+
+/** What `status` prints. */
+export function statusText(status: StackStatus, outputs: Outputs, stack: string): string {
+  const { summary, next } = standingOf(status);
+  return [
+    `Stack ${stack}: ${summary}.`,
+    ...Object.entries(outputs.versions?.value ?? {}).map(([part, version]) => `  ${part.padEnd(12)} ${version}`),
+    ...(outputs.gatewayAddress === undefined ? [] : [`  gateway at   ${String(outputs.gatewayAddress)}`]),
+    ...status.pending.map((operation) => `  never finished: ${operation}`),
+    ...(next === undefined ? [] : [`  fix: ${next}${/^recover/.test(next) ? ` (${recoverCommand(stack)})` : ""}`]),
+  ].join("\n");
+}
+
+/** In a checkout the command goes by the name of npm's script. */
+function recoverCommand(stack: string): string {
+  const command = process.env["npm_lifecycle_event"] === "recover" ? "npm run recover --" : "enroute-istio recover";
+  return `${command} --stack ${stack} --yes`;
+}
+
+/** Whether nothing was left behind. */
+export function isClean({ locks, cutShort, stateOf, forget, pending }: StackRecovery): boolean {
+  return stateOf === undefined && [locks, cutShort, forget, pending].every(({ length }) => length === 0);
+}
+
+/** What `recover` prints. */
+export function recoveryText(recovery: StackRecovery, stack: string): string {
+  const { locks, cutShort, stateOf, forget, pending, done } = recovery;
+  return [
+    ...locks.map((lock) => `An update was killed and left its lock: ${lockText(lock)}.`),
+    ...(stateOf === undefined
+      ? []
+      : [
+          `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,
+        ]),
+    ...cutShort.map((file) => `A file beside the state is cut short, and nothing needs it: ${file}.`),
+    ...forget.map(
+      ({ namespace, name, revisions, why }) =>
+        `Helm release ${namespace}/${name} ${why}.\n  Helm forgets revision ${revisions.join(", ")}; its objects stay.`,
+    ),
+    ...pending.map((operation) => `The engine never finished: ${operation}.`),
+    ...(isClean(recovery) ? [`Nothing of stack ${stack} was cut off.`] : []),
+    ...(isClean(recovery) || done ? [] : [`Put it right with: ${recoverCommand(stack)}`]),
+    ...(done
+      ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]
+      : []),
+  ].join("\n");
+}
