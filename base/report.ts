@@ -110,20 +110,15 @@ function linesOf({ id, title, status, severity, evidence, fix, issues }: Result)
   }));
 }
 
-/** Neighbours that could not be decided for the same reason, as one line. */
-function together(lines: Line[]): Line[] {
-  const merged: { line: Line; names: string[] }[] = [];
-  for (const line of lines) {
-    const last = merged.at(-1);
-    const same =
-      line.kind === "unknown" &&
-      last?.line.kind === "unknown" &&
-      last.line.text === line.text &&
-      last.line.fix === line.fix;
-    if (same) last.names.push(line.name);
-    else merged.push({ line, names: [line.name] });
-  }
-  return merged.map(({ line, names }) => ({ ...line, name: listed(names, names.length > 2 ? 1 : 2) }));
+/** Of neighbours that could not be decided for the same reason, the first says it, and the last has the fix. */
+function withoutRepeats(lines: Line[]): Line[] {
+  const same = (one: Line, other: Line | undefined) =>
+    one.kind === "unknown" && other?.kind === "unknown" && one.text === other.text && one.fix === other.fix;
+  return lines.map((line, index) => ({
+    ...line,
+    text: same(line, lines[index - 1]) ? "the same" : line.text,
+    fix: same(line, lines[index + 1]) ? undefined : line.fix,
+  }));
 }
 
 /** The report as a table for people: the checks with what was seen, and the fix below where it takes one. */
@@ -132,7 +127,7 @@ export function reportText(
   { colour = false, summary = summaryText(report) }: { colour?: boolean; summary?: string } = {},
 ): string {
   const paint = (kind: Line["kind"], text: string) => (colour ? `\u001b[${colours[kind]}m${text}\u001b[0m` : text);
-  const all = together(report.results.flatMap(linesOf));
+  const all = withoutRepeats(report.results.flatMap(linesOf));
   const width = Math.max(...all.map(({ name }) => name.length));
   const lines = all.flatMap(({ kind, name, text, fix }) => {
     const word = (kind === "warning" ? "warning" : words[kind]).padEnd(words.unknown.length);
