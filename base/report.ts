@@ -93,31 +93,27 @@ interface Line {
   fix: string | undefined;
 }
 
-/** The lines of a result: one, or where its issues have different fixes, one for each fix. */
-function linesOf({ id, title, status, severity, evidence, fix, issues }: Result): Line[] {
+/** The lines of a result: one, or where it failed, one for each issue. */
+function linesOf({ id, title, status, evidence, fix, issues }: Result): Line[] {
   if (status !== "failed") return [{ kind: status, name: id, text: evidence, fix }];
-  const kindOf = (own: Severity) => (own === "warning" ? "warning" : "failed");
-  const groups = new Map<string, Issue[]>();
-  for (const issue of issues) {
-    const key = `${issue.severity} ${issue.fix}`;
-    groups.set(key, [...(groups.get(key) ?? []), issue]);
-  }
-  return [...groups.values()].map((group) => ({
-    kind: kindOf(group[0]?.severity ?? severity),
+  return issues.map((issue, index) => ({
+    kind: issue.severity === "warning" ? "warning" : "failed",
     name: id,
-    text: `${group.map(({ problem }) => problem).join("; ")} (wanted: ${title})`,
-    fix: group[0]?.fix,
+    text: index === 0 ? `${issue.problem} (wanted: ${title})` : issue.problem,
+    fix: issue.fix,
   }));
 }
 
-/** Of neighbours that could not be decided for the same reason, the first says it, and the last has the fix. */
+/** Of neighbours with the same reason and fix, the first says the one, and the last the other. */
 function withoutRepeats(lines: Line[]): Line[] {
-  const same = (one: Line, other: Line | undefined) =>
-    one.kind === "unknown" && other?.kind === "unknown" && one.text === other.text && one.fix === other.fix;
+  const isSame = (one: Line, other: Line | undefined) =>
+    one.fix === other?.fix &&
+    one.kind === other?.kind &&
+    (one.name === other.name || (one.kind === "unknown" && one.text === other.text));
   return lines.map((line, index) => ({
     ...line,
-    text: same(line, lines[index - 1]) ? "the same" : line.text,
-    fix: same(line, lines[index + 1]) ? undefined : line.fix,
+    text: line.kind === "unknown" && isSame(line, lines[index - 1]) ? "the same" : line.text,
+    fix: isSame(line, lines[index + 1]) ? undefined : line.fix,
   }));
 }
 

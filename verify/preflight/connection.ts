@@ -1,3 +1,4 @@
+import { count } from "../../base/text";
 import { CannotTell, type Problem } from "../check";
 import { type PreflightCheck, type PreflightContext, preflightCheck } from "./define";
 
@@ -70,7 +71,8 @@ const answers = preflightCheck({
     for (const { what, reason } of unread.filter((one) => !isDenial(one)))
       problem(`${what} could not be looked at: ${reason}`, { subject: what });
     if (asked === 0) throw new CannotTell("it was asked nothing in this run");
-    return `${asked - unread.length} of ${asked} readings`;
+    const refused = unread.length === 0 ? "" : `, ${unread.length} of them a refusal`;
+    return `${count(asked, "answer")}${refused}`;
   },
 });
 

@@ -101,6 +101,14 @@ const needed = preflightCheck({
     fix: "use credentials of the ClusterRole `cluster-admin`",
   },
   run({ rights }, { unread }, problem) {
+    const byKind = new Map<string, string[]>();
+    for (const question of rights.state === "read" ? denied(rights.value) : [])
+      if (question.verb !== "escalate")
+        byKind.set(kindText(question), [...(byKind.get(kindText(question)) ?? []), question.verb]);
+    if (byKind.size > 0)
+      problem(
+        `these credentials may not ${[...byKind].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ")}`,
+      );
     for (const { what, reason } of unread.filter(isDenial))
       // What the rollout itself needs is asked for by name, and missing there it is an error.
       problem(`${what} could not be looked at: ${reason}`, {
@@ -108,15 +116,7 @@ const needed = preflightCheck({
         severity: "warning",
         fix: "use credentials that may administer the cluster",
       });
-    const answers = valueOf(rights, "these credentials' rights")!;
-    const byKind = new Map<string, string[]>();
-    for (const question of denied(answers).filter(({ verb }) => verb !== "escalate"))
-      byKind.set(kindText(question), [...(byKind.get(kindText(question)) ?? []), question.verb]);
-    if (byKind.size > 0)
-      problem(
-        `these credentials may not ${[...byKind].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ")}`,
-      );
-    return granted(answers);
+    return granted(valueOf(rights, "these credentials' rights")!);
   },
 });
 

@@ -24,7 +24,7 @@ const failed = check(
   (problem) => {
     problem("one thing");
     problem("another", { fix: "do that", subject: "that" });
-    problem("a third");
+    problem("a third", { fix: "do that" });
     return "";
   },
   { title: "it should be so", fix: "do this" },
@@ -101,15 +101,16 @@ describe("a report", () => {
     assert.deepEqual(outcome(passed, failed, unknown), ["failed", 1, 1]);
   });
 
-  it("is a line for each check and fix, with the fix below", () => {
+  it("is a line for each check, and for each thing that is wrong, with the fix below", () => {
     const lines = reportText(reportOf([passed, failed, warned, unknown])).split("\n");
     assert.deepEqual(
       lines.map((line) => line.trim().replace(/ {2,}/g, " | ")),
       [
         "passed | a/passed | saw it",
-        "FAILED | a/failed | one thing; a third (wanted: it should be so)",
+        "FAILED | a/failed | one thing (wanted: it should be so)",
         "fix: do this",
-        "FAILED | a/failed | another (wanted: it should be so)",
+        "FAILED | a/failed | another",
+        "FAILED | a/failed | a third",
         "fix: do that",
         "warning | a/warned | a blemish (wanted: it had better be so)",
         "fix: do it",
