@@ -36,7 +36,7 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
-  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
+  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
   const findings = await preflight(lookAt);
   // All of them, so that nobody has to come back for the next one.
   if (errorsOf(findings).length > 0) {
