@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
-import type { Finding } from "../base/finding";
+import type { Finding } from "../base/issue";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
 import type { Settings, SettingsInput } from "../settings/schema";
+import type { PreflightReport } from "../verify/preflight";
+import type { CheckingCommand } from "../verify/registry";
+import type { CheckDescription } from "../verify/select";
 import type { VerifyOptions } from "../verify/verify";
 import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
 import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
@@ -19,6 +22,18 @@ import { work } from "./workers";
  * It needs the package `@pulumi/policy`.
  */
 export const policyPack = join(__dirname, "../policy");
+
+/** The checks of `verify` or `preflight`, without running them. */
+export function listChecks(command: CheckingCommand): CheckDescription[] {
+  return lazy.registry().listChecks(command);
+}
+
+export interface PreflightOptions extends RunOptions {
+  /** Ask the chart repositories, too. @default true */
+  charts?: boolean;
+  /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
+  only?: readonly string[];
+}
 
 /** Where an environment is, and how it is run. */
 export interface EnvironmentOptions {
@@ -159,10 +174,17 @@ export class Environment {
     return this.given() ?? (await this.run("settings", options)).settings!;
   }
 
-  /** Looks whether the cluster is ready for the rollout; with `charts`, asks the chart repositories, too. Changes nothing. */
-  async preflight({ charts = true, ...options }: RunOptions & { charts?: boolean } = {}): Promise<Finding[]> {
+  /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
+  async preflight(options: PreflightOptions = {}): Promise<Finding[]> {
+    return (await this.preflightReport(options)).findings;
+  }
+
+  /** The same, with the evidence of each check. */
+  async preflightReport({ charts = true, only, ...options }: PreflightOptions = {}): Promise<PreflightReport> {
+    lazy.registry().requireChecks("preflight", only);
     const settings = await this.settings(options);
-    return this.untilStopped(lazy.preflight().preflight(settings, { charts }), options);
+    const wanted = { charts, ...(only === undefined ? {} : { only }) };
+    return this.untilStopped(lazy.preflight().preflightReport(settings, wanted), options);
   }
 
   /**
@@ -173,6 +195,7 @@ export class Environment {
    * @throws {RolloutError} `not-deployed`, `cluster-unreachable`, and what keeps the stack from being read.
    */
   async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate" | "unfinished"> = {}): Promise<Report> {
+    lazy.registry().requireChecks("verify", options.only);
     const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;

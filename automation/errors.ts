@@ -1,4 +1,4 @@
-import type { Finding } from "../base/finding";
+import type { Finding } from "../base/issue";
 import type { Report } from "../base/report";
 import type { RecoveryError } from "../recovery/error";
 import type { StackLock } from "../recovery/locks";

@@ -1,9 +1,10 @@
 /** Encrypted ingress as a library: see docs/embedding.md. */
-export { Environment, policyPack } from "./environment";
+export { Environment, listChecks, policyPack } from "./environment";
 export type {
   ChangeResult,
   DestroyOptions,
   EnvironmentOptions,
+  PreflightOptions,
   PreviewOptions,
   ResourceChange,
   RunOptions,
@@ -19,6 +20,8 @@ export { type Settled, forEachEnvironment } from "./many";
 export { OutputValue, type Outputs } from "./outputs";
 export type { Settings, SettingsInput } from "../settings/schema";
 export type { Problem } from "../settings/error";
-export type { Finding } from "../base/finding";
-export type { Report } from "../base/report";
 export type { StackLock } from "../recovery/locks";
+export type { Finding, Issue } from "../base/issue";
+export type { Report, Result } from "../base/report";
+export type { PreflightReport } from "../verify/preflight";
+export type { CheckDescription } from "../verify/select";

@@ -8,11 +8,13 @@ import type * as recoverModule from "../recovery/recover";
 import type * as settingsModule from "../settings/load";
 import type * as programModule from "../stacks/program";
 import type * as preflightModule from "../verify/preflight";
+import type * as registryModule from "../verify/registry";
 import type * as verifyModule from "../verify/verify";
 
 export const program = () => require("../stacks/program") as typeof programModule;
 export const settings = () => require("../settings/load") as typeof settingsModule;
 export const cluster = () => require("../cluster/client") as typeof clusterModule;
 export const preflight = () => require("../verify/preflight") as typeof preflightModule;
+export const registry = () => require("../verify/registry") as typeof registryModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => require("../recovery/recover") as typeof recoverModule;

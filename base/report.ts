@@ -1,5 +1,5 @@
-import type { Severity } from "./finding";
-import { count } from "./text";
+import type { Issue, Severity } from "./issue";
+import { count, listed } from "./text";
 
 /** What a check came to. `unknown` is "could not tell": neither proof nor fault, and never counted as passed. */
 export type Status = "passed" | "failed" | "unknown";
@@ -7,16 +7,20 @@ export type Status = "passed" | "failed" | "unknown";
 /** The outcome of one check. */
 export interface Result {
   /** Stable name, such as `strict/mesh-wide`; docs/verify.md describes each. */
+  id: string;
+  /** The same as `id`, under the first name of that key. */
   check: string;
   /** What holds where the check passes. */
   title: string;
   status: Status;
-  /** How much a failure matters. */
+  /** How much it matters: the worst of its issues, or where there are none, the worst that they can be. */
   severity: Severity;
   /** What was seen. */
   evidence: string;
   /** What to do about it; missing where it passed. */
   fix?: string;
+  /** What is wrong, one by one; empty unless it failed. */
+  issues: Issue[];
 }
 
 /** Every result, and what they come to. */
@@ -29,7 +33,15 @@ export interface Report {
   warnings: number;
   /** Could not tell. */
   unknown: number;
+  /** Of a run of some checks only: which, and of how many. Such a run never proves what all of them together prove. */
+  partial?: PartialRun;
   results: Result[];
+}
+
+/** Which checks were run, of how many. */
+export interface PartialRun {
+  run: string[];
+  of: number;
 }
 
 /** The same without evidence: alike as long as the same checks pass, so that it changes no stack without need. */
@@ -42,7 +54,7 @@ export interface ReportSummary {
   unknown: string[];
 }
 
-export function reportOf(results: Result[]): Report {
+export function reportOf(results: Result[], partial?: PartialRun): Report {
   const failures = results.filter(({ status }) => status === "failed");
   const failed = failures.filter(({ severity }) => severity === "error").length;
   const unknown = results.filter(({ status }) => status === "unknown").length;
@@ -52,6 +64,7 @@ export function reportOf(results: Result[]): Report {
     failed,
     warnings: failures.length - failed,
     unknown,
+    ...(partial === undefined ? {} : { partial }),
     results,
   };
 }
@@ -60,7 +73,7 @@ export function summaryOf({ status, passed, results }: Report): ReportSummary {
   const names = (wanted: Status, severity?: string) =>
     results
       .filter((result) => result.status === wanted && (severity === undefined || result.severity === severity))
-      .map(({ check }) => check);
+      .map(({ id }) => id);
   return {
     status,
     passed,
@@ -71,37 +84,78 @@ export function summaryOf({ status, passed, results }: Report): ReportSummary {
 }
 
 const words: Record<Status, string> = { passed: "passed", failed: "FAILED", unknown: "could not tell" };
-const colours: Record<string, number> = { passed: 32, failed: 31, warning: 33, unknown: 36 };
+const colours = { passed: 32, failed: 31, warning: 33, unknown: 36 };
 
-/** The report as a table for people: one line for each check, and one more with the fix where it takes one. */
-export function reportText(report: Report, { colour = false }: { colour?: boolean } = {}): string {
-  const paint = (key: string, text: string) => (colour ? `\u001b[${colours[key]}m${text}\u001b[0m` : text);
-  const width = Math.max(...report.results.map(({ check }) => check.length));
-  const lines = report.results.flatMap(({ check, title, status, severity, evidence, fix }) => {
-    const isWarning = status === "failed" && severity === "warning";
-    const word = (isWarning ? "warning" : words[status]).padEnd(words.unknown.length);
-    const wanted = status === "failed" ? ` (wanted: ${title})` : "";
+interface Line {
+  kind: keyof typeof colours;
+  name: string;
+  text: string;
+  fix: string | undefined;
+}
+
+/** The lines of a result: one, or where it failed, one for each issue. */
+function linesOf({ id, title, status, evidence, fix, issues }: Result): Line[] {
+  if (status !== "failed") return [{ kind: status, name: id, text: evidence, fix }];
+  return issues.map((issue, index) => ({
+    kind: issue.severity === "warning" ? "warning" : "failed",
+    name: id,
+    text: index === 0 ? `${issue.problem} (wanted: ${title})` : issue.problem,
+    fix: issue.fix,
+  }));
+}
+
+/** Of neighbours with the same reason and fix, the first says the one, and the last the other. */
+function withoutRepeats(lines: Line[]): Line[] {
+  const isSame = (one: Line, other: Line | undefined) =>
+    one.fix === other?.fix &&
+    one.kind === other?.kind &&
+    (one.name === other.name || (one.kind === "unknown" && one.text === other.text));
+  return lines.map((line, index) => ({
+    ...line,
+    text: line.kind === "unknown" && isSame(line, lines[index - 1]) ? "the same" : line.text,
+    fix: isSame(line, lines[index + 1]) ? undefined : line.fix,
+  }));
+}
+
+/** The report as a table for people: the checks with what was seen, and the fix below where it takes one. */
+export function reportText(
+  report: Report,
+  { colour = false, summary = summaryText(report) }: { colour?: boolean; summary?: string } = {},
+): string {
+  const paint = (kind: Line["kind"], text: string) => (colour ? `\u001b[${colours[kind]}m${text}\u001b[0m` : text);
+  const all = withoutRepeats(report.results.flatMap(linesOf));
+  const width = Math.max(...all.map(({ name }) => name.length));
+  const lines = all.flatMap(({ kind, name, text, fix }) => {
+    const word = (kind === "warning" ? "warning" : words[kind]).padEnd(words.unknown.length);
     return [
-      `${paint(isWarning ? "warning" : status, word)}  ${check.padEnd(width)}  ${oneLine(evidence)}${wanted}`,
+      `${paint(kind, word)}  ${name.padEnd(width)}  ${oneLine(text)}`,
       ...(fix === undefined ? [] : [`${" ".repeat(words.unknown.length)}  ${" ".repeat(width)}  fix: ${oneLine(fix)}`]),
     ];
   });
-  return [...lines, "", summaryText(report)].join("\n");
+  return [...lines, "", summary].join("\n");
 }
 
-export function summaryText({ status, passed, failed, warnings, unknown }: Report): string {
+/** How many checks passed, failed and so on, and what that means. A partial run means nothing beyond its own checks. */
+export function summaryWith(report: Report, meaning: Record<Status, string>): string {
+  const { status, passed, failed, warnings, unknown, partial } = report;
   const counts = [
     `${passed} passed`,
     `${failed} failed`,
     ...(warnings === 0 ? [] : [`${warnings} warned`]),
     ...(unknown === 0 ? [] : [`${unknown} could not tell`]),
   ].join(", ");
-  const meaning: Record<Status, string> = {
+  if (partial === undefined) return `${counts}: ${meaning[status]}`;
+  const { run, of } = partial;
+  return `${counts}: a partial run, ${run.length} of ${count(of, "check")}: ${listed(run, 12)}`;
+}
+
+/** The summary of a verification. */
+export function summaryText(report: Report): string {
+  return summaryWith(report, {
     passed: "both legs are encrypted",
     failed: "the encryption of both legs is NOT proven",
-    unknown: "nothing speaks against both legs being encrypted, but not all of it could be seen from here",
-  };
-  return `${counts}: ${meaning[status]}`;
+    unknown: "no failure found, but some checks could not be decided",
+  });
 }
 
 /** What failed, and what could not be told, with fixes; empty if all passed. */
@@ -110,9 +164,9 @@ export function failuresText({ status, failed, results }: Report): string {
   const lines = results
     .filter((result) => result.status !== "passed")
     .sort((a, b) => rank(a) - rank(b))
-    .map(({ check, status: one, severity, evidence, fix }) => {
+    .map(({ id, status: one, severity, evidence, fix }) => {
       const word = one === "failed" && severity === "warning" ? "warning" : words[one];
-      return `  - ${word}: ${check}: ${oneLine(evidence)}${fix === undefined ? "" : `\n      fix: ${oneLine(fix)}`}`;
+      return `  - ${word}: ${id}: ${oneLine(evidence)}${fix === undefined ? "" : `\n      fix: ${oneLine(fix)}`}`;
     });
   if (lines.length === 0) return "";
   const head =

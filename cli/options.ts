@@ -51,8 +51,12 @@ export function wholeNumber(least: number, what: string) {
 }
 
 export function common(command: Command): Command {
+  return withProject(command.requiredOption("-s, --stack <name>", "stack whose settings and cluster are meant"));
+}
+
+/** The options that every command on a stack has beside the stack itself. */
+export function withProject(command: Command): Command {
   return command
-    .requiredOption("-s, --stack <name>", "stack whose settings and cluster are meant")
     .addOption(
       new Option("-C, --cwd <folder>", "folder of the Pulumi project")
         .env("PULUMI_OPTION_CWD")
@@ -62,7 +66,7 @@ export function common(command: Command): Command {
     .showHelpAfterError();
 }
 
-const collect = (value: string, before: string[] = []) => [...before, value];
+export const collect = (value: string, before: string[] = []) => [...before, value];
 export const parallel = () =>
   new Option("-p, --parallel <count>", "how many resources are worked on side by side").argParser(
     wholeNumber(1, "a whole number from 1"),

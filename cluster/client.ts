@@ -3,7 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest } from
 import { type RequestOptions, request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
-import type { Finding } from "../base/finding";
+import { type Finding, findingOf } from "../base/issue";
 import type { Settings } from "../settings/schema";
 
 /** An answer of the API server that is none of what was asked for, or no answer at all (then without a status). */
@@ -132,39 +132,43 @@ export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig"
   const file = kubeconfig === "" ? "the kubeconfig (KUBECONFIG or ~/.kube/config)" : kubeconfig;
   const path = kubeconfig.replace(/^~(?=\/)/, process.env["HOME"] ?? "~");
   if (kubeconfig !== "" && !existsSync(path))
-    return {
-      check: "cluster/kubeconfig",
+    return findingOf({
+      id: "cluster/kubeconfig",
       severity: "error",
+      subject: "kubeconfig",
       problem: `kubeconfig ${kubeconfig} does not exist`,
       fix: "correct enroute-istio:kubeconfig, or fetch the file first",
-    };
+    });
   try {
     if (kubeconfig === "") config.loadFromDefault();
     else config.loadFromFile(path);
   } catch (error) {
-    return {
-      check: "cluster/kubeconfig",
+    return findingOf({
+      id: "cluster/kubeconfig",
       severity: "error",
+      subject: "kubeconfig",
       problem: `${file} cannot be read: ${messageOf(error).split("\n")[0]}`,
-      fix: "fetch the kubeconfig anew",
-    };
+      fix: "fetch the kubeconfig again",
+    });
   }
   const known = config.getContexts().map(({ name }) => name);
   if (context !== "" && !known.includes(context))
-    return {
-      check: "cluster/context",
+    return findingOf({
+      id: "cluster/context",
       severity: "error",
+      subject: "context",
       problem: `context ${context} is not in ${file}`,
       fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
-    };
+    });
   if (context !== "") config.setCurrentContext(context);
   if (config.getCurrentCluster() === null)
-    return {
-      check: "cluster/context",
+    return findingOf({
+      id: "cluster/context",
       severity: "error",
+      subject: "context",
       problem: `${file} does not say which cluster it means: its current context is ${config.getCurrentContext() || "not set"}`,
       fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
-    };
+    });
   return new Cluster(config);
 }
 
@@ -178,18 +182,20 @@ export function unreachable(
   const { context, kubeconfig } = settings;
   const name = `cluster ${context === "" ? `of ${kubeconfig}` : context} at ${cluster.server}`;
   if (status === 401 || status === 403)
-    return {
-      check: "cluster/reachable",
+    return findingOf({
+      id: "cluster/reachable",
       severity: "error",
+      subject: cluster.server,
       problem: `${name} refuses these credentials (HTTP ${status})`,
       fix: "log in again, or use credentials that may administer the cluster",
-    };
-  return {
-    check: "cluster/reachable",
+    });
+  return findingOf({
+    id: "cluster/reachable",
     severity: "error",
+    subject: cluster.server,
     problem: `${name} cannot be reached: ${messageOf(error)}`,
     fix: "check that the cluster runs, and that VPN, proxy and the server's address are right",
-  };
+  });
 }
 
 /** The text of an error. Node.js hides it in `errors` where an attempt at several addresses failed. */

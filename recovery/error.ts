@@ -1,4 +1,4 @@
-import type { Finding } from "../base/finding";
+import type { Finding } from "../base/issue";
 
 /** Why there is no recovery; the library gives it the shape of its own errors. */
 export class RecoveryError extends Error {

@@ -1,11 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
+import { issueText } from "../base/issue";
 import { refusal } from "../components/refusal";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
-import { errorsOf, findingText, preflight, preflightError } from "../verify/preflight";
+import { errorsOf, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
@@ -35,14 +36,14 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
-  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
+  for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
   const findings = await preflight(lookAt);
   // All of them, so that nobody has to come back for the next one.
   if (errorsOf(findings).length > 0) {
     onRefusal({ findings });
     throw refusal(preflightError(findings));
   }
-  for (const warning of findings) await pulumi.log.warn(findingText(warning));
+  for (const warning of findings) await pulumi.log.warn(issueText(warning));
   const outputs = Object.entries(encryptedIngress(settings, lookAt));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;

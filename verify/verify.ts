@@ -1,26 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Finding } from "../base/finding";
+import type { Finding } from "../base/issue";
 import { type Report, reportOf, type Result } from "../base/report";
 import { type Cluster, openCluster, unreachable } from "../cluster/client";
-import { enroute } from "../mesh/enroute";
-import { istiodName } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-import { checkCertificates } from "./checks/certificates";
-import { type ClientLegProbes, checkClientLeg, gatewayAddress } from "./checks/client-leg";
-import { checkControlPlane } from "./checks/control-plane";
-import { checkGatewayPod } from "./checks/gateway-pod";
-import { checkGlobalConfig } from "./checks/global-config";
-import { checkHosts } from "./checks/hosts";
-import { checkIdentity, meshRoots } from "./checks/identity";
-import { checkInjection, livePods } from "./checks/injection";
-import { checkReleases } from "./checks/releases";
-import { checkStrict } from "./checks/strict";
-import { probeHost } from "./probes/client-leg";
-import { type SigningAttempt, probeSigning } from "./probes/identity";
-import { judge } from "./result";
-import { type ClusterView, readClusterView } from "./view";
+import { type Check, judge } from "./check";
+import { verifyChecks } from "./checks";
+import type { Probes, VerifyContext, VerifyFacts } from "./checks/define";
+import { readFacts } from "./facts";
+import { verifyReaders } from "./readers";
+import { select } from "./select";
+import type { ClusterView } from "./view";
 
 export interface VerifyOptions {
+  /** Run these checks alone: ids such as `hosts/tls`, and groups such as `hosts`. @default all of them */
+  only?: readonly string[];
   /** Points out certificates that end within so many days. @default 14 */
   days?: number;
   /** The moment to judge validity by. @default now */
@@ -52,8 +45,10 @@ export class VerifyError extends Error {
  * Looks whether both legs of a stack are encrypted: client → gateway, and gateway → workload. Changes nothing in the cluster.
  *
  * @throws VerifyError if the cluster cannot be reached at all. What can only partly be seen is reported as "could not tell".
+ * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function verify(settings: Settings, options: VerifyOptions = {}): Promise<Report> {
+  const checks = select(verifyChecks, options.only);
   const cluster = openCluster(settings);
   if ("problem" in cluster) throw new VerifyError(cluster);
   try {
@@ -63,25 +58,30 @@ export async function verify(settings: Settings, options: VerifyOptions = {}): P
   }
   const deadline = Date.now() + (options.settleSeconds ?? 0) * 1000;
   for (;;) {
-    const report = await lookOnce(cluster, settings, options);
+    const results = await runOnce(checks, cluster, settings, options);
+    const partial = { run: results.map(({ id }) => id), of: verifyChecks.length };
+    const report = reportOf(results, options.only === undefined ? undefined : partial);
     if (report.status !== "failed" || Date.now() >= deadline) return report;
     await sleep(2000);
   }
 }
 
-async function lookOnce(cluster: Cluster, settings: Settings, options: VerifyOptions): Promise<Report> {
-  const view = await readClusterView(cluster, settings);
-  const [clientLeg, signing] = await Promise.all([
-    probeClientLeg(view, settings, options),
-    probeIdentity(cluster, view, settings, options),
-  ]);
-  return reportOf(allChecks(view, settings, { clientLeg, signing }, options));
-}
-
-/** What the live probes saw. */
-export interface Probes {
-  clientLeg: ClientLegProbes;
-  signing: SigningAttempt;
+async function runOnce(
+  checks: typeof verifyChecks,
+  cluster: Cluster,
+  settings: Settings,
+  options: VerifyOptions,
+): Promise<Result[]> {
+  const { dialServices = false, timeout = 3000 } = options;
+  const source = { cluster, settings, dialServices, timeout };
+  const needs = checks.flatMap((check) => check.needs);
+  // A check sees no more than it needs, so what is missing here is never looked at.
+  const facts = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
+  const context = contextOf(settings, options);
+  return [
+    ...(options.unfinished === undefined ? [] : [judge(rolledOut(options.unfinished), {}, context)]),
+    ...checks.map((check) => judge(check, facts, context)),
+  ];
 }
 
 /** Every check, on what was seen. Pure. */
@@ -91,77 +91,33 @@ export function allChecks(
   probes: Probes,
   options: VerifyOptions = {},
 ): Result[] {
-  const { now = new Date(), days = 14, unfinished } = options;
-  const given = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
-  const caCertificate = options.caCertificate ?? given;
+  const context = contextOf(settings, options);
   return [
-    ...(unfinished === undefined ? [] : [rolledOut(unfinished)]),
-    ...checkReleases(view, settings),
-    ...checkControlPlane(view, settings),
-    ...checkInjection(view, settings),
-    ...checkGatewayPod(view, settings),
-    ...checkStrict(view, settings),
-    ...checkGlobalConfig(view, settings),
-    ...checkHosts(view, settings),
-    ...checkCertificates(view, settings, { now, days, caCertificate }),
-    ...checkClientLeg(view, settings, probes.clientLeg),
-    ...checkIdentity(view, settings, probes.signing, { now, days }),
+    ...(options.unfinished === undefined ? [] : [judge(rolledOut(options.unfinished), {}, context)]),
+    ...verifyChecks.map((check) => judge(check, { ...view, ...probes }, context)),
   ];
 }
 
-/** Only where it fails is it a check: whoever looks at the cluster alone knows nothing of the stack's updates. */
-function rolledOut({ evidence, fix }: { evidence: string; fix: string }): Result {
-  return judge({ check: "stack/rolled-out", title: "an update has come to its end", fix }, (problem) => {
-    problem(evidence);
-    return "";
-  });
+/**
+ * Fails where the caller, who knows the stack's updates, says that none has come to its end. Not in the registry: the cluster
+ * alone does not tell.
+ */
+function rolledOut({ evidence, fix }: NonNullable<VerifyOptions["unfinished"]>): Check<object, VerifyContext, never> {
+  return {
+    id: "stack/rolled-out",
+    title: "an update has come to its end",
+    needs: [],
+    subject: "the stack",
+    fix,
+    docs: { meaning: "an update has come to its end", fix },
+    run(_facts, _context, problem) {
+      problem(evidence);
+      return "";
+    },
+  };
 }
 
-async function probeClientLeg(
-  view: ClusterView,
-  settings: Settings,
-  { timeout = 3000 }: VerifyOptions,
-): Promise<ClientLegProbes> {
-  const address = gatewayAddress(view, settings);
-  if (address === undefined) return undefined;
-  return Object.fromEntries(
-    await Promise.all(
-      settings.hosts.map(
-        async ({ host, minimumTlsVersion }) =>
-          [host, await probeHost({ address, host, minimumTlsVersion, timeout })] as const,
-      ),
-    ),
-  );
-}
-
-async function probeIdentity(
-  cluster: Cluster,
-  view: ClusterView,
-  settings: Settings,
-  { dialServices = false, timeout = 3000 }: VerifyOptions,
-): Promise<SigningAttempt> {
-  const rootNamespace = settings.istio.namespace.name;
-  const service = istiodName(settings);
-  const roots = meshRoots(view, settings);
-  if (roots === undefined) return { outcome: "silent", reason: "the mesh's root certificate is not known" };
-  const route = routeToIstiod(view, rootNamespace, service, dialServices);
-  if (route === undefined) return { outcome: "silent", reason: "no istiod is ready" };
-  const account = { namespace: settings.gateway.namespace.name, name: enroute.serviceAccount };
-  return probeSigning({ cluster, rootNamespace, service, route, account, roots, timeout });
-}
-
-function routeToIstiod(view: ClusterView, namespace: string, name: string, dialServices: boolean) {
-  const services = view.services[namespace];
-  const service =
-    services?.state === "read" ? services.value.find(({ metadata }) => metadata.name === name) : undefined;
-  const clusterIP = service?.spec.clusterIP;
-  if (dialServices) return clusterIP === undefined ? undefined : { clusterIP };
-  const pods = view.pods[namespace];
-  const selector = Object.entries(service?.spec.selector ?? {});
-  const pod = livePods(pods?.state === "read" && selector.length > 0 ? pods.value : []).find(
-    ({ metadata, status }) =>
-      selector.every(([key, value]) => metadata.labels?.[key] === value) &&
-      status?.containerStatuses?.every(({ ready }) => ready),
-  );
-  return pod === undefined ? undefined : { pod: pod.metadata.name };
+function contextOf(settings: Settings, { now = new Date(), days = 14, caCertificate }: VerifyOptions): VerifyContext {
+  const provided = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
+  return { settings, now, days, caCertificate: caCertificate ?? provided };
 }

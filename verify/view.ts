@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
-import { type Cluster, ClusterError } from "../cluster/client";
+import type { Cluster } from "../cluster/client";
 import { type HelmRelease, helmReleases } from "../cluster/helm-releases";
 import type {
   ConfigMap,
@@ -20,13 +20,7 @@ import { enroute } from "../mesh/enroute";
 import { authoritySecretName } from "../mesh/mesh-authority";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-
-/**
- * What reading something came to: its value; `absent`, where the object or its whole kind is not there; `unreadable`, where
- * it may well be there, but we could not see it, for lack of rights or of an answer.
- */
-export type Read<Value> =
-  { state: "read"; value: Value } | { state: "absent" } | { state: "unreadable"; reason: string };
+import { type Read, type Readers, read, readEach } from "./facts";
 
 /** A TLS Secret without its private key: what stays is the public half of it. */
 export interface ServingSecret {
@@ -39,7 +33,7 @@ export interface ServingSecret {
   ca?: string;
 }
 
-/** Everything that the checks look at, read once. Plain data, without private keys. */
+/** What the checks of verify look at in the cluster. Plain data, without private keys. */
 export interface ClusterView {
   /** By name: labels of namespaces. */
   namespaces: Record<string, Read<Record<string, string>>>;
@@ -79,67 +73,112 @@ const gatewayNeeds = [
   ["globalconfigs", "enroute.saaras.io"],
 ] as const;
 
-/** Reads everything that the checks look at, side by side. Fails only where nothing at all can be read. */
-export async function readClusterView(cluster: Cluster, settings: Settings): Promise<ClusterView> {
-  const root = settings.istio.namespace.name;
-  const gateway = settings.gateway.namespace.name;
-  const members = meshMembers(settings).map(({ name }) => name);
-  const releaseNamespaces = [...new Set(expectedReleases(settings).map(({ namespace }) => namespace))];
+/** What the facts are read from. */
+export interface Source {
+  cluster: Cluster;
+  settings: Settings;
+}
 
-  const list = <Item>(path: string) => read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
-  const of = async <Value>(names: string[], reader: (name: string) => Promise<Value>) =>
-    Object.fromEntries(await Promise.all(names.map(async (name) => [name, await reader(name)] as const)));
-  const inside = <Item>(names: string[], group: string, kind: string) =>
-    of(names, (name) => list<Item>(`${group}/namespaces/${name}/${kind}`));
-  const object = <Value>(path: string) => read(() => cluster.get<Value>(path));
+const list = <Item>(cluster: Cluster, path: string) =>
+  read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
+const root = ({ istio }: Settings) => istio.namespace.name;
+const members = (settings: Settings) => meshMembers(settings).map(({ name }) => name);
 
-  const wanted = {
-    namespaces: of([root, ...members], (name) =>
-      read(async () => (await cluster.get<Named>(`/api/v1/namespaces/${name}`)).metadata.labels ?? {}),
-    ),
-    releases: of(releaseNamespaces, (name) => read(() => helmReleases(cluster, name))),
-    deployments: inside<Deployment>([root, gateway], "/apis/apps/v1", "deployments"),
-    services: inside<Service>([root, ...members], "/api/v1", "services"),
-    pods: inside<Pod>([root, ...members], "/api/v1", "pods"),
-    endpointSlices: list<EndpointSlice>(`/apis/discovery.k8s.io/v1/namespaces/${root}/endpointslices`),
-    mutatingWebhooks: list<WebhookConfiguration>("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"),
-    validatingWebhooks: list<WebhookConfiguration>(
-      "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-    ),
-    meshConfig: object<ConfigMap>(`/api/v1/namespaces/${root}/configmaps/${meshConfigName(settings)}`),
-    rootCertificates: of([root, ...members], (name) =>
-      object<ConfigMap>(`/api/v1/namespaces/${name}/configmaps/istio-ca-root-cert`),
-    ),
-    peerAuthentications: list<PeerAuthentication>("/apis/security.istio.io/v1/peerauthentications"),
-    destinationRules: list<DestinationRule>("/apis/networking.istio.io/v1/destinationrules"),
-    globalConfigs: list<GlobalConfig>("/apis/enroute.saaras.io/v1/globalconfigs"),
-    gatewayHosts: list<GatewayHost>("/apis/enroute.saaras.io/v1/gatewayhosts"),
-    serviceRoutes: list<ServiceRoute>("/apis/enroute.saaras.io/v1/serviceroutes"),
-    meshAuthority: read(async () =>
-      publicAuthority(await cluster.get<SecretObject>(`/api/v1/namespaces/${root}/secrets/${authoritySecretName}`)),
-    ),
-    servingSecrets: of(hostNamespaces(settings), (name) =>
-      read(async () =>
-        withoutKey(await cluster.get<SecretObject>(`/api/v1/namespaces/${name}/secrets/${servingSecret(settings)}`)),
+/** Objects of a kind, by namespace. */
+function inside<Item>(what: string, group: string, kind: string, namespaces: (settings: Settings) => string[]) {
+  return {
+    what,
+    read: ({ cluster, settings }: Source) =>
+      readEach([...new Set(namespaces(settings))], (name) =>
+        list<Item>(cluster, `${group}/namespaces/${name}/${kind}`),
       ),
-    ),
-    gatewayRights: read(() => Promise.all(gatewayNeeds.map((need) => gatewayRight(cluster, gateway, need)))),
-  } satisfies { [Key in keyof ClusterView]: Promise<ClusterView[Key]> };
-  const values = await Promise.all(Object.values(wanted));
-  return Object.fromEntries(Object.keys(wanted).map((key, index) => [key, values[index]])) as unknown as ClusterView;
+  };
 }
 
-/** Turns the end of a reading into a {@link Read}. */
-async function read<Value>(reader: () => Promise<Value>): Promise<Read<Value>> {
-  try {
-    return { state: "read", value: await reader() };
-  } catch (error) {
-    if (!(error instanceof ClusterError)) throw error;
-    return error.status === 404
-      ? { state: "absent" }
-      : { state: "unreadable", reason: error.status === 403 ? `not allowed: ${error.message}` : error.message };
-  }
+/** Objects of a kind, everywhere in the cluster. */
+function everywhere<Item>(what: string, path: string) {
+  return { what, read: ({ cluster }: Source) => list<Item>(cluster, path) };
 }
+
+/** Where each part of the view comes from. */
+export const viewReaders: Readers<ClusterView, Source> = {
+  namespaces: {
+    what: "namespaces",
+    read: ({ cluster, settings }) =>
+      readEach([root(settings), ...members(settings)], (name) =>
+        read(async () => (await cluster.get<Named>(`/api/v1/namespaces/${name}`)).metadata.labels ?? {}),
+      ),
+  },
+  releases: {
+    what: "Helm releases",
+    read: ({ cluster, settings }) =>
+      readEach([...new Set(expectedReleases(settings).map(({ namespace }) => namespace))], (name) =>
+        read(() => helmReleases(cluster, name)),
+      ),
+  },
+  deployments: inside<Deployment>("Deployments", "/apis/apps/v1", "deployments", (settings) => [
+    root(settings),
+    settings.gateway.namespace.name,
+  ]),
+  services: inside<Service>("Services", "/api/v1", "services", (settings) => [root(settings), ...members(settings)]),
+  pods: inside<Pod>("pods", "/api/v1", "pods", (settings) => [root(settings), ...members(settings)]),
+  endpointSlices: {
+    what: "EndpointSlices",
+    read: ({ cluster, settings }) =>
+      list<EndpointSlice>(cluster, `/apis/discovery.k8s.io/v1/namespaces/${root(settings)}/endpointslices`),
+  },
+  mutatingWebhooks: everywhere<WebhookConfiguration>(
+    "MutatingWebhookConfigurations",
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+  ),
+  validatingWebhooks: everywhere<WebhookConfiguration>(
+    "ValidatingWebhookConfigurations",
+    "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+  ),
+  meshConfig: {
+    what: "the mesh's ConfigMap",
+    read: ({ cluster, settings }) =>
+      read(() => cluster.get<ConfigMap>(`/api/v1/namespaces/${root(settings)}/configmaps/${meshConfigName(settings)}`)),
+  },
+  rootCertificates: {
+    what: "ConfigMaps istio-ca-root-cert",
+    read: ({ cluster, settings }) =>
+      readEach([root(settings), ...members(settings)], (name) =>
+        read(() => cluster.get<ConfigMap>(`/api/v1/namespaces/${name}/configmaps/istio-ca-root-cert`)),
+      ),
+  },
+  peerAuthentications: everywhere<PeerAuthentication>(
+    "PeerAuthentications",
+    "/apis/security.istio.io/v1/peerauthentications",
+  ),
+  destinationRules: everywhere<DestinationRule>("DestinationRules", "/apis/networking.istio.io/v1/destinationrules"),
+  globalConfigs: everywhere<GlobalConfig>("GlobalConfigs", "/apis/enroute.saaras.io/v1/globalconfigs"),
+  gatewayHosts: everywhere<GatewayHost>("GatewayHosts", "/apis/enroute.saaras.io/v1/gatewayhosts"),
+  serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", "/apis/enroute.saaras.io/v1/serviceroutes"),
+  meshAuthority: {
+    what: "Secret cacerts",
+    read: ({ cluster, settings }) =>
+      read(async () =>
+        publicAuthority(
+          await cluster.get<SecretObject>(`/api/v1/namespaces/${root(settings)}/secrets/${authoritySecretName}`),
+        ),
+      ),
+  },
+  servingSecrets: {
+    what: "the serving certificate's Secrets",
+    read: ({ cluster, settings }) =>
+      readEach(hostNamespaces(settings), (name) =>
+        read(async () =>
+          withoutKey(await cluster.get<SecretObject>(`/api/v1/namespaces/${name}/secrets/${servingSecret(settings)}`)),
+        ),
+      ),
+  },
+  gatewayRights: {
+    what: "rights of the gateway's service account",
+    read: ({ cluster, settings }) =>
+      read(() => Promise.all(gatewayNeeds.map((need) => gatewayRight(cluster, settings.gateway.namespace.name, need)))),
+  },
+};
 
 /** A TLS Secret as it may be looked at: the private key is exchanged for its public half at once. */
 export function withoutKey({ type = "", data = {} }: SecretObject): ServingSecret {

@@ -1,41 +1,46 @@
 import type { Command } from "commander";
-import type { Finding } from "../../base/finding";
-import { exit } from "../exit-codes";
-import { type CommonOptions, codes, common, environmentOf } from "../options";
-import { print } from "../terminal";
+import { reportText, summaryWith } from "../../base/report";
+import { type CheckOptions, checking, runChecks } from "../checks";
+import { exitOfReport } from "../exit-codes";
+import { codes, environmentOf } from "../options";
+import { print, useColour } from "../terminal";
 
 /** Whether a cluster is ready. */
 export function preflightCommand(program: Command): void {
-  common(program.command("preflight"))
+  checking(program.command("preflight"))
     .description("find out whether the cluster is ready for the rollout of a stack")
-    .option("--strict", "a warning counts as an error")
+    .option("--strict", "a warning counts as an error; exit code 2 if not everything could be told")
     .addHelpText(
       "after",
       `
-Lists everything that stands against a rollout at once, each with its cause and its fix. preview and up look at the same by
-themselves, but for the chart repositories, which the engine asks anyway. Changes nothing.
-${codes("0  ready (perhaps with warnings)", "1  not ready", "3  it could not be looked at: no such stack, or wrong settings")}`,
+Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed. What stands against a rollout
+is named all at once, each with its cause and its fix. preview and up look at the same by themselves, but for the chart
+repositories, which the engine asks anyway. docs/verify.md describes each check. Changes nothing.
+${codes(
+  "0  ready (perhaps with warnings)",
+  "1  not ready (with --strict: or a warning)",
+  "2  with --strict: nothing was found, but not everything could be told",
+  "3  it could not be looked at: no such stack, or wrong settings",
+)}
+Examples:
+  enroute-istio preflight --stack prod
+  enroute-istio preflight --stack prod --only cluster/rights --only charts
+  enroute-istio preflight --list`,
     )
-    .action(runPreflight);
+    .action((options: PreflightCliOptions, command: Command) => runChecks("preflight", options, command, runPreflight));
 }
 
-async function runPreflight({ strict, ...options }: CommonOptions & { strict?: true }): Promise<void> {
-  const findings = await environmentOf(options).preflight();
-  const errors = findings.filter(({ severity }) => severity === "error").length;
-  print(options.json === true ? { ready: errors === 0, findings } : findingsText(findings, options.stack));
-  process.exitCode = errors > 0 || (strict === true && findings.length > 0) ? exit.failed : 0;
+interface PreflightCliOptions extends CheckOptions {
+  strict?: true;
 }
 
-function findingsText(findings: readonly Finding[], stack: string): string {
-  const lines = findings.map(
-    ({ check, severity, problem, fix }) => `${severity.padEnd(7)}  ${check}  ${problem}\n         fix: ${fix}`,
-  );
-  const errors = findings.filter(({ severity }) => severity === "error").length;
-  const warnings = findings.length - errors;
-  const warned = `${warnings} warning${warnings === 1 ? "" : "s"}`;
-  const summary =
-    errors === 0
-      ? `The cluster is ready for stack ${stack}${warnings === 0 ? "." : `, with ${warned}.`}`
-      : `The cluster is not ready for stack ${stack}: ${errors} error${errors === 1 ? "" : "s"}, ${warned}.`;
-  return [...lines, summary].join("\n");
+async function runPreflight({ strict, only, ...options }: PreflightCliOptions & { stack: string }): Promise<void> {
+  const report = await environmentOf(options).preflightReport(only === undefined ? {} : { only });
+  const summary = summaryWith(report, {
+    passed: `the cluster is ready for stack ${options.stack}`,
+    failed: `the cluster is NOT ready for stack ${options.stack}`,
+    unknown: `nothing found against the rollout of stack ${options.stack}, but some checks could not be decided`,
+  });
+  print(options.json === true ? report : reportText(report, { colour: useColour, summary }));
+  process.exitCode = exitOfReport(report, strict === true);
 }

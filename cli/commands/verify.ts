@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { reportText } from "../../base/report";
+import { type CheckOptions, checking, runChecks } from "../checks";
 import { exitOfReport } from "../exit-codes";
-import { type CommonOptions, codes, common, environmentOf, wholeNumber } from "../options";
+import { codes, environmentOf, wholeNumber } from "../options";
 import { print, useColour } from "../terminal";
 
 /** The proof that both legs are encrypted. */
 export function verifyCommand(program: Command): void {
-  common(program.command("verify"))
+  checking(program.command("verify"))
     .description("prove that both legs, client to gateway and gateway to workload, are encrypted")
     .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be told")
     .option(
@@ -21,6 +22,7 @@ export function verifyCommand(program: Command): void {
       `
 Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed.
 docs/verify.md describes each of them, with its evidence and its fix. Changes nothing.
+With --only, the result says which checks were run, and nothing about the encryption of both legs.
 ${codes(
   "0  nothing failed",
   "1  a check failed (with --strict: or warned)",
@@ -29,19 +31,25 @@ ${codes(
 )}
 Examples:
   enroute-istio verify --stack prod
-  enroute-istio verify --stack prod --json > report.json`,
+  enroute-istio verify --stack prod --json > report.json
+  enroute-istio verify --stack prod --only hosts --only strict/mesh-wide
+  enroute-istio verify --list`,
     )
-    .action(runVerify);
+    .action((options: VerifyCliOptions, command: Command) => runChecks("verify", options, command, runVerify));
 }
 
-interface VerifyCliOptions extends CommonOptions {
+interface VerifyCliOptions extends CheckOptions {
   days: number;
   dialServices?: true;
   strict?: true;
 }
 
-async function runVerify({ days, dialServices, strict, ...options }: VerifyCliOptions): Promise<void> {
-  const report = await environmentOf(options).verify({ days, dialServices: dialServices === true });
+async function runVerify({ days, dialServices, strict, only, ...options }: VerifyCliOptions & { stack: string }) {
+  const report = await environmentOf(options).verify({
+    days,
+    dialServices: dialServices === true,
+    ...(only === undefined ? {} : { only }),
+  });
   print(options.json === true ? report : reportText(report, { colour: useColour }));
   process.exitCode = exitOfReport(report, strict === true);
 }

@@ -117,7 +117,7 @@ describe("bad input, as a person sees it", function () {
     });
     assert.match(
       text,
-      /warning: istio\.hub is gcr\.io\/istio-release: .* is being switched off.*Use docker\.io\/istio\./,
+      /warning: istio\.hub is gcr\.io\/istio-release: .* is being switched off[^\n]*\n +fix: use docker\.io\/istio/,
     );
   });
 });

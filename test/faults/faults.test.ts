@@ -115,6 +115,25 @@ describe("a rollout that is well", function () {
       }
     });
 
+    it("with --only runs those checks alone, and says so in the place of a verdict", async () => {
+      const { code, stdout } = await command(
+        "verify",
+        "--stack",
+        stack,
+        "--only",
+        "strict/mesh-wide",
+        "--only",
+        "hosts",
+      );
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^passed +strict\/mesh-wide +istio-system\/default is STRICT\n/);
+      assert.match(
+        stdout,
+        /\n6 passed, 0 failed: a partial run, 6 of \d+ checks: strict\/mesh-wide, hosts\/present, .*\n$/,
+      );
+      assert.doesNotMatch(stdout, /legs/);
+    });
+
     it("tells of a stack that does not exist, and of one that was never deployed", async () => {
       const unknown = await command("verify", "--stack", "nowhere");
       assert.equal(unknown.code, 3);
@@ -149,8 +168,9 @@ describe("a rollout that is well", function () {
   describe("the command preflight", () => {
     it("has nothing against another update", async () => {
       const { code, stdout } = await command("preflight", "--stack", stack);
-      assert.equal(stdout, `The cluster is ready for stack ${stack}.\n`);
-      assert.equal(code, 0);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /^passed +mesh\/ca-phase +root \S+ goes on to sign$/m);
+      assert.match(stdout, new RegExp(`\\n\\d+ passed, 0 failed: the cluster is ready for stack ${stack}\\n$`));
     });
 
     it("names everything at once, and ends with 1: a pending release, a foreign policy, a chart that is not there", async () => {
@@ -217,11 +237,12 @@ describe("a rollout that is well", function () {
         assert.equal(code, 1, stdout);
         assert.match(
           stdout,
-          /^error +cluster\/rights +these credentials may not .*create\/patch\/delete clusterroles/m,
+          /^FAILED +cluster\/rights +these credentials may not .*create\/patch\/delete clusterroles/m,
         );
         // Nor may it be seen whether releases are unfinished: Helm keeps them in Secrets.
         assert.match(stdout, /^warning +cluster\/rights +the Helm releases could not be looked at: /m);
         const { stdout: report } = await command("verify", "--stack", stack);
+        assert.match(stdout, /^could not tell +releases\/unfinished +/m);
         assert.match(report, /^could not tell +releases\/deployed +.*could not be read: not allowed: /m);
         assert.match(report, /^passed +injection\/pods-in-mesh /m);
       } finally {

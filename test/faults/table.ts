@@ -147,6 +147,7 @@ export const faults: Fault[] = [
     name: "no injection webhook at all",
     break: (seeds) => seeds.delete(injector),
     found: ["control-plane/injection-webhook", "injection/revision-webhook"],
+    hidden: ["control-plane/webhook-ca"],
   },
   {
     name: "no validation webhooks",
@@ -156,6 +157,7 @@ export const faults: Fault[] = [
         () => seeds.delete(webhook("ValidatingWebhookConfiguration", "istio-validator-istio-system")),
       ),
     found: ["control-plane/validation-webhook"],
+    hidden: ["releases/versions", "control-plane/webhook-ca"],
   },
   {
     name: "an injection label that was removed",
@@ -227,6 +229,7 @@ export const faults: Fault[] = [
       return seeds.patch(gateway, { spec: { template: { spec: { containers } } } });
     },
     found: ["gateway/containers"],
+    hidden: ["gateway/certificate-mount"],
   },
   {
     name: "a gateway of one replica where two are asked for",
@@ -275,6 +278,7 @@ export const faults: Fault[] = [
     name: "no mesh-wide policy",
     break: (seeds) => seeds.delete(meshPolicy),
     found: ["strict/mesh-wide"],
+    hidden: ["strict/one-mesh-policy"],
   },
   {
     name: "a mesh-wide policy that is PERMISSIVE",
@@ -378,6 +382,7 @@ export const faults: Fault[] = [
     name: "no GatewayHost",
     break: (seeds) => seeds.delete(gatewayHost),
     found: ["hosts/present"],
+    hidden: ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
   },
   {
     name: "a host claimed twice",
@@ -441,7 +446,7 @@ export const faults: Fault[] = [
         notBefore: new Date(Date.now() - day),
         notAfter: new Date(Date.now() - 60_000),
       }),
-    found: ["certificates/valid", "certificates/chain"],
+    found: ["certificates/valid", "certificates/renewal", "certificates/chain"],
   },
   {
     name: "a certificate for another host",
@@ -473,6 +478,7 @@ export const faults: Fault[] = [
     name: "a CA of the mesh that is gone, so that istiod would make its own at its next start",
     break: (seeds) => seeds.delete(authority),
     found: ["identity/authority"],
+    hidden: ["identity/authority-renewal"],
   },
   {
     name: "a CA of somebody else's in its place, about to end",

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { minVersion, satisfies } from "semver";
 import { z } from "zod";
+import { documents, generated } from "../../docs/generate";
 import { settingsSchema } from "../../settings/schema";
 
 const root = join(__dirname, "../..");
@@ -42,6 +43,10 @@ describe("the documents", () => {
       [],
     );
   });
+
+  for (const document of documents)
+    it(`hold in ${document} what is generated from the code (npm run docs)`, async () =>
+      assert.equal(read(document), await generated(document)));
 
   it("link only to files that exist", () => {
     const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];

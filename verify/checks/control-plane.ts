@@ -1,127 +1,120 @@
 import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import type { Result } from "../../base/report";
 import { count } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
 import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import { CannotTell, judge } from "../result";
+import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
+import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf, pemBlocks, valueOf } from "./reading";
 
-/** Whether istiod runs, and the API server asks it, and trusts it. */
-export function checkControlPlane(view: ClusterView, settings: Settings): Result[] {
-  return [
-    ready(view, settings),
-    service(view, settings),
-    configuration(view, settings),
-    injectionWebhook(view, settings),
-    validationWebhook(view, settings),
-    webhookCa(view, settings),
-  ];
-}
-
-function ready(view: ClusterView, settings: Settings): Result {
-  const { name: namespace } = settings.istio.namespace;
-  const name = istiodName(settings);
-  return judge(
-    {
-      check: "control-plane/istiod-ready",
-      title: "istiod is ready",
-      fix: `look at: kubectl -n ${namespace} describe deployment ${name}; then run pulumi up --refresh`,
-    },
-    (problem) => {
-      const deployment = itemsOf(view.deployments[namespace], `Deployments of namespace ${namespace}`).find(
-        ({ metadata }) => metadata.name === name,
+const ready = verifyCheck({
+  id: "control-plane/istiod-ready",
+  title: "istiod is ready",
+  needs: ["deployments"],
+  subject: ({ settings }) => `Deployment ${settings.istio.namespace.name}/${istiodName(settings)}`,
+  fix: ({ settings }) =>
+    `look at: kubectl -n ${settings.istio.namespace.name} describe deployment ${istiodName(settings)}; then run pulumi up --refresh`,
+  docs: {
+    meaning: "as many istiods are ready as the profile asks for",
+    fix: "describe the Deployment; `pulumi up --refresh`",
+  },
+  run(view, { settings }, problem) {
+    const { name: namespace } = settings.istio.namespace;
+    const name = istiodName(settings);
+    const deployment = itemsOf(view.deployments[namespace], `Deployments of namespace ${namespace}`).find(
+      ({ metadata }) => metadata.name === name,
+    );
+    if (deployment === undefined) {
+      problem(`there is no Deployment ${name} in namespace ${namespace}`, { fix: "run pulumi up --refresh" });
+      return "";
+    }
+    const wanted = Math.max(leastIstiods(settings), deployment.spec.replicas ?? 1);
+    const { readyReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
+    if (readyReplicas < wanted)
+      problem(
+        `${readyReplicas} of ${wanted} ${name} pods are ready${deployment.spec.replicas === 0 ? ": it is scaled to zero" : ""}`,
       );
-      if (deployment === undefined) {
-        problem(`there is no Deployment ${name} in namespace ${namespace}`, "run pulumi up --refresh");
-        return "";
-      }
-      const wanted = Math.max(leastIstiods(settings), deployment.spec.replicas ?? 1);
-      const { readyReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
-      if (readyReplicas < wanted)
-        problem(
-          `${readyReplicas} of ${wanted} ${name} pods are ready${deployment.spec.replicas === 0 ? ": it is scaled to zero" : ""}`,
-        );
-      else if (observedGeneration < (deployment.metadata.generation ?? 0) || updatedReplicas < wanted)
-        throw new CannotTell(`Deployment ${name} is being rolled out`, "wait, and verify again");
-      return `${readyReplicas} of ${wanted} ready`;
-    },
-  );
-}
+    else if (observedGeneration < (deployment.metadata.generation ?? 0) || updatedReplicas < wanted)
+      throw new CannotTell(`Deployment ${name} is being rolled out`, "wait, and verify again");
+    return `${readyReplicas} of ${wanted} ready`;
+  },
+});
 
-function service(view: ClusterView, settings: Settings): Result {
-  const { name: namespace } = settings.istio.namespace;
-  const name = istiodName(settings);
-  return judge(
-    {
-      check: "control-plane/istiod-service",
-      title: "istiod can be reached through its Service",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      const found = itemsOf(view.services[namespace], `Services of namespace ${namespace}`).find(
-        ({ metadata }) => metadata.name === name,
-      );
-      if (found === undefined) {
-        problem(`there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`);
-        return "";
-      }
-      const missing = [15012, 443].filter((port) => !found.spec.ports?.some((one) => one.port === port));
-      if (missing.length > 0) problem(`Service ${name} lacks port ${missing.join(" and ")}`);
-      const endpoints = itemsOf(view.endpointSlices, `EndpointSlices of namespace ${namespace}`)
-        .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name)
-        .flatMap((slice) => slice.endpoints ?? [])
-        .filter(({ conditions }) => conditions?.ready !== false);
-      const selector = JSON.stringify(found.spec.selector ?? {});
-      if (endpoints.length === 0)
-        problem(
-          `Service ${name} has no ready endpoint: no ready pod has the labels ${selector}`,
-          `make istiod ready (control-plane/istiod-ready), or put the Service's selector right with pulumi up --refresh`,
-        );
-      return `${count(endpoints.length, "ready endpoint")} on ports ${found.spec.ports?.map(({ port }) => port).join(", ")}`;
-    },
-  );
-}
+const service = verifyCheck({
+  id: "control-plane/istiod-service",
+  title: "istiod can be reached through its Service",
+  needs: ["services", "endpointSlices"],
+  subject: ({ settings }) => `Service ${settings.istio.namespace.name}/${istiodName(settings)}`,
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning: "istiod's Service has ready endpoints, and the ports for webhooks and certificates",
+    fix: "`pulumi up --refresh`",
+  },
+  run(view, { settings }, problem) {
+    const { name: namespace } = settings.istio.namespace;
+    const name = istiodName(settings);
+    const found = itemsOf(view.services[namespace], `Services of namespace ${namespace}`).find(
+      ({ metadata }) => metadata.name === name,
+    );
+    if (found === undefined) {
+      problem(`there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`);
+      return "";
+    }
+    const missing = [15012, 443].filter((port) => !found.spec.ports?.some((one) => one.port === port));
+    if (missing.length > 0) problem(`Service ${name} lacks port ${missing.join(" and ")}`);
+    const endpoints = itemsOf(view.endpointSlices, `EndpointSlices of namespace ${namespace}`)
+      .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name)
+      .flatMap((slice) => slice.endpoints ?? [])
+      .filter(({ conditions }) => conditions?.ready !== false);
+    const selector = JSON.stringify(found.spec.selector ?? {});
+    if (endpoints.length === 0)
+      problem(`Service ${name} has no ready endpoint: no ready pod has the labels ${selector}`, {
+        fix: `make istiod ready (control-plane/istiod-ready), or put the Service's selector right with pulumi up --refresh`,
+      });
+    return `${count(endpoints.length, "ready endpoint")} on ports ${found.spec.ports?.map(({ port }) => port).join(", ")}`;
+  },
+});
 
-function configuration(view: ClusterView, settings: Settings): Result {
-  const { trustDomain, namespace } = settings.istio;
-  const name = meshConfigName(settings);
-  return judge(
-    {
-      check: "control-plane/mesh-configuration",
-      title: "the mesh's root namespace, trust domain and automatic mutual TLS are as the stack says",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
-      if (map === undefined) {
-        problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`);
-        return "";
-      }
-      let mesh: { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean };
-      try {
-        mesh = (parse(map.data?.["mesh"] ?? "") ?? {}) as typeof mesh;
-      } catch {
-        problem(`key mesh of ConfigMap ${name} is no YAML`);
-        return "";
-      }
-      const root = mesh.rootNamespace ?? namespace.name;
-      if (root !== namespace.name)
-        problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`);
-      const domain = mesh.trustDomain ?? "cluster.local";
-      if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`);
-      // A stack may say so itself; then its reasons are its own, but the clients speak plain text all the same.
-      if (mesh.enableAutoMtls === false)
-        problem(
-          "enableAutoMtls is false: proxies send plain text unless a DestinationRule says otherwise",
-          "leave enableAutoMtls out of istio.meshConfig",
-        );
-      return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
-    },
-  );
-}
+const configuration = verifyCheck({
+  id: "control-plane/mesh-configuration",
+  title: "the mesh's root namespace, trust domain and automatic mutual TLS are as the stack says",
+  needs: ["meshConfig"],
+  subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning: "root namespace and trust domain are those of the stack; automatic mutual TLS is on",
+    fix: "`pulumi up --refresh`",
+  },
+  run(view, { settings }, problem) {
+    const { trustDomain, namespace } = settings.istio;
+    const name = meshConfigName(settings);
+    const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
+    if (map === undefined) {
+      problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`);
+      return "";
+    }
+    let mesh: { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean };
+    try {
+      mesh = (parse(map.data?.["mesh"] ?? "") ?? {}) as typeof mesh;
+    } catch {
+      problem(`key mesh of ConfigMap ${name} is not YAML`);
+      return "";
+    }
+    const root = mesh.rootNamespace ?? namespace.name;
+    if (root !== namespace.name)
+      problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`);
+    const domain = mesh.trustDomain ?? "cluster.local";
+    if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`);
+    // A stack may say so itself; then its reasons are its own, but the clients speak plain text all the same.
+    if (mesh.enableAutoMtls === false)
+      problem("enableAutoMtls is false: proxies send plain text unless a DestinationRule says otherwise", {
+        fix: "leave enableAutoMtls out of istio.meshConfig",
+      });
+    return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
+  },
+});
 
 /** Whether a webhook injects sidecars. */
 export function isInjector({ clientConfig }: Webhook): boolean {
@@ -137,56 +130,59 @@ function webhooksOf(configurations: WebhookConfiguration[]): Owned[] {
 }
 
 /** Webhooks of this stack's istiod: those that carry its revision, and where a tag is used, those that call its Service. */
-function ours(view: ClusterView, settings: Settings): { injectors: Owned[]; validators: Owned[] } {
-  const revision = settings.istio.revision ?? "default";
-  const mine = ({ metadata }: WebhookConfiguration) => metadata.labels?.["istio.io/rev"] === revision;
-  return {
-    injectors: webhooksOf(itemsOf(view.mutatingWebhooks, "MutatingWebhookConfigurations").filter(mine)).filter(
-      isInjector,
-    ),
-    validators: webhooksOf(itemsOf(view.validatingWebhooks, "ValidatingWebhookConfigurations").filter(mine)),
-  };
+const isOurs =
+  ({ istio: { revision = "default" } }: Settings) =>
+  ({ metadata }: WebhookConfiguration) =>
+    metadata.labels?.["istio.io/rev"] === revision;
+
+function injectorsOf(view: Pick<ClusterView, "mutatingWebhooks">, settings: Settings): Owned[] {
+  const ours = itemsOf(view.mutatingWebhooks, "MutatingWebhookConfigurations").filter(isOurs(settings));
+  return webhooksOf(ours).filter(isInjector);
 }
 
-function injectionWebhook(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "control-plane/injection-webhook",
-      title: "the API server asks this istiod for sidecars, and creates no pod without an answer",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      const { injectors } = ours(view, settings);
-      if (injectors.length === 0) problem("no MutatingWebhookConfiguration of this istiod injects sidecars");
-      callsIstiod(injectors, settings, problem);
-      for (const { name, failurePolicy } of injectors)
-        if (failurePolicy === "Ignore")
-          problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`);
-      return `${count(injectors.length, "webhook")} of ${[...new Set(injectors.map((one) => one.configuration))].join(", ")}`;
-    },
-  );
+function validatorsOf(view: Pick<ClusterView, "validatingWebhooks">, settings: Settings): Owned[] {
+  return webhooksOf(itemsOf(view.validatingWebhooks, "ValidatingWebhookConfigurations").filter(isOurs(settings)));
 }
 
-function validationWebhook(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "control-plane/validation-webhook",
-      title: "the API server has Istio's objects checked by this istiod",
-      severity: "warning",
-      fix: "istiod sets failurePolicy Fail by itself soon after its start; if it does not, look at its log, then pulumi up --refresh",
-    },
-    (problem) => {
-      const { validators } = ours(view, settings);
-      if (validators.length === 0)
-        problem("no ValidatingWebhookConfiguration of this istiod", "run pulumi up --refresh");
-      callsIstiod(validators, settings, problem);
-      for (const { name, configuration: owner, failurePolicy } of validators)
-        if (failurePolicy === "Ignore")
-          problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
-      return `${count(validators.length, "webhook")} of ${[...new Set(validators.map((one) => one.configuration))].join(", ")}`;
-    },
-  );
-}
+const injectionWebhook = verifyCheck({
+  id: "control-plane/injection-webhook",
+  title: "the API server asks this istiod for sidecars, and creates no pod without an answer",
+  needs: ["mutatingWebhooks"],
+  subject: "injection webhook",
+  fix: "run pulumi up --refresh",
+  docs: { meaning: "the injection webhooks call this istiod, and fail closed", fix: "`pulumi up --refresh`" },
+  run(view, { settings }, problem) {
+    const injectors = injectorsOf(view, settings);
+    if (injectors.length === 0) problem("no MutatingWebhookConfiguration of this istiod injects sidecars");
+    callsIstiod(injectors, settings, problem);
+    for (const { name, failurePolicy } of injectors)
+      if (failurePolicy === "Ignore")
+        problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`);
+    return `${count(injectors.length, "webhook")} of ${[...new Set(injectors.map((one) => one.configuration))].join(", ")}`;
+  },
+});
+
+const validationWebhook = verifyCheck({
+  id: "control-plane/validation-webhook",
+  title: "the API server has Istio's objects checked by this istiod",
+  severity: "warning",
+  needs: ["validatingWebhooks"],
+  subject: "validation webhook",
+  fix: "istiod sets failurePolicy Fail by itself soon after its start; if it does not, look at its log, then pulumi up --refresh",
+  docs: {
+    meaning: "the validation webhooks call this istiod, and fail closed (istiod sees to that soon after its start)",
+    fix: "istiod's log",
+  },
+  run(view, { settings }, problem) {
+    const validators = validatorsOf(view, settings);
+    if (validators.length === 0)
+      problem("no ValidatingWebhookConfiguration of this istiod", { fix: "run pulumi up --refresh" });
+    callsIstiod(validators, settings, problem);
+    for (const { name, configuration: owner, failurePolicy } of validators)
+      if (failurePolicy === "Ignore") problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
+    return `${count(validators.length, "webhook")} of ${[...new Set(validators.map((one) => one.configuration))].join(", ")}`;
+  },
+});
 
 function callsIstiod(webhooks: Owned[], settings: Settings, problem: (what: string) => void): void {
   const wanted = `${settings.istio.namespace.name}/${istiodName(settings)}`;
@@ -198,33 +194,41 @@ function callsIstiod(webhooks: Owned[], settings: Settings, problem: (what: stri
   }
 }
 
-function webhookCa(view: ClusterView, settings: Settings): Result {
-  const { name: namespace } = settings.istio.namespace;
-  return judge(
-    {
-      check: "control-plane/webhook-ca",
-      title: "the API server trusts istiod: the webhooks carry the mesh's root certificate",
-      fix: `restart istiod, which puts it in again: kubectl -n ${namespace} rollout restart deployment ${istiodName(settings)}`,
-    },
-    (problem) => {
-      const { injectors, validators } = ours(view, settings);
-      const roots = pemBlocks(
-        valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
-          "root-cert.pem"
-        ],
-      );
-      if (roots.length === 0)
-        throw new CannotTell(`namespace ${namespace} has no ConfigMap istio-ca-root-cert to compare with`);
-      for (const { name, configuration: owner, clientConfig } of [...injectors, ...validators]) {
-        const bundle = pemBlocks(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
-        if (bundle.length === 0) problem(`${name} of ${owner} has no caBundle: the API server refuses istiod's answer`);
-        else if (!bundle.some((certificate) => roots.includes(certificate)))
-          problem(`${name} of ${owner} has a caBundle without the mesh's root certificate`);
-      }
-      return `${count(injectors.length + validators.length, "webhook")} with the root ${fingerprint(roots[0]!)}`;
-    },
-  );
-}
+const webhookCa = verifyCheck({
+  id: "control-plane/webhook-ca",
+  title: "the API server trusts istiod: the webhooks carry the mesh's root certificate",
+  needs: ["mutatingWebhooks", "validatingWebhooks", "rootCertificates"],
+  subject: "webhooks of istiod",
+  fix: ({ settings }) =>
+    `restart istiod, which puts it in again: kubectl -n ${settings.istio.namespace.name} rollout restart deployment ${istiodName(settings)}`,
+  docs: {
+    meaning: "the webhooks' CA bundle holds the mesh's root certificate, so the API server trusts istiod",
+    fix: "restart istiod",
+  },
+  run(view, { settings }, problem) {
+    const { name: namespace } = settings.istio.namespace;
+    const injectors = injectorsOf(view, settings);
+    const validators = validatorsOf(view, settings);
+    const roots = pemBlocks(
+      valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
+        "root-cert.pem"
+      ],
+    );
+    if (roots.length === 0)
+      throw notThere(`namespace ${namespace} has no ConfigMap istio-ca-root-cert`, "identity/mesh-root");
+    for (const { name, configuration: owner, clientConfig } of [...injectors, ...validators]) {
+      const bundle = pemBlocks(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
+      if (bundle.length === 0) problem(`${name} of ${owner} has no caBundle: the API server refuses istiod's answer`);
+      else if (!bundle.some((certificate) => roots.includes(certificate)))
+        problem(`${name} of ${owner} has a caBundle without the mesh's root certificate`);
+    }
+    if (injectors.length === 0)
+      throw notThere("no injection webhook of this istiod", "control-plane/injection-webhook");
+    if (validators.length === 0)
+      throw notThere("no validation webhook of this istiod", "control-plane/validation-webhook");
+    return `${count(injectors.length + validators.length, "webhook")} with the root ${fingerprint(roots[0]!)}`;
+  },
+});
 
 function fingerprint(block: string): string {
   const body = block.replace(/-----(BEGIN|END)CERTIFICATE-----/g, "");
@@ -234,3 +238,13 @@ function fingerprint(block: string): string {
     return "(unreadable)";
   }
 }
+
+/** Whether istiod runs, and the API server asks it, and trusts it. */
+export const controlPlaneChecks: readonly VerifyCheck[] = [
+  ready,
+  service,
+  configuration,
+  injectionWebhook,
+  validationWebhook,
+  webhookCa,
+];

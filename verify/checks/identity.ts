@@ -1,7 +1,6 @@
 import type { X509Certificate } from "node:crypto";
 import { chainProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
-import type { Result } from "../../base/report";
-import { count, listed } from "../../base/text";
+import { listed } from "../../base/text";
 import type { TrustedRoots } from "../../mesh/authority";
 import {
   authoritySecretName,
@@ -11,26 +10,10 @@ import {
 } from "../../mesh/mesh-authority";
 import { gatewayIdentity, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import type { SigningAttempt } from "../probes/identity";
-import { CannotTell, judge } from "../result";
+import { CannotTell, notThere } from "../check";
 import type { ClusterView, MeshAuthority } from "../view";
+import { type VerifyCheck, verifyCheck } from "./define";
 import { pemBlocks, valueOf } from "./reading";
-
-/** Whether the mesh's certificate authority vouches for the gateway, and everybody trusts it. */
-export function checkIdentity(
-  view: ClusterView,
-  settings: Settings,
-  attempt: SigningAttempt,
-  options: { now: Date; days: number },
-): Result[] {
-  return [
-    rootEverywhere(view, settings),
-    rootLasts(view, settings, options),
-    authority(view, settings, options),
-    authorityLasts(view, settings, options),
-    signing(settings, attempt),
-  ];
-}
 
 /** A root, as the texts call it: by its name where it is one of ours, else by what its certificate says. */
 export function rootText(root: X509Certificate): string {
@@ -64,146 +47,179 @@ export function wantedRoots({ istio: { ca } }: Settings): TrustedRoots | undefin
 
 const key = "root-cert.pem";
 
+/** The mesh's root certificates, from the root namespace; none where there are none. */
+function publishedRoots(view: Pick<ClusterView, "rootCertificates">, { istio: { namespace } }: Settings) {
+  const map = valueOf(
+    view.rootCertificates[namespace.name],
+    `ConfigMap istio-ca-root-cert of namespace ${namespace.name}`,
+  );
+  return tryParse(map?.data?.[key]) ?? [];
+}
+
 /** PEM text of the mesh's root certificates, from the root namespace. */
-export function meshRoots(view: ClusterView, settings: Settings): string | undefined {
+export function meshRoots(view: Pick<ClusterView, "rootCertificates">, settings: Settings): string | undefined {
   const map = view.rootCertificates[settings.istio.namespace.name];
   return map?.state === "read" ? map.value.data?.[key] : undefined;
 }
 
-function rootEverywhere(view: ClusterView, settings: Settings): Result {
-  const root = settings.istio.namespace.name;
-  return judge(
-    {
-      check: "identity/mesh-root",
-      title: "the mesh's namespaces have the root certificate that istiod signs by",
-      fix: "istiod keeps ConfigMap istio-ca-root-cert up to date by itself: look at control-plane/istiod-ready, and at its log",
-    },
-    (problem) => {
-      const read = (namespace: string) =>
-        valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
-          key
-        ];
-      const wanted = pemBlocks(read(root)).sort().join();
-      if (wanted === "") {
-        problem(`namespace ${root} has no ConfigMap istio-ca-root-cert`);
-        return "";
-      }
-      const members = meshMembers(settings).map(({ name }) => name);
-      for (const name of members) {
-        const found = pemBlocks(read(name)).sort().join();
-        if (found === "") problem(`namespace ${name} has none: its proxies cannot start`);
-        else if (found !== wanted) problem(`namespace ${name} has another: its proxies trust nobody else's`);
-      }
-      return listed([root, ...members]);
-    },
-  );
-}
+const rootEverywhere = verifyCheck({
+  id: "identity/mesh-root",
+  title: "the mesh's namespaces have the root certificate that istiod signs by",
+  needs: ["rootCertificates"],
+  subject: "ConfigMap istio-ca-root-cert",
+  fix: "istiod keeps ConfigMap istio-ca-root-cert up to date by itself: look at control-plane/istiod-ready, and at its log",
+  docs: {
+    meaning: "ConfigMap `istio-ca-root-cert` is in each namespace of the mesh, and is the same",
+    fix: "istiod's log",
+  },
+  run(view, { settings }, problem) {
+    const root = settings.istio.namespace.name;
+    const read = (namespace: string) =>
+      valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[key];
+    const wanted = pemBlocks(read(root)).sort().join();
+    if (wanted === "") {
+      problem(`namespace ${root} has no ConfigMap istio-ca-root-cert`);
+      return "";
+    }
+    const members = meshMembers(settings).map(({ name }) => name);
+    for (const name of members) {
+      const found = pemBlocks(read(name)).sort().join();
+      if (found === "")
+        problem(`namespace ${name} has none: its proxies cannot start`, { subject: `Namespace ${name}` });
+      else if (found !== wanted)
+        problem(`namespace ${name} has another: its proxies trust nobody else's`, { subject: `Namespace ${name}` });
+    }
+    return listed([root, ...members]);
+  },
+});
 
-function rootLasts(view: ClusterView, settings: Settings, { now, days }: { now: Date; days: number }): Result {
-  return judge(
-    {
-      check: "identity/root-valid",
-      title: "the mesh's root certificate is valid, now and for a while",
-      fix: "change the mesh's root before its end; docs/certificates.md shows the phases",
-    },
-    (problem) => {
-      const text = meshRoots(view, settings);
-      const all = tryParse(text) ?? [];
-      if (all.length === 0) throw new CannotTell("there is no root certificate to look at", "see identity/mesh-root");
-      const plugged = view.meshAuthority.state === "read" ? signerOf(view.meshAuthority.value) : undefined;
-      // Of several, the one counts that signs; where nobody can tell which that is, the last to end.
-      const ends = (plugged === undefined ? all : [plugged]).map(({ validTo }) => new Date(validTo));
-      const end = new Date(Math.max(...ends.map((date) => date.getTime())));
-      const left = Math.floor((end.getTime() - now.getTime()) / (24 * 3600_000));
-      if (end <= now) problem(`it expired on ${end.toISOString()}: every connection in the mesh fails`);
-      else if (left <= days) problem(`it ends on ${end.toISOString()}, in ${left} days`);
-      return `until ${end.toISOString()}`;
-    },
-  );
-}
+const rootLasts = verifyCheck({
+  id: "identity/root-valid",
+  title: "the mesh's root certificate is valid, now and for a while",
+  needs: ["rootCertificates", "meshAuthority"],
+  subject: "the mesh's root certificate",
+  fix: "change the mesh's root before its end; docs/certificates.md shows the phases",
+  docs: {
+    meaning: "the mesh's root certificate that signs is valid, and will be for `--days` days",
+    fix: "change the root by its phases: [certificates](certificates.md)",
+  },
+  run(view, { settings, now, days }, problem) {
+    const all = publishedRoots(view, settings);
+    if (all.length === 0) throw notThere("no root certificate of the mesh", "identity/mesh-root");
+    // Of several, the one counts that signs; where istiod signs by a CA of its own, the last to end.
+    const authority = all.length === 1 ? undefined : valueOf(view.meshAuthority, `Secret ${authoritySecretName}`);
+    const plugged = authority === undefined ? undefined : signerOf(authority);
+    const ends = (plugged === undefined ? all : [plugged]).map(({ validTo }) => new Date(validTo));
+    const end = new Date(Math.max(...ends.map((date) => date.getTime())));
+    const left = Math.floor((end.getTime() - now.getTime()) / (24 * 3600_000));
+    if (end <= now) problem(`it expired on ${end.toISOString()}: every connection in the mesh fails`);
+    else if (left <= days) problem(`it ends on ${end.toISOString()}, in ${left} days`);
+    return `until ${end.toISOString()}`;
+  },
+});
 
-function authority(view: ClusterView, settings: Settings, { now }: { now: Date }): Result {
-  const where = `Secret ${settings.istio.namespace.name}/${authoritySecretName}`;
-  return judge(
-    {
-      check: "identity/authority",
-      title: "istiod signs by the CA of the stack, below a root that the mesh trusts",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      const wanted = wantedRoots(settings);
-      const found = valueOf(view.meshAuthority, where);
-      if (wanted === undefined) return found === undefined ? "istiod's own CA" : `the CA of ${where}`;
-      if (found === undefined) {
-        problem(`${where} is missing: istiod makes a CA of its own when it restarts`);
-        return "";
-      }
-      const chain = tryParse(found.certificateChain) ?? [];
-      for (const what of chainProblems(chain, now, "put the CA that signs first")) problem(`${where}: ${what}`);
-      const root = signerOf(found);
-      if (root === undefined) {
-        problem(`the CA of ${where} leads to none of its roots`);
-        return "";
-      }
-      const name = rootText(root);
-      if (name !== wanted.signer) problem(`${where} signs below root ${name} instead of ${wanted.signer}`);
-      const missing = wanted.roots.filter((one) => !roots(found.rootCertificates).includes(one));
-      if (missing.length > 0) problem(`${where} lacks root ${listed(missing)}`);
-      const published = roots(meshRoots(view, settings));
-      if (published.length > 0 && !published.includes(name))
-        problem(`root ${name} is not in ConfigMap istio-ca-root-cert: istiod runs with another CA`, "restart istiod");
-      return `${commonName(chain[0]?.subject ?? "")} below root ${name}`;
-    },
-  );
-}
+const authority = verifyCheck({
+  id: "identity/authority",
+  title: "istiod signs by the CA of the stack, below a root that the mesh trusts",
+  needs: ["meshAuthority", "rootCertificates"],
+  subject: ({ settings }) => `Secret ${settings.istio.namespace.name}/${authoritySecretName}`,
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning:
+      "Secret `cacerts` holds the CA of the stack: valid, in order, below the root that `istio.ca` names, which istiod tells the mesh to trust. With `issuer: istiod`, whatever CA there is",
+    fix: "`pulumi up --refresh`",
+  },
+  run(view, { settings, now }, problem) {
+    const where = `Secret ${settings.istio.namespace.name}/${authoritySecretName}`;
+    const wanted = wantedRoots(settings);
+    const found = valueOf(view.meshAuthority, where);
+    const published = publishedRoots(view, settings).map(rootText);
+    const notPublished = () => notThere("no root certificate of the mesh", "identity/mesh-root");
+    if (wanted === undefined) {
+      if (published.length === 0) throw notPublished();
+      return `${found === undefined ? "istiod's own CA" : `the CA of ${where}`}, root ${listed(published)}`;
+    }
+    if (found === undefined) {
+      problem(`${where} is missing: istiod makes a CA of its own when it restarts`);
+      return "";
+    }
+    const chain = tryParse(found.certificateChain) ?? [];
+    for (const what of chainProblems(chain, now, "put the CA that signs first")) problem(`${where}: ${what}`);
+    const root = signerOf(found);
+    if (root === undefined) {
+      problem(`the CA of ${where} leads to none of its roots`);
+      return "";
+    }
+    const name = rootText(root);
+    if (name !== wanted.signer) problem(`${where} signs below root ${name} instead of ${wanted.signer}`);
+    const missing = wanted.roots.filter((one) => !roots(found.rootCertificates).includes(one));
+    if (missing.length > 0) problem(`${where} lacks root ${listed(missing)}`);
+    if (published.length === 0) throw notPublished();
+    if (!published.includes(name))
+      problem(`root ${name} is not in ConfigMap istio-ca-root-cert: istiod runs with another CA`, {
+        fix: "restart istiod",
+      });
+    return `${commonName(chain[0]?.subject ?? "")} below root ${name}`;
+  },
+});
 
-function authorityLasts(view: ClusterView, settings: Settings, { now, days }: { now: Date; days: number }): Result {
-  return judge(
-    {
-      check: "identity/authority-renewal",
-      title: `the CA that is plugged into istiod lasts for the next ${count(days, "day")}`,
-      severity: "warning",
-      fix:
-        settings.istio.ca.issuer === "generated"
-          ? `run pulumi up --refresh, which renews it from ${intermediateLife(settings.istio.ca).earlyRenewalHours}h before its end`
-          : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
-    },
-    (problem) => {
-      const found = valueOf(view.meshAuthority, `Secret ${authoritySecretName}`);
-      const [signing] = tryParse(found?.certificateChain) ?? [];
-      if (signing === undefined) return "none is: istiod renews its own by itself";
-      const end = new Date(signing.validTo).getTime();
-      const life = end - new Date(signing.validFrom).getTime();
-      if (end - now.getTime() <= Math.min(days * 24 * 3600_000, life / 3))
-        problem(`it ends on ${iso(signing.validTo)}`);
-      return `until ${iso(signing.validTo)}`;
-    },
-  );
-}
+const authorityLasts = verifyCheck({
+  id: "identity/authority-renewal",
+  title: "the CA that is plugged into istiod does not end within the days that are asked for",
+  severity: "warning",
+  needs: ["meshAuthority"],
+  subject: ({ settings }) => `Secret ${settings.istio.namespace.name}/${authoritySecretName}`,
+  fix: ({ settings }) =>
+    settings.istio.ca.issuer === "generated"
+      ? `run pulumi up --refresh, which renews it from ${intermediateLife(settings.istio.ca).earlyRenewalHours}h before its end`
+      : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+  docs: {
+    meaning: "that CA lasts for `--days` days (of a short-lived one: a third of its life)",
+    fix: "`pulumi up --refresh` renews a generated one",
+  },
+  run(view, { settings, now, days }, problem) {
+    const found = valueOf(view.meshAuthority, `Secret ${authoritySecretName}`);
+    const [signing] = tryParse(found?.certificateChain) ?? [];
+    if (found === undefined && wantedRoots(settings) === undefined)
+      return "none is plugged in, as the stack asks: istiod renews its own";
+    if (signing === undefined) throw notThere("no CA that can be read", "identity/authority");
+    const end = new Date(signing.validTo).getTime();
+    const life = end - new Date(signing.validFrom).getTime();
+    if (end - now.getTime() <= Math.min(days * 24 * 3600_000, life / 3))
+      problem(`it ${end > now.getTime() ? "ends" : "ended"} on ${iso(signing.validTo)}`);
+    return `until ${iso(signing.validTo)}`;
+  },
+});
 
-function signing(settings: Settings, attempt: SigningAttempt): Result {
-  const identity = gatewayIdentity(settings);
-  return judge(
-    {
-      check: "identity/gateway-certificate",
-      title: "istiod signs a certificate for the gateway, in its name",
-      fix: `look at istiod's log: kubectl -n ${settings.istio.namespace.name} logs deployment/istiod`,
-    },
-    (problem) => {
-      if (attempt.outcome === "silent")
-        throw new CannotTell(
-          `istiod's certificate authority could not be asked: ${attempt.reason}`,
-          "verify with rights to port-forward and to make tokens, or from inside the cluster with --dial-services",
-        );
-      if (attempt.outcome === "denied") {
-        problem(`istiod signs nothing for it: ${attempt.reason}`);
-        return "";
-      }
-      const names = attempt.names.split(", ");
-      if (!names.includes(`URI:${identity}`))
-        problem(`the certificate is for ${attempt.names || "nobody"} instead of ${identity}`);
-      if (!attempt.trusted) problem("the certificate does not lead to the mesh's root certificate");
-      return `${identity}`;
-    },
-  );
-}
+const signing = verifyCheck({
+  id: "identity/gateway-certificate",
+  title: "istiod signs a certificate for the gateway, in its name",
+  needs: ["signing"],
+  subject: ({ settings }) => gatewayIdentity(settings),
+  fix: ({ settings }) => `look at istiod's log: kubectl -n ${settings.istio.namespace.name} logs deployment/istiod`,
+  docs: {
+    meaning:
+      "istiod, asked as the gateway's sidecar asks it (a token of the service account `enroute`, a fresh key, TLS by the mesh's root), signs a certificate that names `spiffe://<trust domain>/ns/<namespace>/sa/enroute` and leads to the root. istiod is reached through the API server's port-forward, or by its cluster IP with `--dial-services`",
+    fix: "istiod's log; where it cannot be reached, could not tell",
+  },
+  run({ signing: attempt }, { settings }, problem) {
+    const identity = gatewayIdentity(settings);
+    if (attempt.outcome === "silent")
+      throw new CannotTell(
+        `istiod's certificate authority could not be asked: ${attempt.reason}`,
+        "verify with rights to port-forward and to make tokens, or from inside the cluster with --dial-services",
+      );
+    if (attempt.outcome === "denied") {
+      problem(`istiod signs nothing for it: ${attempt.reason}`);
+      return "";
+    }
+    const names = attempt.names.split(", ");
+    if (!names.includes(`URI:${identity}`))
+      problem(`the certificate is for ${attempt.names || "nobody"} instead of ${identity}`);
+    if (!attempt.trusted) problem("the certificate does not lead to the mesh's root certificate");
+    return `${identity}`;
+  },
+});
+
+/** Whether the mesh's certificate authority vouches for the gateway, and everybody trusts it. */
+export const identityChecks: readonly VerifyCheck[] = [rootEverywhere, rootLasts, authority, authorityLasts, signing];

@@ -1,31 +1,19 @@
-import type { Result } from "../../base/report";
 import { count, listed } from "../../base/text";
 import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../../cluster/kinds";
 import { compileExceptions } from "../../mesh/mutual-tls-policies";
 import { meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import { CannotTell, judge } from "../result";
+import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
+import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf, valueOf } from "./reading";
 
-/** Whether mutual TLS is demanded everywhere, and nothing below the mesh-wide policy takes it back. */
-export function checkStrict(view: ClusterView, settings: Settings): Result[] {
-  return [
-    meshWide(view, settings),
-    onlyMeshPolicy(view, settings),
-    namespacePolicies(view, settings),
-    workloadPolicies(view, settings),
-    portPolicies(view, settings),
-    exceptions(view, settings),
-    destinationRules(view, settings),
-  ];
-}
-
 const weakness: Record<MtlsMode, number> = { UNSET: 0, STRICT: 0, PERMISSIVE: 1, DISABLE: 2 };
-const removeIt = (...policies: PeerAuthentication[]) =>
-  `declare it in mutualTls.exceptions with its reason, or delete it: ${policies
-    .map(({ metadata }) => `kubectl -n ${metadata.namespace} delete peerauthentication ${metadata.name}`)
-    .join("; ")}`;
+const declareOrDelete = "declare it in mutualTls.exceptions with its reason, or delete it";
+const removal = ({ metadata: { namespace, name } }: PeerAuthentication) => ({
+  subject: `PeerAuthentication ${namespace}/${name}`,
+  fix: `${declareOrDelete}: kubectl -n ${namespace} delete peerauthentication ${name}`,
+});
 const nameOf = ({ metadata }: PeerAuthentication) => `${metadata.namespace}/${metadata.name}`;
 const selectorOf = ({ spec }: PeerAuthentication) => spec?.selector?.matchLabels ?? {};
 const isSelective = (policy: PeerAuthentication) => Object.keys(selectorOf(policy)).length > 0;
@@ -43,64 +31,73 @@ export function meshPolicies(policies: readonly PeerAuthentication[], rootNamesp
   return byAge(policies.filter((policy) => policy.metadata.namespace === rootNamespace && !isSelective(policy)));
 }
 
-function all(view: ClusterView): PeerAuthentication[] {
-  return itemsOf(view.peerAuthentications, "PeerAuthentications");
+/** Every policy of the cluster. Where their kind is not installed, `strict/mesh-wide` fails, and nothing else can be said. */
+function all(view: Pick<ClusterView, "peerAuthentications">): PeerAuthentication[] {
+  const policies = valueOf(view.peerAuthentications, "PeerAuthentications");
+  if (policies === undefined) throw notThere("the kind PeerAuthentication is not installed", "strict/mesh-wide");
+  return policies;
 }
 
-function meshWide(view: ClusterView, settings: Settings): Result {
-  const root = settings.istio.namespace.name;
-  return judge(
-    {
-      check: "strict/mesh-wide",
-      title: "the mesh-wide policy that Istio obeys is STRICT",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      if (valueOf(view.peerAuthentications, "PeerAuthentications") === undefined) {
-        problem("the kind PeerAuthentication is not installed");
-        return "";
-      }
-      const [obeyed, ...ignored] = meshPolicies(all(view), root);
-      if (obeyed === undefined) {
-        problem(`there is no mesh-wide PeerAuthentication in ${root}: plain text is taken everywhere`);
-        return "";
-      }
-      const mode = modeOf(obeyed.spec?.mtls);
-      if (mode !== "STRICT") {
-        const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(nameOf))}`;
-        problem(
-          `Istio obeys ${nameOf(obeyed)}, which is ${mode}${others}`,
+const meshWide = verifyCheck({
+  id: "strict/mesh-wide",
+  title: "the mesh-wide policy that Istio obeys is STRICT",
+  needs: ["peerAuthentications"],
+  subject: "mesh-wide PeerAuthentication",
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning: "the mesh-wide PeerAuthentication that Istio obeys, the oldest, is STRICT",
+    fix: "delete the other, or `pulumi up --refresh`",
+  },
+  run(view, { settings }, problem) {
+    const root = settings.istio.namespace.name;
+    if (valueOf(view.peerAuthentications, "PeerAuthentications") === undefined) {
+      problem("the kind PeerAuthentication is not installed");
+      return "";
+    }
+    const [obeyed, ...ignored] = meshPolicies(all(view), root);
+    if (obeyed === undefined) {
+      problem(`there is no mesh-wide PeerAuthentication in ${root}: plain text is taken everywhere`);
+      return "";
+    }
+    const mode = modeOf(obeyed.spec?.mtls);
+    if (mode !== "STRICT") {
+      const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(nameOf))}`;
+      problem(`Istio obeys ${nameOf(obeyed)}, which is ${mode}${others}`, {
+        fix:
           obeyed.metadata.name === "default"
             ? "run pulumi up --refresh"
             : `kubectl -n ${root} delete peerauthentication ${obeyed.metadata.name}`,
-        );
-      }
-      return `${nameOf(obeyed)} is STRICT`;
-    },
-  );
-}
+      });
+    }
+    return `${nameOf(obeyed)} is STRICT`;
+  },
+});
 
-function onlyMeshPolicy(view: ClusterView, settings: Settings): Result {
-  const root = settings.istio.namespace.name;
-  return judge(
-    {
-      check: "strict/one-mesh-policy",
-      title: "there is only one mesh-wide policy",
-      severity: "warning",
-      fix: "delete those that are not ours",
-    },
-    (problem) => {
-      const policies = meshPolicies(all(view), root);
-      const foreign = policies.filter(({ metadata }) => metadata.name !== "default");
-      if (policies.length > 1)
-        problem(
-          `${listed(policies.map(nameOf))}: Istio obeys the oldest, ${nameOf(policies[0]!)}, and ignores the others without a word`,
-          foreign.map(({ metadata }) => `kubectl -n ${root} delete peerauthentication ${metadata.name}`).join("; "),
-        );
-      return count(policies.length, "policy").replace("policys", "policies");
-    },
-  );
-}
+const onlyMeshPolicy = verifyCheck({
+  id: "strict/one-mesh-policy",
+  title: "there is only one mesh-wide policy",
+  severity: "warning",
+  needs: ["peerAuthentications"],
+  subject: "mesh-wide PeerAuthentication",
+  fix: "delete those that are not ours",
+  docs: { meaning: "there is no second mesh-wide policy", fix: "delete it" },
+  run(view, { settings }, problem) {
+    const root = settings.istio.namespace.name;
+    const policies = meshPolicies(all(view), root);
+    if (policies.length === 0) throw notThere(`no mesh-wide PeerAuthentication in ${root}`, "strict/mesh-wide");
+    const foreign = policies.filter(({ metadata }) => metadata.name !== "default");
+    if (policies.length > 1)
+      problem(
+        `${listed(policies.map(nameOf))}: Istio obeys the oldest, ${nameOf(policies[0]!)}, and ignores the others without a word`,
+        {
+          fix: foreign
+            .map(({ metadata }) => `kubectl -n ${root} delete peerauthentication ${metadata.name}`)
+            .join("; "),
+        },
+      );
+    return count(policies.length, "policy").replace("policys", "policies");
+  },
+});
 
 /** How weak the declared exceptions allow it to be, for what a policy selects; with a port, for that port. */
 function allowed(settings: Settings, policy: PeerAuthentication, port?: number): number {
@@ -117,108 +114,115 @@ function allowed(settings: Settings, policy: PeerAuthentication, port?: number):
 }
 
 /** Policies below the mesh-wide one. Those with a selector in the root namespace count for nothing in Istio. */
-function below(view: ClusterView, settings: Settings): PeerAuthentication[] {
+function below(view: Pick<ClusterView, "peerAuthentications">, settings: Settings): PeerAuthentication[] {
   return all(view).filter(({ metadata }) => metadata.namespace !== settings.istio.namespace.name);
 }
 
-function namespacePolicies(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "strict/namespaces",
-      title: "no policy weakens a namespace, but for declared exceptions",
-      fix: "",
-    },
-    (problem) => {
-      const policies = below(view, settings).filter((policy) => !isSelective(policy));
-      for (const policy of policies) {
-        const mode = modeOf(policy.spec?.mtls);
-        if (weakness[mode] > allowed(settings, policy))
-          problem(`${nameOf(policy)} makes its namespace ${mode}`, removeIt(policy));
-      }
-      return policies.length === 0 ? "no policy for a namespace" : `fine: ${listed(policies.map(nameOf))}`;
-    },
-  );
-}
+const namespacePolicies = verifyCheck({
+  id: "strict/namespaces",
+  title: "no policy weakens a namespace, but for declared exceptions",
+  needs: ["peerAuthentications"],
+  subject: "PeerAuthentications",
+  fix: declareOrDelete,
+  docs: {
+    meaning: "no policy weakens a namespace, anywhere in the cluster, but for declared exceptions",
+    fix: "declare it in `mutualTls.exceptions`, or delete it",
+  },
+  run(view, { settings }, problem) {
+    const policies = below(view, settings).filter((policy) => !isSelective(policy));
+    for (const policy of policies) {
+      const mode = modeOf(policy.spec?.mtls);
+      if (weakness[mode] > allowed(settings, policy))
+        problem(`${nameOf(policy)} makes its namespace ${mode}`, removal(policy));
+    }
+    return policies.length === 0 ? "no policy for a namespace" : `fine: ${listed(policies.map(nameOf))}`;
+  },
+});
 
-function workloadPolicies(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "strict/workloads",
-      title: "no policy weakens a workload, but for declared exceptions",
-      fix: "",
-    },
-    (problem) => {
-      const policies = below(view, settings).filter(isSelective);
-      for (const policy of policies) {
-        const mode = modeOf(policy.spec?.mtls);
-        if (weakness[mode] > allowed(settings, policy))
-          problem(`${nameOf(policy)} makes ${describe(selectorOf(policy))} ${mode}`, removeIt(policy));
-      }
-      return policies.length === 0 ? "no policy for a workload" : `fine: ${listed(policies.map(nameOf))}`;
-    },
-  );
-}
+const workloadPolicies = verifyCheck({
+  id: "strict/workloads",
+  title: "no policy weakens a workload, but for declared exceptions",
+  needs: ["peerAuthentications"],
+  subject: "PeerAuthentications",
+  fix: declareOrDelete,
+  docs: {
+    meaning: "no policy weakens a workload (policies with a selector), but for declared exceptions",
+    fix: "declare it in `mutualTls.exceptions`, or delete it",
+  },
+  run(view, { settings }, problem) {
+    const policies = below(view, settings).filter(isSelective);
+    for (const policy of policies) {
+      const mode = modeOf(policy.spec?.mtls);
+      if (weakness[mode] > allowed(settings, policy))
+        problem(`${nameOf(policy)} makes ${describe(selectorOf(policy))} ${mode}`, removal(policy));
+    }
+    return policies.length === 0 ? "no policy for a workload" : `fine: ${listed(policies.map(nameOf))}`;
+  },
+});
 
-function portPolicies(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "strict/ports",
-      title: "no policy weakens a port, but for declared exceptions",
-      fix: "",
-    },
-    (problem) => {
-      const ports = below(view, settings)
-        .filter(isSelective)
-        .flatMap((policy) =>
-          Object.entries(policy.spec?.portLevelMtls ?? {}).map(([port, mtls]) => ({
-            policy,
-            port,
-            mode: modeOf(mtls),
-          })),
-        );
-      for (const { policy, port, mode } of ports)
-        if (weakness[mode] > allowed(settings, policy, Number(port)))
-          problem(`${nameOf(policy)} makes port ${port} of ${describe(selectorOf(policy))} ${mode}`, removeIt(policy));
-      return ports.length === 0
-        ? "no policy for a port"
-        : `fine: ${listed(ports.map(({ policy, port }) => `${nameOf(policy)} port ${port}`))}`;
-    },
-  );
-}
+const portPolicies = verifyCheck({
+  id: "strict/ports",
+  title: "no policy weakens a port, but for declared exceptions",
+  needs: ["peerAuthentications"],
+  subject: "PeerAuthentications",
+  fix: declareOrDelete,
+  docs: {
+    meaning: "no policy weakens a port, but for declared exceptions",
+    fix: "declare it in `mutualTls.exceptions`, or delete it",
+  },
+  run(view, { settings }, problem) {
+    const ports = below(view, settings)
+      .filter(isSelective)
+      .flatMap((policy) =>
+        Object.entries(policy.spec?.portLevelMtls ?? {}).map(([port, mtls]) => ({
+          policy,
+          port,
+          mode: modeOf(mtls),
+        })),
+      );
+    for (const { policy, port, mode } of ports)
+      if (weakness[mode] > allowed(settings, policy, Number(port)))
+        problem(`${nameOf(policy)} makes port ${port} of ${describe(selectorOf(policy))} ${mode}`, removal(policy));
+    return ports.length === 0
+      ? "no policy for a port"
+      : `fine: ${listed(ports.map(({ policy, port }) => `${nameOf(policy)} port ${port}`))}`;
+  },
+});
 
-function exceptions(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "strict/exceptions",
-      title: "the declared exceptions are in force",
-      fix: "run pulumi up --refresh",
-    },
-    (problem) => {
-      const wanted = compileExceptions(settings.mutualTls.exceptions);
-      for (const { name, namespace, spec } of wanted) {
-        const rivals = byAge(
-          all(view).filter(
-            (policy) =>
-              policy.metadata.namespace === namespace &&
-              describe(selectorOf(policy)) === describe(spec.selector?.matchLabels ?? {}),
-          ),
-        );
-        const mine = rivals.find(({ metadata }) => metadata.name === name);
-        if (mine === undefined) problem(`${namespace}/${name} is missing: its clients are refused`);
-        else if (rivals[0] !== mine)
-          problem(
-            `Istio obeys the older ${nameOf(rivals[0]!)} instead of ${namespace}/${name}`,
-            `kubectl -n ${namespace} delete peerauthentication ${rivals[0]!.metadata.name}`,
-          );
-        else if (modes(mine.spec) !== modes(spec))
-          problem(`${namespace}/${name} says ${modes(mine.spec)} instead of ${modes(spec)}`);
-      }
-      return wanted.length === 0
-        ? "none is declared"
-        : listed(wanted.map(({ name, namespace }) => `${namespace}/${name}`));
-    },
-  );
-}
+const exceptions = verifyCheck({
+  id: "strict/exceptions",
+  title: "the declared exceptions are in force",
+  needs: ["peerAuthentications"],
+  subject: "mutualTls.exceptions",
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning: "every declared exception is there, as declared, and no older policy takes its place",
+    fix: "`pulumi up --refresh`",
+  },
+  run(view, { settings }, problem) {
+    const wanted = compileExceptions(settings.mutualTls.exceptions);
+    for (const { name, namespace, spec } of wanted) {
+      const rivals = byAge(
+        all(view).filter(
+          (policy) =>
+            policy.metadata.namespace === namespace &&
+            describe(selectorOf(policy)) === describe(spec.selector?.matchLabels ?? {}),
+        ),
+      );
+      const mine = rivals.find(({ metadata }) => metadata.name === name);
+      if (mine === undefined) problem(`${namespace}/${name} is missing: its clients are refused`);
+      else if (rivals[0] !== mine)
+        problem(`Istio obeys the older ${nameOf(rivals[0]!)} instead of ${namespace}/${name}`, {
+          fix: `kubectl -n ${namespace} delete peerauthentication ${rivals[0]!.metadata.name}`,
+        });
+      else if (modes(mine.spec) !== modes(spec))
+        problem(`${namespace}/${name} says ${modes(mine.spec)} instead of ${modes(spec)}`);
+    }
+    return wanted.length === 0
+      ? "none is declared"
+      : listed(wanted.map(({ name, namespace }) => `${namespace}/${name}`));
+  },
+});
 
 function modes(spec: PeerAuthentication["spec"]): string {
   const ports = Object.entries(spec?.portLevelMtls ?? {}).map(([port, mtls]) => `port ${port} ${modeOf(mtls)}`);
@@ -232,37 +236,43 @@ function describe(labels: Record<string, string>): string {
     .join(",");
 }
 
-function destinationRules(view: ClusterView, settings: Settings): Result {
-  return judge(
-    {
-      check: "strict/destination-rules",
-      title: "no DestinationRule makes clients speak plain text to the mesh",
-      fix: "",
-    },
-    (problem) => {
-      const rules = itemsOf(view.destinationRules, "DestinationRules");
-      const namespaces = meshMembers(settings).map(({ name }) => name);
-      const unread = new Set<string>();
-      for (const rule of rules) {
-        const places = plainTextPlaces(rule);
-        if (places.length === 0) continue;
-        const targets = namespaces.filter((namespace) => aimsAt(rule, namespace));
-        const harmful = targets.filter((namespace) => {
-          const services = view.services[namespace];
-          if (services?.state === "unreadable") unread.add(namespace);
-          return !isExcepted(rule, namespace, view, settings);
-        });
-        if (harmful.length > 0)
-          problem(
-            `${rule.metadata.namespace}/${rule.metadata.name} turns TLS off for ${rule.spec?.host} (${places.join(", ")})`,
-            `remove tls.mode DISABLE from it, or delete it: kubectl -n ${rule.metadata.namespace} delete destinationrule ${rule.metadata.name}`,
-          );
-      }
-      if (unread.size > 0) throw new CannotTell(`Services of ${listed([...unread])} could not be read`);
-      return rules.length === 0 ? "there is none" : `${count(rules.length, "rule")}, none of them does`;
-    },
-  );
-}
+const destinationRules = verifyCheck({
+  id: "strict/destination-rules",
+  title: "no DestinationRule makes clients speak plain text to the mesh",
+  needs: ["destinationRules", "services"],
+  subject: "DestinationRules",
+  fix: "remove tls.mode DISABLE from it, or delete it",
+  docs: {
+    meaning:
+      "no DestinationRule turns TLS off (`DISABLE`) towards the mesh's namespaces; rules for hosts outside, and for declared exceptions, are fine",
+    fix: "remove it",
+  },
+  run(view, { settings }, problem) {
+    const rules = itemsOf(view.destinationRules, "DestinationRules");
+    const namespaces = meshMembers(settings).map(({ name }) => name);
+    const unread = new Set<string>();
+    for (const rule of rules) {
+      const places = plainTextPlaces(rule);
+      if (places.length === 0) continue;
+      const targets = namespaces.filter((namespace) => aimsAt(rule, namespace));
+      const harmful = targets.filter((namespace) => {
+        const services = view.services[namespace];
+        if (services?.state === "unreadable") unread.add(namespace);
+        return !isExcepted(rule, namespace, view, settings);
+      });
+      if (harmful.length > 0)
+        problem(
+          `${rule.metadata.namespace}/${rule.metadata.name} turns TLS off for ${rule.spec?.host} (${places.join(", ")})`,
+          {
+            subject: `DestinationRule ${rule.metadata.namespace}/${rule.metadata.name}`,
+            fix: `remove tls.mode DISABLE from it, or delete it: kubectl -n ${rule.metadata.namespace} delete destinationrule ${rule.metadata.name}`,
+          },
+        );
+    }
+    if (unread.size > 0) throw new CannotTell(`Services of ${listed([...unread])} could not be read`);
+    return rules.length === 0 ? "there is none" : `${count(rules.length, "rule")}, none of them does`;
+  },
+});
 
 /** Where a rule says DISABLE. */
 function plainTextPlaces({ spec }: DestinationRule): string[] {
@@ -291,7 +301,12 @@ function aimsAt({ metadata, spec }: DestinationRule, namespace: string): boolean
 }
 
 /** Whether the Services that a rule means take plain text by a declared exception. */
-function isExcepted(rule: DestinationRule, namespace: string, view: ClusterView, settings: Settings): boolean {
+function isExcepted(
+  rule: DestinationRule,
+  namespace: string,
+  view: Pick<ClusterView, "services">,
+  settings: Settings,
+): boolean {
   const declared = settings.mutualTls.exceptions.filter((exception) => exception.namespace === namespace);
   if (declared.some(({ workload }) => workload === undefined)) return true;
   const [name] = (rule.spec?.host ?? "").split(".");
@@ -304,3 +319,14 @@ function isExcepted(rule: DestinationRule, namespace: string, view: ClusterView,
     Object.entries(workload).every(([key, value]) => selector?.[key] === value),
   );
 }
+
+/** Whether mutual TLS is demanded everywhere, and nothing below the mesh-wide policy takes it back. */
+export const strictChecks: readonly VerifyCheck[] = [
+  meshWide,
+  onlyMeshPolicy,
+  namespacePolicies,
+  workloadPolicies,
+  portPolicies,
+  exceptions,
+  destinationRules,
+];

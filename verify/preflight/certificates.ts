@@ -1,124 +1,175 @@
 import type { X509Certificate } from "node:crypto";
 import { certificateProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
-import type { Finding } from "../../base/finding";
 import type { Cluster } from "../../cluster/client";
-import type { SecretObject } from "../../cluster/kinds";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { type CertManagerCertificate, certManagerGroup } from "../../mesh/cert-manager";
 import { leafLife, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import { type ServingSecret, withoutKey } from "../view";
+import { CannotTell, notThere } from "../check";
+import { valueOf } from "../checks/reading";
+import type { ServingSecret } from "../view";
 import { existing } from "./cluster-state";
+import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
 
 type Certificate = Settings["certificate"];
 
-/** Whether the serving certificate that is in the cluster can be served, lasts, and may be followed by the one of the stack. */
-export async function servingCertificateFindings(
-  cluster: Cluster,
-  settings: Settings,
-  now: Date = new Date(),
-): Promise<Finding[]> {
-  const name = servingSecret(settings);
-  const { certificate } = settings;
-  const findings = await Promise.all(
-    hostNamespaces(settings).map(async (namespace) => {
-      const object = await existing<SecretObject>(cluster, `/api/v1/namespaces/${namespace}/secrets/${name}`);
-      const secret = object === undefined ? undefined : withoutKey(object);
-      const hosts = settings.hosts.filter((host) => host.namespace === namespace).map(({ host }) => host);
-      const where = `Secret ${namespace}/${name}`;
-      return [
-        ...(certificate.issuer === "existingSecret" ? contentFindings(secret, where, hosts, now) : []),
-        ...(certificate.issuer === "certManager" ? await issuerFindings(cluster, namespace, certificate) : []),
-        ...lifeFindings(secret, where, certificate, now),
-        ...(certificate.issuer === "generated" ? rootFindings(secret, where, certificate, now) : []),
-      ];
-    }),
-  );
-  // Every namespace has the same certificate: what is wrong with the roots is wrong once.
-  const all = findings.flat();
-  return all.filter(({ problem }, index) => all.findIndex((other) => other.problem === problem) === index);
-}
-
-/** An existing Secret must hold what can be served: EnRoute serves its hosts in clear text otherwise, or nobody connects. */
-function contentFindings(secret: ServingSecret | undefined, where: string, hosts: string[], now: Date): Finding[] {
-  const finding = (problem: string, fix: string): Finding => ({
-    check: "certificates/existing-secret",
-    severity: "error",
-    problem,
-    fix,
-  });
-  if (secret === undefined)
-    return [
-      finding(
-        `${where} does not exist: EnRoute would serve its hosts in clear text`,
-        "have it made first, in a namespace that exists (create: false), or choose another certificate.issuer",
-      ),
-    ];
-  const { type, certificateChain = "", publicKey = "", ca } = secret;
-  const parts = { certificateChain: "tls.crt", privateKey: "tls.key", caCertificate: "ca.crt" };
-  return [
-    ...(type === "kubernetes.io/tls" ? [] : [`is of type ${type || "(none)"} instead of kubernetes.io/tls`]),
-    ...certificateProblems({ certificateChain, publicKey, caCertificate: ca }, hosts, now).map(
-      ({ part, problem }) =>
-        `${parts[part]} ${problem.replace("certificateChain", "tls.crt").replace("caCertificate", "ca.crt")}`,
-    ),
-  ].map((problem) => finding(`${where}: ${problem}`, "have its issuer make it anew"));
+/** What would issue the serving certificate in a namespace, as far as it is there. */
+export interface IssuerState {
+  /** Whether cert-manager is installed. */
+  certManager: boolean;
+  /** The kind of the issuer, where the cluster knows it. */
+  resource?: { namespaced: boolean };
+  issuer?: IssuerObject;
 }
 
 interface IssuerObject {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
 }
 
-/** cert-manager and the issuer must be there: without them the update would wait for a certificate that never comes. */
-async function issuerFindings(
+/** Looks for cert-manager and the issuer in a namespace. */
+export async function readIssuer(
   cluster: Cluster,
   namespace: string,
   { issuerRef: { name, kind = "Issuer", group = certManagerGroup } }: CertManagerCertificate,
-): Promise<Finding[]> {
-  const finding = (check: string, problem: string, fix: string): Finding[] => [
-    { check, severity: "error", problem, fix },
-  ];
-  if ((await existing(cluster, `/apis/${certManagerGroup}/v1`)) === undefined)
-    return finding(
-      "certificates/cert-manager",
-      `cert-manager is not installed: the cluster does not know the kind Certificate of ${certManagerGroup}/v1`,
-      "install it (https://cert-manager.io/docs/installation/), or choose another certificate.issuer",
-    );
+): Promise<IssuerState> {
+  if ((await existing(cluster, `/apis/${certManagerGroup}/v1`)) === undefined) return { certManager: false };
   const served = await existing<{ preferredVersion: { groupVersion: string } }>(cluster, `/apis/${group}`);
   const version = group === certManagerGroup ? `${group}/v1` : served?.preferredVersion.groupVersion;
   const resources = version === undefined ? undefined : await kindsOf(cluster, version);
   const resource = resources?.find((known) => known.kind === kind && !known.name.includes("/"));
-  if (version === undefined || resource === undefined)
-    return finding(
-      "certificates/issuer",
-      `the cluster does not know the kind ${kind} of ${group} that certificate.issuerRef names`,
-      "correct certificate.issuerRef.kind and .group, or install that issuer",
-    );
+  if (version === undefined || resource === undefined) return { certManager: true };
   const scope = resource.namespaced ? `/namespaces/${namespace}` : "";
   const issuer = await existing<IssuerObject>(cluster, `/apis/${version}${scope}/${resource.name}/${name}`);
-  const place = resource.namespaced ? ` in namespace ${namespace}` : "";
-  if (issuer === undefined)
-    return finding(
-      "certificates/issuer",
-      `${kind} ${name} does not exist${place}: nobody would issue the certificate`,
-      `create it${resource.namespaced ? " there (the namespace must exist: create: false), or use a ClusterIssuer" : ""}, or correct certificate.issuerRef`,
-    );
-  const ready = issuer.status?.conditions?.find(({ type }) => type === "Ready");
-  if (ready?.status !== "True")
-    return finding(
-      "certificates/issuer",
-      `${kind} ${name}${place} is not ready${ready?.message === undefined ? "" : `: ${ready.message}`}`,
-      `kubectl describe ${kind.toLowerCase()} ${name}${resource.namespaced ? ` -n ${namespace}` : ""}`,
-    );
-  return [];
+  return { certManager: true, resource, ...(issuer === undefined ? {} : { issuer }) };
 }
 
 async function kindsOf(cluster: Cluster, version: string) {
   type Known = { resources: { kind: string; name: string; namespaced: boolean }[] };
   return (await existing<Known>(cluster, `/apis/${version}`))?.resources;
 }
+
+const withIssuer = (...issuers: Certificate["issuer"][]) => ({
+  text: `certificate.issuer: ${issuers.join(" or ")}`,
+  holds: ({ certificate }: Settings) => issuers.includes(certificate.issuer),
+});
+const subject = ({ settings }: PreflightContext) => `Secret ${servingSecret(settings)}`;
+
+/** The serving certificate's Secret of each namespace with hosts; undefined where it is not there. */
+function secretsOf({ servingSecrets }: Pick<PreflightFacts, "servingSecrets">, settings: Settings) {
+  return hostNamespaces(settings).map((namespace) => {
+    const where = `Secret ${namespace}/${servingSecret(settings)}`;
+    return { namespace, where, secret: valueOf(servingSecrets[namespace], where) };
+  });
+}
+
+const notYet = "there is none yet";
+
+const existingSecret = preflightCheck({
+  id: "certificates/existing-secret",
+  title: "the existing Secret holds what can be served",
+  needs: ["servingSecrets"],
+  when: withIssuer("existingSecret"),
+  subject,
+  fix: "have its issuer make it again",
+  docs: {
+    meaning:
+      "the existing Secret is missing, or does not hold what can be served: its type, key, hosts, dates, order of the chain and issuers were looked at. EnRoute would serve its hosts in clear text, or nobody could connect",
+    fix: "have its issuer make it",
+  },
+  run(facts, { settings, now }, problem) {
+    const seen = secretsOf(facts, settings).map(({ namespace, where, secret }) => {
+      if (secret === undefined) {
+        problem(`${where} does not exist: EnRoute would serve its hosts in clear text`, {
+          subject: where,
+          fix: "have it made first, in a namespace that exists (create: false), or choose another certificate.issuer",
+        });
+        return "";
+      }
+      const hosts = settings.hosts.filter((host) => host.namespace === namespace).map(({ host }) => host);
+      for (const what of contentProblems(secret, hosts, now)) problem(`${where}: ${what}`, { subject: where });
+      return where;
+    });
+    return seen.join(", ");
+  },
+});
+
+function contentProblems(
+  { type, certificateChain = "", publicKey = "", ca }: ServingSecret,
+  hosts: string[],
+  now: Date,
+) {
+  const parts = { certificateChain: "tls.crt", privateKey: "tls.key", caCertificate: "ca.crt" };
+  const problems = certificateProblems({ certificateChain, publicKey, caCertificate: ca }, hosts, now);
+  return [
+    ...(type === "kubernetes.io/tls" ? [] : [`is of type ${type || "(none)"} instead of kubernetes.io/tls`]),
+    ...problems.map(
+      ({ part, problem }) =>
+        `${parts[part]} ${problem.replace("certificateChain", "tls.crt").replace("caCertificate", "ca.crt")}`,
+    ),
+  ];
+}
+
+const certManager = preflightCheck({
+  id: "certificates/cert-manager",
+  title: "cert-manager is installed",
+  needs: ["issuers"],
+  when: withIssuer("certManager"),
+  subject: "cert-manager",
+  fix: "install it (https://cert-manager.io/docs/installation/), or choose another certificate.issuer",
+  docs: {
+    meaning: "cert-manager is not installed: nobody would issue the certificate",
+    fix: "install it, or choose another `certificate.issuer`",
+  },
+  run({ issuers }, _, problem) {
+    const states = Object.values(issuers).map((state) => valueOf(state, "the issuer"));
+    if (states.some((state) => state?.certManager !== true))
+      problem(
+        `cert-manager is not installed: the cluster does not know the kind Certificate of ${certManagerGroup}/v1`,
+      );
+    return `the cluster knows ${certManagerGroup}/v1`;
+  },
+});
+
+const issuer = preflightCheck({
+  id: "certificates/issuer",
+  title: "the issuer of the serving certificate is ready",
+  needs: ["issuers"],
+  when: withIssuer("certManager"),
+  subject: "certificate.issuerRef",
+  fix: "correct certificate.issuerRef.kind and .group, or install that issuer",
+  docs: {
+    meaning: "the issuer is not there, or not ready: nobody would issue the certificate",
+    fix: "create it, or correct `certificate.issuerRef`",
+  },
+  run({ issuers }, { settings: { certificate } }, problem) {
+    if (certificate.issuer !== "certManager") return "";
+    const { name, kind = "Issuer", group = certManagerGroup } = certificate.issuerRef;
+    const seen = Object.entries(issuers).map(([namespace, read]) => {
+      const { certManager: isThere, resource, issuer: found } = valueOf(read, `issuer of namespace ${namespace}`)!;
+      if (!isThere) throw notThere("no cert-manager", "certificates/cert-manager");
+      if (resource === undefined) {
+        problem(`the cluster does not know the kind ${kind} of ${group} that certificate.issuerRef names`);
+        return "";
+      }
+      const place = resource.namespaced ? ` in namespace ${namespace}` : "";
+      const ready = found?.status?.conditions?.find(({ type }) => type === "Ready");
+      if (found === undefined)
+        problem(`${kind} ${name} does not exist${place}: nobody would issue the certificate`, {
+          subject: `${kind} ${name}`,
+          fix: `create it${resource.namespaced ? " there (the namespace must exist: create: false), or use a ClusterIssuer" : ""}, or correct certificate.issuerRef`,
+        });
+      else if (ready?.status !== "True")
+        problem(`${kind} ${name}${place} is not ready${ready?.message === undefined ? "" : `: ${ready.message}`}`, {
+          subject: `${kind} ${name}`,
+          fix: `kubectl describe ${kind.toLowerCase()} ${name}${resource.namespaced ? ` -n ${namespace}` : ""}`,
+        });
+      return `${kind} ${name}${place} is ready`;
+    });
+    return [...new Set(seen)].join(", ");
+  },
+});
 
 const renewal: Record<Certificate["issuer"], string> = {
   generated: "pulumi up --refresh renews it; run that on a schedule",
@@ -127,57 +178,93 @@ const renewal: Record<Certificate["issuer"], string> = {
   certManager: "see what holds cert-manager back: kubectl describe certificate",
 };
 
-/** A certificate that is about to end although it should have been renewed by now. */
-function lifeFindings(secret: ServingSecret | undefined, where: string, given: Certificate, now: Date): Finding[] {
-  const leaf = tryParse(secret?.certificateChain)?.[0];
+const renewals = preflightCheck({
+  id: "certificates/renewal",
+  title: "the certificate in use does not end soon",
+  severity: "warning",
+  needs: ["servingSecrets"],
   // The settings hold the one that is provided, and it may be a new one.
-  if (leaf === undefined || given.issuer === "provided") return [];
-  const [start, end] = [new Date(leaf.validFrom).getTime(), new Date(leaf.validTo).getTime()];
-  // One that was made for a short life is renewed in its last third; until then its end is no news.
-  const notice = Math.min(durationSeconds(given.warnBefore)! * 1000, (end - start) / 3);
-  if (end - now.getTime() > notice) return [];
-  return [
-    {
-      check: "certificates/renewal",
-      severity: "warning",
-      problem: `the certificate in ${where} ${end <= now.getTime() ? "ended" : "ends"} on ${iso(leaf.validTo)}`,
-      fix: renewal[given.issuer],
-    },
-  ];
-}
+  when: withIssuer("generated", "existingSecret", "certManager"),
+  subject,
+  fix: ({ settings }) => renewal[settings.certificate.issuer],
+  docs: {
+    meaning: "the certificate in use ends within `certificate.warnBefore` (of a short-lived one: a third of its life)",
+    fix: "renew it; `pulumi up --refresh` renews a generated one",
+  },
+  run(facts, { settings: { certificate }, settings, now }, problem) {
+    const seen = secretsOf(facts, settings).flatMap(({ where, secret }) => {
+      if (secret === undefined) return [];
+      const leaf = tryParse(secret.certificateChain)?.[0];
+      if (leaf === undefined) throw new CannotTell(`${where} holds no certificate that can be read`);
+      const [start, end] = [new Date(leaf.validFrom).getTime(), new Date(leaf.validTo).getTime()];
+      // One that was made for a short life is renewed in its last third; until then its end is no news.
+      const notice = Math.min(durationSeconds(certificate.warnBefore)! * 1000, (end - start) / 3);
+      if (end - now.getTime() <= notice)
+        problem(`the certificate in ${where} ${end <= now.getTime() ? "ended" : "ends"} on ${iso(leaf.validTo)}`, {
+          subject: where,
+        });
+      return [`until ${iso(leaf.validTo)}`];
+    });
+    return seen.length === 0 ? notYet : [...new Set(seen)].join(", ");
+  },
+});
 
-/** A change of the CA must keep clients able to connect: the phases that the cluster shows to have been done count. */
-function rootFindings(
-  secret: ServingSecret | undefined,
-  where: string,
-  given: Extract<Certificate, { issuer: "generated" }>,
-  now: Date,
-): Finding[] {
-  const before = trustedRoots(secret);
-  if (before === undefined) return [];
-  const after = servingRoots(given);
-  const skipped = skippedPhase(before, after);
-  if (skipped !== undefined)
-    return [
-      {
-        check: "certificates/roots",
-        severity: "error",
-        problem: `certificate.roots: ${skipped.problem}`,
-        fix: skipped.fix,
-      },
-    ];
-  const life = leafLife(given).validityPeriodHours * 3600_000;
-  const signer = tryParse(secret?.ca)?.find((root) => servingRootOf(commonName(root.subject)) === after.signer);
-  if (signer === undefined || new Date(signer.validTo).getTime() - now.getTime() > life) return [];
-  return [
-    {
-      check: "certificates/root-ends",
-      severity: "warning",
-      problem: `root ${after.signer} in ${where} ends on ${iso(signer.validTo)}, before a certificate that it signed now would`,
-      fix: "add a new name to certificate.roots and give clients the new bundle (stack output caCertificate); docs/certificates.md says how to go on",
-    },
-  ];
-}
+type Generated = Extract<Certificate, { issuer: "generated" }>;
+
+const phases = preflightCheck({
+  id: "certificates/roots",
+  title: "a change of the CA skips no phase",
+  needs: ["servingSecrets"],
+  when: withIssuer("generated"),
+  subject: "certificate.roots",
+  fix: "change the CA by its phases; docs/certificates.md shows them",
+  docs: {
+    meaning: "a phase of a change of CA was skipped: clients could not connect ([certificates](certificates.md))",
+    fix: "change `certificate.roots` by its phases",
+  },
+  run(facts, { settings }, problem) {
+    const after = servingRoots(settings.certificate as Generated);
+    const known = secretsOf(facts, settings).flatMap(({ secret }) => trustedRoots(secret) ?? []);
+    const skipped = known.flatMap((before) => skippedPhase(before, after) ?? []);
+    // Every namespace has the same certificate: what is wrong with the roots is wrong once.
+    for (const [what, fix] of new Map(skipped.map((one) => [one.problem, one.fix])))
+      problem(`certificate.roots: ${what}`, { fix });
+    return known.length === 0 ? notYet : `signed by ${[...new Set(known.map(({ signer }) => signer))].join(", ")}`;
+  },
+});
+
+const rootEnds = preflightCheck({
+  id: "certificates/root-ends",
+  title: "the root that signs outlasts what it signs",
+  severity: "warning",
+  needs: ["servingSecrets"],
+  when: withIssuer("generated"),
+  subject: "certificate.roots",
+  fix: "add a new name to certificate.roots and give clients the new bundle (stack output caCertificate); docs/certificates.md says how to go on",
+  docs: {
+    meaning: "the root that signs ends before a certificate that it signed now would",
+    fix: "add a root ([certificates](certificates.md))",
+  },
+  run(facts, { settings, now }, problem) {
+    const certificate = settings.certificate as Generated;
+    const after = servingRoots(certificate);
+    const life = leafLife(certificate).validityPeriodHours * 3600_000;
+    const ends = secretsOf(facts, settings).flatMap(({ where, secret }) => {
+      const before = trustedRoots(secret);
+      // A phase that is skipped is the other check's matter.
+      if (before === undefined || skippedPhase(before, after) !== undefined) return [];
+      const signer = tryParse(secret?.ca)?.find((root) => servingRootOf(commonName(root.subject)) === after.signer);
+      if (signer === undefined) return [];
+      if (new Date(signer.validTo).getTime() - now.getTime() <= life)
+        problem(
+          `root ${after.signer} in ${where} ends on ${iso(signer.validTo)}, before a certificate that it signed now would`,
+          { subject: where },
+        );
+      return [`until ${iso(signer.validTo)}`];
+    });
+    return ends.length === 0 ? notYet : [...new Set(ends)].join(", ");
+  },
+});
 
 /** Roots that clients were told to trust, and the one that signed the certificate in use; undefined where they are not ours. */
 function trustedRoots(secret: ServingSecret | undefined): TrustedRoots | undefined {
@@ -189,3 +276,13 @@ function trustedRoots(secret: ServingSecret | undefined): TrustedRoots | undefin
   // Secrets of earlier versions have no bundle; there was one root then.
   return bundle.some((root) => isSignedBy(leaf, root)) ? { roots, signer } : { roots: [signer], signer };
 }
+
+/** Whether the serving certificate can be served, lasts, and may be followed by the one of the stack. */
+export const certificatesChecks: readonly PreflightCheck[] = [
+  existingSecret,
+  certManager,
+  issuer,
+  renewals,
+  phases,
+  rootEnds,
+];

@@ -1,9 +1,11 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import type { Finding } from "../../base/finding";
+import type { Issue } from "../../base/issue";
 import { messageOf } from "../../cluster/client";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
+import { notThere } from "../check";
+import { type PreflightCheck, preflightCheck } from "./define";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
@@ -14,7 +16,7 @@ const patience = 20_000;
  * Whether the chart repositories can be reached from this machine and have the versions that the stack names. Asks them as
  * anybody may, without credentials.
  */
-export async function chartFindings(settings: Settings, fetcher: Fetch = fetch): Promise<Finding[]> {
+export async function chartFindings(settings: Settings, fetcher: Fetch = fetch): Promise<Issue[]> {
   const releases = expectedReleases(settings);
   const repositories = [...new Set(releases.map(({ chartRepository }) => chartRepository))];
   const findings = await Promise.all(
@@ -30,21 +32,23 @@ export async function chartFindings(settings: Settings, fetcher: Fetch = fetch):
   return findings.flat();
 }
 
-function unreachable(repository: string, reason: string, severity: Finding["severity"] = "error"): Finding {
+function unreachable(repository: string, reason: string, severity: Issue["severity"] = "error"): Issue {
   const proxied = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].some((name) => process.env[name]);
   return {
-    check: "charts/reachable",
+    id: "charts/reachable",
     // Helm goes through the proxy, and this look does not.
     severity: proxied ? "warning" : severity,
+    subject: repository,
     problem: `chart repository ${repository} cannot be used: ${reason}`,
     fix: "check its URL (chartRepository), and that this machine may connect to it",
   };
 }
 
-function missing(repository: string, { chart, version }: ExpectedRelease, known: readonly string[]): Finding {
+function missing(repository: string, { chart, version }: ExpectedRelease, known: readonly string[]): Issue {
   return {
-    check: "charts/version",
+    id: "charts/version",
     severity: "error",
+    subject: `${chart} ${version}`,
     problem: `chart repository ${repository} has no version ${version} of chart ${chart}${
       known.length === 0 ? ", nor any other" : `; its newest are ${known.slice(0, 5).join(", ")}`
     }`,
@@ -53,7 +57,7 @@ function missing(repository: string, { chart, version }: ExpectedRelease, known:
 }
 
 /** A classic repository: one index.yaml for all. */
-async function inRepository(repository: string, wanted: ExpectedRelease[], fetcher: Fetch): Promise<Finding[]> {
+async function inRepository(repository: string, wanted: ExpectedRelease[], fetcher: Fetch): Promise<Issue[]> {
   const url = `${repository.replace(/\/+$/, "")}/index.yaml`;
   try {
     const response = await fetcher(url);
@@ -124,7 +128,7 @@ async function jsonVersions(first: string, lines: AsyncIterable<string>, charts:
 }
 
 /** A registry: one manifest for each version. */
-async function inRegistry(repository: string, release: ExpectedRelease, fetcher: Fetch): Promise<Finding[]> {
+async function inRegistry(repository: string, release: ExpectedRelease, fetcher: Fetch): Promise<Issue[]> {
   const [host = "", ...path] = repository
     .replace(/^oci:\/\//, "")
     .replace(/\/+$/, "")
@@ -173,3 +177,47 @@ function timeoutOr(error: unknown): string {
   const { name, cause } = error as { name?: string; cause?: unknown };
   return name === "TimeoutError" ? `no answer within ${patience / 1000} s` : messageOf(cause ?? error);
 }
+
+const repositoriesOf = (settings: Settings) => [
+  ...new Set(expectedReleases(settings).map(({ chartRepository }) => chartRepository)),
+];
+
+const reachable = preflightCheck({
+  id: "charts/reachable",
+  title: "the chart repositories answer",
+  needs: ["charts"],
+  subject: "chart repositories",
+  fix: "check its URL (chartRepository), and that this machine may connect to it",
+  docs: {
+    meaning:
+      "a chart repository does not answer. Asked without credentials and without a proxy: where one is set, or a registry wants a login, it is a warning only",
+    fix: "check `chartRepository`, and that this machine may connect to it",
+  },
+  run({ charts }, { settings }, problem) {
+    for (const { id, problem: what, ...own } of charts) if (id === "charts/reachable") problem(what, own);
+    return repositoriesOf(settings).join(", ");
+  },
+});
+
+const version = preflightCheck({
+  id: "charts/version",
+  title: "the chart repositories have the versions that the stack names",
+  needs: ["charts"],
+  subject: "charts",
+  fix: "set a version that exists, or another chartRepository",
+  docs: {
+    meaning: "a chart repository does not have the version that the stack names",
+    fix: "set a version that exists, or another `chartRepository`",
+  },
+  run({ charts }, { settings }, problem) {
+    for (const { id, problem: what, ...own } of charts) if (id === "charts/version") problem(what, own);
+    const silent = charts.filter(({ id }) => id === "charts/reachable").map(({ subject }) => subject);
+    if (silent.length > 0) throw notThere(`no answer from ${silent.join(", ")}`, "charts/reachable");
+    return expectedReleases(settings)
+      .map(({ chart, version: wanted }) => `${chart} ${wanted}`)
+      .join(", ");
+  },
+});
+
+/** Whether the chart repositories have what the stack asks for. */
+export const chartsChecks: readonly PreflightCheck[] = [reachable, version];

@@ -1,14 +1,17 @@
-import type { Finding } from "../../base/finding";
+import semver from "semver";
+import { count, listed as shorten } from "../../base/text";
 import { type Cluster, isAbsent } from "../../cluster/client";
-import { helmReleases } from "../../cluster/helm-releases";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
+import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
+import { itemsOf, valueOf } from "../checks/reading";
 import { byAge, meshPolicies } from "../checks/strict";
+import { type PreflightCheck, preflightCheck } from "./define";
 
 type List<Item> = { items: Item[] };
 
@@ -32,129 +35,164 @@ export async function existing<Value>(cluster: Cluster, path: string): Promise<V
   }
 }
 
-/** Whether the nodes are ready to take pods. */
-export async function nodeFindings(cluster: Cluster): Promise<Finding[]> {
-  type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
-  const nodes = await listed<Node>(cluster, "/api/v1/nodes");
-  const isReady = ({ status }: Node) =>
-    status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
-  const unready = nodes.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name);
-  if (unready.length === 0 && nodes.length > 0) return [];
+export type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
+export type NamespaceObject = Named & { status?: { phase?: string } };
+
+const nodes = preflightCheck({
+  id: "cluster/nodes",
+  title: "the nodes are ready to take pods",
+  needs: ["nodes"],
+  subject: "nodes",
+  fix: "add or repair nodes: kubectl describe node <name> tells why one is not ready",
+  docs: { meaning: "no node is ready (error), or some are not (warning)", fix: "`kubectl describe node <name>`" },
+  run(facts, _, problem) {
+    const nodes = itemsOf(facts.nodes, "the nodes");
+    const isReady = ({ status }: Node) =>
+      status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
+    const unready = nodes.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name);
+    if (nodes.length === 0) problem("the cluster has no nodes: no pod would ever start");
+    else if (unready.length > 0)
+      problem(`${unready.length} of ${nodes.length} nodes are not ready: ${unready.join(", ")}`, {
+        severity: unready.length === nodes.length ? "error" : "warning",
+      });
+    return `${count(nodes.length, "node")}, all ready`;
+  },
+});
+
+/** The namespaces of the stack, each with the key that names it. */
+export function wantedNamespaces({ istio, gateway, namespaces }: Settings) {
   return [
-    {
-      check: "cluster/nodes",
-      severity: unready.length === nodes.length ? "error" : "warning",
-      problem:
-        nodes.length === 0
-          ? "the cluster has no nodes: no pod would ever start"
-          : `${unready.length} of ${nodes.length} nodes are not ready: ${unready.join(", ")}`,
-      fix: "add or repair nodes: kubectl describe node <name> tells what is the matter",
-    },
+    { key: "istio.namespace", ...istio.namespace },
+    { key: "gateway.namespace", ...gateway.namespace },
+    ...namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
   ];
 }
 
-/** Whether namespaces exist exactly where the stack expects them. */
-export async function namespaceFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  const wanted = [
-    { key: "istio.namespace", ...settings.istio.namespace },
-    { key: "gateway.namespace", ...settings.gateway.namespace },
-    ...settings.namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
-  ];
-  const findings = await Promise.all(
-    wanted.map(async ({ key, name, create }): Promise<Finding[]> => {
-      const finding = (problem: string, fix: string): Finding[] => [
-        { check: "cluster/namespaces", severity: "error", problem, fix },
-      ];
-      const found = await existing<Named & { status?: { phase?: string } }>(cluster, `/api/v1/namespaces/${name}`);
+const namespaces = preflightCheck({
+  id: "cluster/namespaces",
+  title: "namespaces exist exactly where the stack expects them",
+  needs: ["namespaces"],
+  subject: "namespaces",
+  fix: "set create of that namespace as it is in the cluster",
+  docs: {
+    meaning: "a namespace exists that the stack is to create, is missing although it should exist, or is being deleted",
+    fix: "set its `create`, or create it",
+  },
+  run(facts, { settings }, problem) {
+    const seen = wantedNamespaces(settings).map(({ key, name, create }) => {
+      const subject = `Namespace ${name}`;
+      const found = valueOf(facts.namespaces[name], `namespace ${name}`);
       if (found?.metadata.deletionTimestamp !== undefined)
-        return finding(
-          `namespace ${name} is being deleted`,
-          "wait until it is gone; if it stays, an object in it holds it back: kubectl describe namespace " + name,
-        );
-      if (create && found !== undefined && found.metadata.labels?.[ownerLabel] !== ownerValue)
-        return finding(
-          `namespace ${name} exists already, and ${key} asks to create it`,
-          `set ${key}.create to false: it is then labelled only, and left behind by destroy`,
-        );
-      if (!create && found === undefined)
-        return finding(
-          `namespace ${name} does not exist, and ${key}.create is false`,
-          `create it, or set ${key}.create to true`,
-        );
+        problem(`namespace ${name} is being deleted`, {
+          subject,
+          fix: `wait until it is gone; if it stays, an object in it holds it back: kubectl describe namespace ${name}`,
+        });
+      else if (create && found !== undefined && found.metadata.labels?.[ownerLabel] !== ownerValue)
+        problem(`namespace ${name} exists already, and ${key} asks to create it`, {
+          subject,
+          fix: `set ${key}.create to false: it is then labelled only, and left behind by destroy`,
+        });
+      else if (!create && found === undefined)
+        problem(`namespace ${name} does not exist, and ${key}.create is false`, {
+          subject,
+          fix: `create it, or set ${key}.create to true`,
+        });
+      return `${name} ${found === undefined ? "to be created" : "exists"}`;
+    });
+    return seen.join(", ");
+  },
+});
+
+const unfinished = preflightCheck({
+  id: "releases/unfinished",
+  title: "no Helm release of the stack is unfinished",
+  needs: ["releases"],
+  subject: "Helm releases",
+  fix: "npm run recover -- --stack <stack> --yes",
+  docs: {
+    meaning: "Helm was cut off in the middle of a release (`pending-…`, error), or it failed (warning)",
+    fix: "`npm run recover` puts it right",
+  },
+  run(facts, { settings }, problem) {
+    const deployed = expectedReleases(settings).flatMap(({ name, namespace }) => {
+      const release = itemsOf(facts.releases[namespace], `releases of namespace ${namespace}`).find(
+        (one) => one.name === name,
+      );
+      // One that was uninstalled with its history kept is installed again.
+      if (release === undefined || release.status === "uninstalled") return [];
+      if (release.status === "deployed") return [name];
+      const [what, own] = explainRelease(release, namespace);
+      // Helm refuses to touch a release that is in the middle of something; a failed one it tries again.
+      problem(what, { ...own, severity: release.status === "failed" ? "warning" : "error" });
       return [];
-    }),
-  );
-  return findings.flat();
-}
+    });
+    return deployed.length === 0 ? "none of them is there yet" : `deployed: ${deployed.join(", ")}`;
+  },
+});
 
-/** Whether Helm is in the middle of something, or left something broken. */
-export async function releaseFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  const expected = expectedReleases(settings);
-  const namespaces = [...new Set(expected.map(({ namespace }) => namespace))];
-  const findings = await Promise.all(
-    namespaces.map(async (namespace) =>
-      (await helmReleases(cluster, namespace))
-        .filter(
-          ({ name, status }) =>
-            // One that was uninstalled with its history kept is installed anew.
-            status !== "deployed" &&
-            status !== "uninstalled" &&
-            expected.some((wanted) => wanted.name === name && wanted.namespace === namespace),
-        )
-        .map((release): Finding => {
-          const { what, wayOut } = explainRelease(release, namespace);
-          // Helm refuses to touch a release that is in the middle of something; a failed one it tries again.
-          const severity = release.status === "failed" ? "warning" : "error";
-          return { check: "releases/unfinished", severity, problem: what, fix: wayOut };
-        }),
-    ),
-  );
-  return findings.flat();
-}
+const istioUpgrade = preflightCheck({
+  id: "mesh/istio-upgrade",
+  title: "Istio does not skip a minor version",
+  needs: ["istiod"],
+  subject: "istio.version",
+  fix: "upgrade one minor version at a time",
+  docs: {
+    meaning: "Istio would skip a minor version, up or down: its sidecars are not tested with that control plane",
+    fix: "roll out a release of the minor version between them first",
+  },
+  run(facts, { settings }, problem) {
+    const istiod = valueOf(facts.istiod, "the Deployment of istiod");
+    if (istiod === undefined) return "no istiod yet";
+    // By the label that the chart puts on it: it says what is there, not what was meant to be.
+    const chart = istiod.metadata.labels?.["helm.sh/chart"] ?? "";
+    const version = /^istiod-(.+)$/.exec(chart)?.[1];
+    if (version === undefined || semver.valid(version) === null)
+      throw new CannotTell(
+        `Deployment ${istiod.metadata.name} does not say its version: label helm.sh/chart is ${chart || "not set"}`,
+      );
+    const skipped = skippedIstioMinor(version, settings.istio.version);
+    if (skipped !== undefined) problem(skipped.message.replace(/\.$/, ""), { fix: skipped.fix });
+    return `from ${version} to ${settings.istio.version}`;
+  },
+});
 
-/** Whether the istiod that runs would be upgraded over a minor version. */
-export async function upgradeFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  const path = `/apis/apps/v1/namespaces/${settings.istio.namespace.name}/deployments/${istiodName(settings)}`;
-  const istiod = await existing<Named>(cluster, path);
-  // By the label that the chart puts on it: it says what is there, not what was meant to be.
-  const version = /^istiod-(.+)$/.exec(istiod?.metadata.labels?.["helm.sh/chart"] ?? "")?.[1];
-  const skipped = version === undefined ? undefined : skippedIstioMinor(version, settings.istio.version);
-  return skipped === undefined
-    ? []
-    : [
-        {
-          check: "mesh/istio-upgrade",
-          severity: "error",
-          problem: skipped.message.replace(/\.$/, ""),
-          fix: skipped.fix,
-        },
-      ];
-}
-
-/** A policy for the whole mesh that somebody else made: of two, Istio obeys the older. */
-export async function policyFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  const root = settings.istio.namespace.name;
-  const path = `/apis/security.istio.io/v1/namespaces/${root}/peerauthentications`;
-  const policies = meshPolicies(await listed<PeerAuthentication>(cluster, path), root);
-  // The annotation is on every policy of ours (MeshMutualTls).
-  const isOurs = ({ metadata }: PeerAuthentication) =>
-    metadata.name === "default" && metadata.annotations?.["enroute-istio/reason"] !== undefined;
-  const ours = policies.find(isOurs);
-  return byAge(policies.filter((policy) => !isOurs(policy))).map(({ metadata }): Finding => {
-    const isOlder = ours === undefined || metadata.name === "default" || policies[0] !== ours;
-    return {
-      check: "mesh/other-policy",
-      severity: isOlder ? "error" : "warning",
-      problem:
+const otherPolicy = preflightCheck({
+  id: "mesh/other-policy",
+  title: "no other mesh-wide policy stands beside ours",
+  needs: ["policies"],
+  subject: "mesh-wide PeerAuthentication",
+  fix: "delete it, after its owner has agreed",
+  docs: {
+    meaning:
+      "another mesh-wide PeerAuthentication: older than ours it would be obeyed instead (error), younger it is ignored (warning)",
+    fix: "delete it, after its owner has agreed",
+  },
+  run(facts, { settings }, problem) {
+    const root = settings.istio.namespace.name;
+    const policies = meshPolicies(itemsOf(facts.policies, "the mesh's policies"), root);
+    // The annotation is on every policy of ours (MeshMutualTls).
+    const isOurs = ({ metadata }: PeerAuthentication) =>
+      metadata.name === "default" && metadata.annotations?.["enroute-istio/reason"] !== undefined;
+    const ours = policies.find(isOurs);
+    for (const { metadata } of byAge(policies.filter((policy) => !isOurs(policy)))) {
+      const isOlder = ours === undefined || metadata.name === "default" || policies[0] !== ours;
+      const name = `PeerAuthentication ${root}/${metadata.name}`;
+      problem(
         metadata.name === "default"
-          ? `PeerAuthentication ${root}/default exists, and is not ours`
+          ? `${name} exists, and is not ours`
           : isOlder
-            ? `PeerAuthentication ${root}/${metadata.name} is for the whole mesh and older than ours: Istio would ignore ours`
-            : `PeerAuthentication ${root}/${metadata.name} is for the whole mesh, too: it is ignored while ours, the older, is there`,
-      fix: `kubectl -n ${root} delete peerauthentication ${metadata.name}, after its owner has agreed`,
-    };
-  });
-}
+            ? `${name} is for the whole mesh and older than ours: Istio would ignore ours`
+            : `${name} is for the whole mesh, too: it is ignored while ours, the older, is there`,
+        {
+          subject: name,
+          severity: isOlder ? "error" : "warning",
+          fix: `kubectl -n ${root} delete peerauthentication ${metadata.name}, after its owner has agreed`,
+        },
+      );
+    }
+    return ours === undefined ? "there is none yet" : `${root}/default is ours, and the only one`;
+  },
+});
 
 interface Owned {
   kind: string;
@@ -164,8 +202,15 @@ interface Owned {
   namespace: string;
 }
 
-/** Objects with names that our charts use, in the hands of somebody else: Helm would refuse to install over them. */
-export async function ownershipFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
+/** What is in the cluster under names that the rollout uses. */
+export interface Claims {
+  /** Objects with the names of our charts' objects. */
+  claimed: Owned[];
+  /** Every istiod of the cluster. */
+  istiods: Named[];
+}
+
+export async function readClaims(cluster: Cluster, settings: Settings): Promise<Claims> {
   const root = settings.istio.namespace.name;
   const edge = settings.gateway.namespace.name;
   const istiod = istiodName(settings);
@@ -205,30 +250,7 @@ export async function ownershipFindings(cluster: Cluster, settings: Settings): P
     ...ofGateway("Deployment", [gateway]),
     ...ofGateway("ClusterRole", [role]),
   ];
-  const foreign = claimed.flatMap((claim) => {
-    const owner = ownerOf(claim.object);
-    return owner === `${claim.namespace}/${claim.release}` ? [] : [{ ...claim, owner }];
-  });
-  const owners = [...new Set(foreign.map(({ owner }) => owner))];
-  return [
-    ...owners.map((owner): Finding => {
-      const theirs = foreign.filter((claim) => claim.owner === owner);
-      const names = theirs.map(({ kind, object }) => `${kind} ${object.metadata.name}`);
-      const shown =
-        names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
-      const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}`;
-      return {
-        check: "cluster/ownership",
-        severity: "error",
-        problem: `${shown} ${names.length === 1 ? "belongs" : "belong"} to ${who}: Helm refuses to install over ${names.length === 1 ? "it" : "them"}`,
-        fix:
-          owner === undefined
-            ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
-            : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
-      };
-    }),
-    ...otherIstios(deployments, root, istiod, revision),
-  ];
+  return { claimed, istiods: deployments };
 }
 
 function ownerOf({ metadata: { annotations = {} } }: Named): string | undefined {
@@ -236,21 +258,81 @@ function ownerOf({ metadata: { annotations = {} } }: Named): string | undefined 
   return name === undefined ? undefined : `${annotations["meta.helm.sh/release-namespace"] ?? ""}/${name}`;
 }
 
-function otherIstios(deployments: Named[], root: string, istiod: string, revision = "default"): Finding[] {
-  return deployments
-    .filter(({ metadata }) => !(metadata.namespace === root && metadata.name === istiod))
-    .map(({ metadata }): Finding => {
+const ownership = preflightCheck({
+  id: "cluster/ownership",
+  title: "nothing with the names of our charts belongs to another release",
+  needs: ["claims"],
+  subject: "the charts' objects",
+  fix: "uninstall what made them, or use that release's namespace in the stack",
+  docs: {
+    meaning:
+      "objects with the names of our charts belong to another Helm release, or to none (istioctl): Helm refuses to install over them",
+    fix: "uninstall what made them, or hand them to Helm",
+  },
+  run(facts, _, problem) {
+    const { claimed } = valueOf(facts.claims, "the owners of what is there")!;
+    const foreign = claimed.flatMap((claim) => {
+      const owner = ownerOf(claim.object);
+      return owner === `${claim.namespace}/${claim.release}` ? [] : [{ ...claim, owner }];
+    });
+    for (const owner of new Set(foreign.map((claim) => claim.owner))) {
+      const theirs = foreign.filter((claim) => claim.owner === owner);
+      const names = theirs.map(({ kind, object }) => `${kind} ${object.metadata.name}`);
+      const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}`;
+      const [belong, them] = names.length === 1 ? ["belongs", "it"] : ["belong", "them"];
+      problem(`${shorten(names, 3)} ${belong} to ${who}: Helm refuses to install over ${them}`, {
+        subject: names[0]!,
+        fix:
+          owner === undefined
+            ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
+            : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
+      });
+    }
+    return claimed.length === 0 ? "none of them is there yet" : `${count(claimed.length, "object")} of ours`;
+  },
+});
+
+const otherIstio = preflightCheck({
+  id: "mesh/other-istio",
+  title: "no other Istio runs in the cluster",
+  needs: ["claims"],
+  subject: "istiod",
+  fix: "remove it, or give this one another istio.revision",
+  docs: {
+    meaning: "another istiod runs: of the same revision it is an error, of another one a warning",
+    fix: "remove it, or set another `istio.revision`",
+  },
+  run(facts, { settings }, problem) {
+    const { istiods } = valueOf(facts.claims, "the owners of what is there")!;
+    const { namespace, revision = "default" } = settings.istio;
+    const isOurs = ({ metadata }: Named) =>
+      metadata.namespace === namespace.name && metadata.name === istiodName(settings);
+    for (const { metadata } of istiods.filter((one) => !isOurs(one))) {
       const other = metadata.labels?.["istio.io/rev"] ?? "default";
       const same = other === revision;
-      return {
-        check: "mesh/other-istio",
-        severity: same ? "error" : "warning",
-        problem: `another Istio runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${
+      problem(
+        `another Istio runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${
           same ? ", as ours would be: both would claim the same namespaces" : ""
         }`,
-        fix: same
-          ? "remove it, or give this one another istio.revision"
-          : "fine while you move from one to the other; remove it afterwards",
-      };
-    });
-}
+        {
+          subject: `Deployment ${metadata.namespace}/${metadata.name}`,
+          ...(same
+            ? {}
+            : { severity: "warning", fix: "fine while you move from one to the other; remove it afterwards" }),
+        },
+      );
+    }
+    return istiods.length === 0 ? "none yet" : "ours alone";
+  },
+});
+
+/** Whether what is in the cluster leaves room for the rollout. */
+export const clusterStateChecks: readonly PreflightCheck[] = [
+  nodes,
+  namespaces,
+  ownership,
+  unfinished,
+  otherIstio,
+  istioUpgrade,
+  otherPolicy,
+];

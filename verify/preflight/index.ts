@@ -1,21 +1,18 @@
-import type { Finding } from "../../base/finding";
-import { ClusterError, openCluster, unreachable } from "../../cluster/client";
+import { type Finding, type Issue, findingOf, issueText } from "../../base/issue";
+import { type Report, type Result, reportOf } from "../../base/report";
+import { type Cluster, openCluster, unreachable } from "../../cluster/client";
 import type { Settings } from "../../settings/schema";
-import { servingCertificateFindings } from "./certificates";
+import { CannotTell, judge } from "../check";
+import { readFacts, readsOf } from "../facts";
+import { select } from "../select";
 import { chartFindings } from "./charts";
-import {
-  namespaceFindings,
-  nodeFindings,
-  ownershipFindings,
-  policyFindings,
-  releaseFindings,
-  upgradeFindings,
-} from "./cluster-state";
-import { meshAuthorityFindings } from "./mesh-authority";
-import { rightsFindings } from "./rights";
-import { versionFindings } from "./versions";
+import { preflightChecks } from "./checks";
+import { connectionChecks } from "./connection";
+import type { PreflightCheck, PreflightContext, PreflightFacts } from "./define";
+import { preflightReaders } from "./readers";
+import type { ServerVersion } from "./versions";
 
-export type { Finding } from "../../base/finding";
+export type { Finding } from "../../base/issue";
 
 export interface PreflightOptions {
   /**
@@ -23,76 +20,113 @@ export interface PreflightOptions {
    * anyway; the command asks. @default false
    */
   charts?: boolean;
+  /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
+  only?: readonly string[];
+  /** The moment to judge validity by. @default now */
+  now?: Date;
+}
+
+/** What preflight found, check by check. */
+export interface PreflightReport extends Report {
+  /** Whether nothing was found that stops a rollout. Of a partial run, it says nothing about the other checks. */
+  ready: boolean;
+  /** Every issue, errors first. */
+  findings: Finding[];
 }
 
 /**
  * Looks at the cluster before anything is registered with the engine, so that what cannot work fails before anything is
  * touched. Returns every finding; one of severity `error` means that the rollout would fail. Changes nothing.
  */
-export async function preflight(settings: Settings, { charts = false }: PreflightOptions = {}): Promise<Finding[]> {
-  const [onCharts, onCluster] = await Promise.all([charts ? chartFindings(settings) : [], clusterFindings(settings)]);
-  return [...onCluster, ...onCharts].sort(
-    (a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"),
-  );
+export async function preflight(settings: Settings, options: PreflightOptions = {}): Promise<Finding[]> {
+  return (await preflightReport(settings, options)).findings;
 }
 
-async function clusterFindings(settings: Settings): Promise<Finding[]> {
+/**
+ * The same, with the evidence of each check.
+ *
+ * @throws UnknownCheckError if `only` names a check that does not exist.
+ */
+export async function preflightReport(settings: Settings, options: PreflightOptions = {}): Promise<PreflightReport> {
+  const { charts = false, only, now = new Date() } = options;
+  const selected = select(preflightChecks, only);
+  const asked = only === undefined ? selected.filter((check) => isFor(check, settings, charts)) : selected;
+  const results = await run(asked, settings, now);
+  const all = preflightChecks.filter((check) => isFor(check, settings, true)).length;
+  const report = reportOf(results, only === undefined ? undefined : { run: results.map(({ id }) => id), of: all });
+  const issues = results.flatMap((result) => result.issues);
+  const findings = [...errorsOf(issues), ...issues.filter(({ severity }) => severity === "warning")].map(findingOf);
+  return { ready: report.failed === 0, findings, ...report };
+}
+
+function isFor({ when, needs }: PreflightCheck, settings: Settings, charts: boolean): boolean {
+  return (when === undefined || when.holds(settings)) && (charts || !needs.includes("charts"));
+}
+
+/** Runs checks. Where the cluster cannot be worked with, that is told whether it was asked for or not. */
+async function run(checks: readonly PreflightCheck[], settings: Settings, now: Date): Promise<Result[]> {
+  const connected = await connect(settings);
+  const connection = "issue" in connected ? connected : { server: connected.cluster.server };
+  const isApart = ({ needs }: PreflightCheck) => needs.length > 0 && needs.every((need) => need === "charts");
+  const possible = checks.filter((check) => "server" in connection || isApart(check));
+  const needs = possible.filter(({ when }) => when?.holds(settings) !== false).flatMap((check) => check.needs);
+  const read =
+    "issue" in connected
+      ? { charts: needs.length > 0 ? await chartFindings(settings) : [] }
+      : await readFacts(preflightReaders, { settings, ...connected }, needs);
+  // A check sees no more than it needs, so what is missing here is never looked at.
+  const facts = read as PreflightFacts;
+  const context = { settings, now, connection, ...readingsOf(facts) };
+  const always = connectionChecks
+    .map((check) => judge(check, facts, context))
+    .filter(({ id, status }) => status === "failed" && !checks.some((check) => check.id === id));
+  return [...always, ...checks.map((check) => judge(decidable(check, context, isApart(check)), facts, context))];
+}
+
+/** The check, or where it has nothing to look at, one that says so. */
+function decidable(
+  check: PreflightCheck,
+  { settings, connection }: PreflightContext,
+  isApart: boolean,
+): PreflightCheck {
+  const cannot = (reason: string, fix?: string): PreflightCheck => ({
+    ...check,
+    run() {
+      throw new CannotTell(reason, fix);
+    },
+  });
+  if (check.when?.holds(settings) === false) return cannot(`it is for stacks with ${check.when.text}`);
+  if ("server" in connection || isApart || connectionChecks.includes(check)) return check;
+  return cannot("the cluster was not looked at", `see ${connection.issue.id}`);
+}
+
+async function connect(settings: Settings): Promise<{ cluster: Cluster; version: ServerVersion } | { issue: Issue }> {
   const cluster = openCluster(settings);
-  if ("problem" in cluster) return [cluster];
-  let version: { major?: string; minor?: string; gitVersion?: string };
+  if ("problem" in cluster) return { issue: cluster };
   try {
-    version = await cluster.get("/version");
+    return { cluster, version: await cluster.get("/version") };
   } catch (error) {
-    return [unreachable(settings, cluster, error)];
+    return { issue: unreachable(settings, cluster, error) };
   }
-  const looks: [string, Promise<Finding[]>][] = [
-    ["the rights", rightsFindings(cluster, settings)],
-    ["the nodes", nodeFindings(cluster)],
-    ["the namespaces", namespaceFindings(cluster, settings)],
-    ["the Helm releases", releaseFindings(cluster, settings)],
-    ["the owners of what is there", ownershipFindings(cluster, settings)],
-    ["the version of Istio", upgradeFindings(cluster, settings)],
-    ["the mesh's policies", policyFindings(cluster, settings)],
-    ["the serving certificate", servingCertificateFindings(cluster, settings)],
-    ["the mesh's CA", meshAuthorityFindings(cluster, settings)],
-  ];
-  const findings = await Promise.all(
-    looks.map(([what, look]) => look.catch((error: unknown) => [unseen(what, error)])),
-  );
-  return [...versionFindings(settings.istio.version, version), ...findings.flat()];
 }
 
-/** A look that was not possible is a finding as well, and not a reason to hide the others. */
-function unseen(what: string, error: unknown): Finding {
-  if (!(error instanceof ClusterError)) throw error;
-  return error.status === 401 || error.status === 403
-    ? {
-        // What the rollout itself needs is asked for by name, and missing there it is an error.
-        check: "cluster/rights",
-        severity: "warning",
-        problem: `${what} could not be looked at: ${error.message}`,
-        fix: "use credentials that may administer the cluster",
-      }
-    : {
-        check: "cluster/answers",
-        severity: "error",
-        problem: `${what} could not be looked at: ${error.message}`,
-        fix: "check the cluster's API server, and try again",
-      };
+/** How many facts were read from the cluster, and those that could not be, each once. */
+function readingsOf(facts: Partial<PreflightFacts>): Pick<PreflightContext, "asked" | "unread"> {
+  const keys = (Object.keys(facts) as (keyof PreflightFacts)[]).filter((key) => readsOf(facts[key]).length > 0);
+  const unread = keys.flatMap((key) => {
+    const failed = readsOf(facts[key]).find((one) => one.state === "unreadable");
+    return failed === undefined ? [] : [{ ...failed, what: preflightReaders[key].what }];
+  });
+  return { asked: keys.length, unread };
 }
 
-/** The findings that stop a rollout. */
-export function errorsOf(findings: readonly Finding[]): Finding[] {
+/** The issues that stop a rollout. */
+export function errorsOf<One extends Pick<Issue, "severity">>(findings: readonly One[]): One[] {
   return findings.filter(({ severity }) => severity === "error");
 }
 
-/** One finding as text. */
-export function findingText({ problem, fix }: Finding): string {
-  return `${problem}\n      fix: ${fix}`;
-}
-
 /** The error text of a preflight that did not pass. */
-export function preflightError(findings: readonly Finding[]): string {
-  const lines = findings.map((finding) => `  - ${findingText(finding)}`);
+export function preflightError(findings: readonly Issue[]): string {
+  const lines = findings.map((finding) => `  - ${issueText(finding)}`);
   return [`The cluster is not ready for the rollout; nothing was changed.`, ...lines].join("\n");
 }

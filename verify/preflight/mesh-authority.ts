@@ -2,8 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
 import { commonName, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
-import type { Finding } from "../../base/finding";
-import { type Cluster, ClusterError } from "../../cluster/client";
+import type { Cluster } from "../../cluster/client";
 import type { ConfigMap, Named, Pod, SecretObject } from "../../cluster/kinds";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { defaultWorkloadCertificateTtl } from "../../mesh/enroute";
@@ -11,79 +10,94 @@ import { authoritySecretName, intermediateLife } from "../../mesh/mesh-authority
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
+import { CannotTell } from "../check";
 import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
+import { valueOf } from "../checks/reading";
+import { type Read, read } from "../facts";
 import { type MeshAuthority, publicAuthority } from "../view";
 import { existing, listed } from "./cluster-state";
+import { type PreflightCheck, type PreflightFacts, preflightCheck } from "./define";
 
-/**
- * Whether the mesh's CA that runs may be followed by the one of the stack. Every proxy has to trust a root before it signs,
- * and to have a certificate of another one before a root goes: what the cluster holds tells since when that is so.
- */
-export async function meshAuthorityFindings(
-  cluster: Cluster,
-  settings: Settings,
-  now: Date = new Date(),
-): Promise<Finding[]> {
+/** What the cluster holds of the mesh's CA. */
+export interface AuthorityState {
+  istiods: Named[];
+  /** Secret `cacerts`: when and by whom it was written, and its public parts. */
+  secret: Named | undefined;
+  authority: MeshAuthority | undefined;
+  /** What istiod has told the mesh to trust. */
+  published: ConfigMap | undefined;
+  meshConfig: ConfigMap | undefined;
+}
+
+export async function readAuthority(cluster: Cluster, settings: Settings): Promise<AuthorityState> {
   const root = settings.istio.namespace.name;
-  const [istiods, secret, published, meshConfig] = await Promise.all([
+  const [istiods, object, published, meshConfig] = await Promise.all([
     listed<Named>(cluster, `/apis/apps/v1/namespaces/${root}/deployments?labelSelector=app%3Distiod`, true),
     existing<SecretObject>(cluster, `/api/v1/namespaces/${root}/secrets/${authoritySecretName}`),
     existing<ConfigMap>(cluster, `/api/v1/namespaces/${root}/configmaps/istio-ca-root-cert`),
     existing<ConfigMap>(cluster, `/api/v1/namespaces/${root}/configmaps/${meshConfigName(settings)}`),
   ]);
-  const authority = secret === undefined ? undefined : publicAuthority(secret);
-  return [
-    ...foreignFindings(settings, secret),
-    ...lifeFindings(settings, authority, now),
+  const authority = object === undefined ? undefined : publicAuthority(object);
+  const secret = object === undefined ? undefined : { metadata: object.metadata };
+  return { istiods, secret, authority, published, meshConfig };
+}
+
+const subject = "istio.ca";
+const notYet = "there is none yet";
+const stateOf = ({ authority }: Pick<PreflightFacts, "authority">) => valueOf(authority, "the mesh's CA")!;
+
+const foreign = preflightCheck({
+  id: "mesh/foreign-ca",
+  title: "no CA of somebody else is plugged into istiod",
+  needs: ["authority"],
+  when: { text: "istio.ca.issuer: generated", holds: ({ istio }) => istio.ca.issuer === "generated" },
+  subject: ({ settings }) => `Secret ${settings.istio.namespace.name}/${authoritySecretName}`,
+  fix: "take that CA over with istio.ca.issuer: provided, or delete the Secret after its owner has agreed",
+  docs: {
+    meaning: "Secret `cacerts` is somebody else's, and the stack would put a generated CA in its place",
+    fix: "take it over with `istio.ca.issuer: provided`, or delete it after its owner has agreed",
+  },
+  run(facts, { settings }, problem) {
+    const { secret } = stateOf(facts);
+    if (secret !== undefined && secret.metadata.labels?.[ownerLabel] !== ownerValue)
+      problem(
+        `Secret ${settings.istio.namespace.name}/cacerts exists, and is not ours: the mesh has a CA that somebody plugged in`,
+      );
+    return secret === undefined ? notYet : "Secret cacerts is ours";
+  },
+});
+
+const trustDomain = preflightCheck({
+  id: "mesh/trust-domain",
+  title: "the mesh keeps its trust domain, or knows the one before as an alias",
+  needs: ["authority"],
+  subject: "istio.trustDomain",
+  fix: "add the one before to istio.trustDomainAliases",
+  docs: {
+    meaning: "the mesh has another trust domain, which `istio.trustDomainAliases` does not name",
+    fix: "add it there until every proxy has a new certificate",
+  },
+  run(facts, { settings: { istio } }, problem) {
+    const { istiods, meshConfig } = stateOf(facts);
     // Without istiod no proxy gets a certificate, so there is nothing to break.
-    ...(istiods.length === 0
-      ? []
-      : [
-          ...trustDomainFindings(settings, meshConfig),
-          ...(await phaseFindings(cluster, settings, { secret, authority, published, now })),
-        ]),
-  ];
-}
+    if (istiods.length === 0) return "no istiod yet";
+    const mesh = (parse(meshConfig?.data?.["mesh"] ?? "") ?? {}) as { trustDomain?: string };
+    const before = mesh.trustDomain;
+    if (before === undefined) return "the mesh names none";
+    if (before !== istio.trustDomain && istio.trustDomainAliases?.includes(before) !== true)
+      problem(
+        `the mesh's trust domain is ${before}, and would become ${istio.trustDomain}: proxies would refuse each other until the last one has a new certificate`,
+        { fix: `add ${before} to istio.trustDomainAliases, and take it out when every proxy has a new certificate` },
+      );
+    return before;
+  },
+});
 
-const error = (check: string, problem: string, fix: string): Finding => ({ check, severity: "error", problem, fix });
-
-function foreignFindings({ istio: { ca, namespace } }: Settings, secret: SecretObject | undefined): Finding[] {
-  if (ca.issuer !== "generated" || secret === undefined || secret.metadata.labels?.[ownerLabel] === ownerValue)
-    return [];
-  return [
-    error(
-      "mesh/foreign-ca",
-      `Secret ${namespace.name}/cacerts exists, and is not ours: the mesh has a CA that somebody plugged in`,
-      "take that CA over with istio.ca.issuer: provided, or delete the Secret after its owner has agreed",
-    ),
-  ];
-}
-
-function trustDomainFindings({ istio }: Settings, meshConfig: ConfigMap | undefined): Finding[] {
-  const mesh = (parse(meshConfig?.data?.["mesh"] ?? "") ?? {}) as { trustDomain?: string };
-  const before = mesh.trustDomain ?? istio.trustDomain;
-  if (before === istio.trustDomain || istio.trustDomainAliases?.includes(before) === true) return [];
-  return [
-    error(
-      "mesh/trust-domain",
-      `the mesh's trust domain is ${before}, and would become ${istio.trustDomain}: proxies would refuse each other until the last one has a new certificate`,
-      `add ${before} to istio.trustDomainAliases, and take it out when every proxy has a new certificate`,
-    ),
-  ];
-}
-
-interface Present {
-  secret: SecretObject | undefined;
-  /** Of the Secret. */
-  authority: MeshAuthority | undefined;
-  /** What istiod has told the mesh to trust. */
-  published: ConfigMap | undefined;
-  now: Date;
-}
-
-async function phaseFindings(cluster: Cluster, settings: Settings, present: Present): Promise<Finding[]> {
-  const { secret, authority, published, now } = present;
+/** What an update does to the roots of a mesh that runs; undefined where it has none yet, or none that are known. */
+function changeOf({ istiods, authority, published }: AuthorityState, settings: Settings) {
+  // Without istiod no proxy gets a certificate, so there is nothing to break.
+  if (istiods.length === 0) return undefined;
   const trusted = roots(published?.data?.["root-cert.pem"]);
   const signer = authority === undefined ? undefined : signerOf(authority);
   // Without a Secret, istiod signs by a root of its own: the first that it tells of.
@@ -95,61 +109,119 @@ async function phaseFindings(cluster: Cluster, settings: Settings, present: Pres
       : signer === undefined
         ? undefined
         : { roots: roots(authority.rootCertificates), signer: rootText(signer) };
+  if (before === undefined) return undefined;
   const after = wantedRoots(settings);
-  if (before === undefined) return [];
-  const phase = (problem: string, fix: string) => [error("mesh/ca-phase", `istio.ca: ${problem}`, fix)];
-  if (after === undefined)
-    return authority === undefined
-      ? []
-      : phase(
-          `istiod would sign by a root of its own, which no proxy trusts, instead of ${before.signer}`,
-          "keep istio.ca as it is; back to istiod's own CA there is only a new mesh",
-        );
-  const skipped = skippedPhase(before, after);
-  if (skipped !== undefined) return phase(skipped.problem, fixOf(settings, skipped.fix, authority === undefined));
-  const dropped = before.roots.filter((name) => !after.roots.includes(name));
-  const switches = after.signer !== before.signer;
-  if (!switches && dropped.length === 0) return [];
-  if (switches && !trusted.includes(after.signer))
-    return phase(
-      `root ${after.signer} may not sign yet: istiod does not tell the mesh to trust it (ConfigMap istio-ca-root-cert)`,
-      "see whether istiod is ready, and its log; then update again",
-    );
-  let pods: Pod[];
-  try {
-    pods = livePods(await listed<Pod>(cluster, "/api/v1/pods"));
-  } catch (cause) {
-    if (!(cause instanceof ClusterError)) throw cause;
-    return phase(
-      `nobody can tell whether every proxy is ready for it: the pods of the cluster cannot be listed: ${cause.message}`,
-      "use credentials that may list pods in every namespace",
-    );
-  }
+  const dropped = after === undefined ? [] : before.roots.filter((name) => !after.roots.includes(name));
+  return { trusted, before, after, dropped, switches: after !== undefined && after.signer !== before.signer };
+}
+
+/** Every pod of the cluster, where the CA that signs changes, or a root goes: then their proxies count. */
+export async function readProxies(
+  cluster: Cluster,
+  settings: Settings,
+  state: Read<AuthorityState>,
+): Promise<Read<Pod[]> | undefined> {
+  const change = state.state === "read" ? changeOf(state.value, settings) : undefined;
+  if (change?.after === undefined || (!change.switches && change.dropped.length === 0)) return undefined;
+  return read(() => listed<Pod>(cluster, "/api/v1/pods"));
+}
+
+/**
+ * Every proxy has to trust a root before it signs, and to have a certificate of another one before a root goes: what the
+ * cluster holds tells since when that is so.
+ */
+const phase = preflightCheck({
+  id: "mesh/ca-phase",
+  title: "a change of the mesh's root skips no phase, and hurries none",
+  needs: ["authority", "proxies"],
+  subject,
+  fix: "change the root by its phases; docs/certificates.md shows them",
+  docs: {
+    meaning:
+      "a phase of a change of the mesh's root was skipped or hurried: which proxies stand in the way, and until when ([certificates](certificates.md))",
+    fix: "wait, or restart them; change the root by its phases",
+  },
+  run(facts, { settings, now }, problem) {
+    const state = stateOf(facts);
+    const { istiods, secret, authority, published } = state;
+    const change = changeOf(state, settings);
+    if (change === undefined) {
+      if (istiods.length === 0) return "no istiod yet";
+      if (authority === undefined) throw new CannotTell("istiod has published no root yet", "see whether it is ready");
+      throw new CannotTell("the CA in Secret cacerts leads to none of its roots", "put that Secret right");
+    }
+    const { trusted, before, after, dropped, switches } = change;
+    const report = (what: string, fix: string) => {
+      problem(`istio.ca: ${what}`, { fix });
+      return "";
+    };
+    if (after === undefined)
+      return authority === undefined
+        ? `istiod's own CA stays, root ${before.signer}`
+        : report(
+            `istiod would sign by a root of its own, which no proxy trusts, instead of ${before.signer}`,
+            "keep istio.ca as it is; back to istiod's own CA there is only a new mesh",
+          );
+    const skipped = skippedPhase(before, after);
+    if (skipped !== undefined) return report(skipped.problem, fixOf(settings, skipped.fix, authority === undefined));
+    if (!switches && dropped.length === 0) return `root ${before.signer} goes on to sign`;
+    if (switches && !trusted.includes(after.signer))
+      return report(
+        `root ${after.signer} may not sign yet: istiod does not tell the mesh to trust it (ConfigMap istio-ca-root-cert)`,
+        "see whether istiod is ready, and its log; then update again",
+      );
+    const { proxies: pods } = facts;
+    if (pods?.state !== "read")
+      return report(
+        `nobody can tell whether every proxy is ready for it: the pods of the cluster cannot be listed: ${pods?.state === "unreadable" ? pods.reason : "there is no such list"}`,
+        "use credentials that may list pods in every namespace",
+      );
+    const obstacle = obstacleOf(livePods(pods.value), { settings, secret, published, now, after, dropped, switches });
+    if (obstacle !== undefined) return report(obstacle.problem, obstacle.fix);
+    return [
+      ...(switches ? [`root ${after.signer} may sign`] : []),
+      ...(dropped.length === 0 ? [] : [`root ${dropped.join(", ")} may go`]),
+    ].join("; ");
+  },
+});
+
+interface Change {
+  settings: Settings;
+  secret: Named | undefined;
+  published: ConfigMap | undefined;
+  now: Date;
+  after: TrustedRoots;
+  dropped: string[];
+  switches: boolean;
+}
+
+/** The pods that stand in the way of a change of the CA. */
+function obstacleOf(pods: Pod[], { settings, secret, published, now, after, dropped, switches }: Change) {
   const root = settings.istio.namespace.name;
   const istiods = pods.filter(({ metadata }) => metadata.namespace === root && metadata.labels?.["app"] === "istiod");
   const stale = istiods.filter((pod) => secret !== undefined && startOf(pod, "discovery") < changedAt(secret));
   if (stale.length > 0)
-    return phase(
-      `the CA may not change yet: ${listOf(stale)} started before Secret ${authoritySecretName} was changed`,
-      `kubectl rollout restart deployment -n ${root} -l app=istiod; then update again`,
-    );
+    return {
+      problem: `the CA may not change yet: ${listOf(stale)} started before Secret ${authoritySecretName} was changed`,
+      fix: `kubectl rollout restart deployment -n ${root} -l app=istiod; then update again`,
+    };
   // Whatever starts after the last istiod has, gets everything from one that knows.
   const known = new Date(Math.max(...istiods.map((pod) => startOf(pod, "discovery").getTime())));
   const told = switches ? changedAt(published!) : undefined;
   const late = told === undefined ? [] : unsettled(pods, { since: told, known, now });
   if (told !== undefined && late.length > 0)
-    return phase(
-      `root ${after.signer} may not sign yet: istiod has told of it since ${told.toISOString()}, and ${proxies(late)} may not have heard`,
-      remedy(late),
-    );
+    return {
+      problem: `root ${after.signer} may not sign yet: istiod has told of it since ${told.toISOString()}, and ${proxies(late)} may not have heard`,
+      fix: waitOrRestart(late),
+    };
   const since = changedAt(secret ?? published!);
   const waiting = dropped.length === 0 ? [] : unsettled(pods, { since, known, now });
   if (waiting.length > 0)
-    return phase(
-      `root ${dropped.join(", ")} may not go yet: the CA has been as it is since ${since.toISOString()}, and ${proxies(waiting)} may still present an earlier certificate`,
-      remedy(waiting),
-    );
-  return [];
+    return {
+      problem: `root ${dropped.join(", ")} may not go yet: the CA has been as it is since ${since.toISOString()}, and ${proxies(waiting)} may still present an earlier certificate`,
+      fix: waitOrRestart(waiting),
+    };
+  return undefined;
 }
 
 function fixOf({ istio: { ca } }: Settings, fix: string, isOwn: boolean): string {
@@ -207,49 +279,89 @@ function proxies(waiting: Waiting[]): string {
   return `${waiting.length} ${waiting.length === 1 ? "proxy" : "proxies"} (${listOf(waiting.map(({ pod }) => pod))})`;
 }
 
-function remedy(waiting: Waiting[]): string {
+function waitOrRestart(waiting: Waiting[]): string {
   const last = new Date(Math.max(...waiting.map(({ until }) => until.getTime())));
   const namespaces = [...new Set(waiting.map(({ pod }) => pod.metadata.namespace ?? ""))];
   const restarts = namespaces.map((namespace) => `kubectl rollout restart deployment -n ${namespace}`);
   return `wait until ${last.toISOString()}, or restart them: ${restarts.join("; ")}; then update again`;
 }
 
-/** A CA, or its root, that is about to end although it should have been renewed by now. */
-function lifeFindings({ istio: { ca } }: Settings, authority: MeshAuthority | undefined, now: Date): Finding[] {
-  if (ca.issuer === "istiod") return [];
+const pluggedIn = {
+  text: "istio.ca.issuer: generated or provided",
+  holds: ({ istio }: Settings) => istio.ca.issuer !== "istiod",
+};
+const leftOf = ({ validTo }: X509Certificate, now: Date) => new Date(validTo).getTime() - now.getTime();
+
+/** The CA that istiod signs by, of the settings or of the cluster; undefined where there is none yet. */
+function signingOf(facts: Pick<PreflightFacts, "authority">, { istio: { ca } }: Settings) {
   // The settings hold the one that is provided, and it may be a new one.
-  const found = ca.issuer === "provided" ? ca : authority;
-  const signing = tryParse(found?.certificateChain)?.[0];
-  if (found === undefined || signing === undefined) return [];
-  const left = ({ validTo }: X509Certificate) => new Date(validTo).getTime() - now.getTime();
-  const life = ({ validFrom, validTo }: X509Certificate) => new Date(validTo).getTime() - new Date(validFrom).getTime();
-  const notice = durationSeconds(ca.warnBefore)! * 1000;
-  const root = signerOf(found);
-  const next = ca.issuer === "generated" ? intermediateLife(ca).validityPeriodHours * 3600_000 : notice;
-  return [
-    ...(left(signing) <= Math.min(notice, life(signing) / 3)
-      ? [
-          warning(
-            "mesh/ca-renewal",
-            `the CA that istiod signs by, ${commonName(signing.subject)}, ${left(signing) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
-            ca.issuer === "generated"
-              ? "pulumi up --refresh renews it; run that on a schedule"
-              : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
-          ),
-        ]
-      : []),
-    ...(root !== undefined && root.fingerprint256 !== signing.fingerprint256 && left(root) <= next
-      ? [
-          warning(
-            "mesh/root-ends",
-            `the mesh's root ${rootText(root)} ends on ${iso(root.validTo)}${ca.issuer === "generated" ? ", before an intermediate that it signed now would" : ""}`,
-            "start a change of root; docs/certificates.md shows its phases",
-          ),
-        ]
-      : []),
-  ];
+  const found = ca.issuer === "provided" ? ca : stateOf(facts).authority;
+  if (found === undefined) return undefined;
+  const signing = tryParse(found.certificateChain)?.[0];
+  if (signing === undefined) throw new CannotTell("Secret cacerts holds no certificate that can be read");
+  return { signing, root: signerOf(found) };
 }
 
-function warning(check: string, problem: string, fix: string): Finding {
-  return { check, severity: "warning", problem, fix };
-}
+const warnBefore = ({ istio: { ca } }: Settings) =>
+  ca.issuer === "istiod" ? 0 : durationSeconds(ca.warnBefore)! * 1000;
+
+const renewal = preflightCheck({
+  id: "mesh/ca-renewal",
+  title: "the CA that istiod signs by does not end soon",
+  severity: "warning",
+  needs: ["authority"],
+  when: pluggedIn,
+  subject,
+  fix: ({ settings }) =>
+    settings.istio.ca.issuer === "generated"
+      ? "pulumi up --refresh renews it; run that on a schedule"
+      : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+  docs: {
+    meaning:
+      "the CA that istiod signs by ends within `istio.ca.warnBefore` (of a short-lived one: a third of its life)",
+    fix: "`pulumi up --refresh` renews a generated one",
+  },
+  run(facts, { settings, now }, problem) {
+    const signing = signingOf(facts, settings)?.signing;
+    if (signing === undefined) return notYet;
+    const life = new Date(signing.validTo).getTime() - new Date(signing.validFrom).getTime();
+    const left = leftOf(signing, now);
+    if (left <= Math.min(warnBefore(settings), life / 3))
+      problem(
+        `the CA that istiod signs by, ${commonName(signing.subject)}, ${left > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
+      );
+    return `until ${iso(signing.validTo)}`;
+  },
+});
+
+const rootEnds = preflightCheck({
+  id: "mesh/root-ends",
+  title: "the mesh's root outlasts what it signs",
+  severity: "warning",
+  needs: ["authority"],
+  when: pluggedIn,
+  subject,
+  fix: "start a change of root; docs/certificates.md shows its phases",
+  docs: {
+    meaning: "the root of the mesh is about to end",
+    fix: "change the root by its phases ([certificates](certificates.md))",
+  },
+  run(facts, { settings, now }, problem) {
+    const { ca } = settings.istio;
+    const found = signingOf(facts, settings);
+    if (found === undefined) return notYet;
+    const { signing, root } = found;
+    if (root === undefined) throw new CannotTell("the CA leads to none of its roots");
+    const needed =
+      ca.issuer === "generated" ? intermediateLife(ca).validityPeriodHours * 3600_000 : warnBefore(settings);
+    // A root that signs by itself is the CA, and the other check's matter.
+    if (root.fingerprint256 !== signing.fingerprint256 && leftOf(root, now) <= needed)
+      problem(
+        `the mesh's root ${rootText(root)} ends on ${iso(root.validTo)}${ca.issuer === "generated" ? ", before an intermediate that it signed now would" : ""}`,
+      );
+    return `until ${iso(root.validTo)}`;
+  },
+});
+
+/** Whether the mesh's CA that runs may be followed by the one of the stack. */
+export const meshAuthorityChecks: readonly PreflightCheck[] = [foreign, trustDomain, phase, renewal, rootEnds];

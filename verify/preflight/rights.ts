@@ -1,7 +1,10 @@
-import type { Finding } from "../../base/finding";
+import { count } from "../../base/text";
 import type { Cluster } from "../../cluster/client";
 import { hostNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
+import { valueOf } from "../checks/reading";
+import { isDenial } from "./connection";
+import { type PreflightCheck, preflightCheck } from "./define";
 
 /** A kind of object that the rollout makes; without a namespace, cluster-wide. */
 export interface NeededKind {
@@ -61,10 +64,13 @@ function kindOf(name: string): NeededKind {
   return { resource, group: group.join(".") };
 }
 
-/** Whether these credentials may make what the rollout makes. */
-export async function rightsFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  // Whoever may do everything is most people who run this: one question instead of a hundred.
-  if (await may(cluster, { verb: "*", group: "*", resource: "*" })) return [];
+/** What the API server said about these credentials. */
+export type Rights = { everything: true } | { everything: false; answers: { question: Question; allowed: boolean }[] };
+
+/** Asks for what the rollout makes. */
+export async function readRights(cluster: Cluster, settings: Settings): Promise<Rights> {
+  // Most people who run this may do everything: one question instead of a hundred.
+  if (await may(cluster, { verb: "*", group: "*", resource: "*" })) return { everything: true };
   const questions = neededKinds(settings).flatMap((kind) => manage.map((verb) => ({ verb, ...kind })));
   // Istio's and EnRoute's roles hold rights that a namespace's administrator lacks; nobody may grant what he has not.
   const grants = ["clusterroles", "roles"].map((resource) => ({
@@ -72,39 +78,69 @@ export async function rightsFindings(cluster: Cluster, settings: Settings): Prom
     group: "rbac.authorization.k8s.io",
     resource,
   }));
-  const answers = await Promise.all(
-    [...questions, ...grants].map(async (question) => ({ question, allowed: await may(cluster, question) })),
-  );
-  const denied = answers.filter(({ allowed }) => !allowed).map(({ question }) => question);
-  const missing = denied.filter(({ verb }) => verb !== "escalate");
-  const byKind = new Map<string, string[]>();
-  for (const question of missing)
-    byKind.set(kindText(question), [...(byKind.get(kindText(question)) ?? []), question.verb]);
-  return [
-    ...(missing.length === 0
-      ? []
-      : [
-          {
-            check: "cluster/rights",
-            severity: "error" as const,
-            problem: `these credentials may not ${[...byKind]
-              .map(([kind, verbs]) => `${verbs.join("/")} ${kind}`)
-              .join(", ")}`,
-            fix: "use credentials that may administer the cluster, such as those of the ClusterRole cluster-admin",
-          },
-        ]),
-    ...(denied.some(({ verb }) => verb === "escalate")
-      ? [
-          {
-            check: "cluster/escalation",
-            severity: "warning" as const,
-            problem: "these credentials may not grant rights that they do not have themselves, as the charts' roles do",
-            fix: "use credentials of the ClusterRole cluster-admin, or such that may escalate roles and clusterroles",
-          },
-        ]
-      : []),
-  ];
+  const ask = async (question: Question) => ({ question, allowed: await may(cluster, question) });
+  return { everything: false, answers: await Promise.all([...questions, ...grants].map(ask)) };
 }
+
+function denied(rights: Rights): Question[] {
+  return rights.everything ? [] : rights.answers.filter(({ allowed }) => !allowed).map(({ question }) => question);
+}
+
+const granted = (rights: Rights) =>
+  rights.everything ? "these credentials may do everything" : `${count(rights.answers.length, "right")} asked for`;
+
+const needed = preflightCheck({
+  id: "cluster/rights",
+  title: "these credentials may do what the rollout does",
+  needs: ["rights"],
+  subject: "the credentials",
+  fix: "use credentials that may administer the cluster, such as those of the ClusterRole cluster-admin",
+  docs: {
+    meaning:
+      "the API server was asked for each kind that the stack makes (SelfSubjectAccessReview), and said no; or something could not be looked at for lack of rights, a warning",
+    fix: "use credentials of the ClusterRole `cluster-admin`",
+  },
+  run({ rights }, { unread }, problem) {
+    const byKind = new Map<string, string[]>();
+    for (const question of rights.state === "read" ? denied(rights.value) : [])
+      if (question.verb !== "escalate")
+        byKind.set(kindText(question), [...(byKind.get(kindText(question)) ?? []), question.verb]);
+    if (byKind.size > 0)
+      problem(
+        `these credentials may not ${[...byKind].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ")}`,
+      );
+    for (const { what, reason } of unread.filter(isDenial))
+      // What the rollout itself needs is asked for by name, and missing there it is an error.
+      problem(`${what} could not be looked at: ${reason}`, {
+        subject: what,
+        severity: "warning",
+        fix: "use credentials that may administer the cluster",
+      });
+    return granted(valueOf(rights, "these credentials' rights")!);
+  },
+});
+
+const escalation = preflightCheck({
+  id: "cluster/escalation",
+  title: "these credentials may grant what the charts' roles grant",
+  severity: "warning",
+  needs: ["rights"],
+  subject: "the credentials",
+  fix: "use credentials of the ClusterRole cluster-admin, or such that may escalate roles and clusterroles",
+  docs: {
+    meaning: "the credentials may not grant what they do not have themselves, which the charts' roles need",
+    fix: "use credentials of the ClusterRole `cluster-admin`",
+  },
+  run({ rights }, _, problem) {
+    const answers = valueOf(rights, "these credentials' rights")!;
+    if (denied(answers).some(({ verb }) => verb === "escalate"))
+      problem("these credentials may not grant rights that they do not have themselves, as the charts' roles do");
+    return granted(answers);
+  },
+});
+
+/** Whether these credentials may make what the rollout makes. */
+export const rightsChecks: readonly PreflightCheck[] = [needed, escalation];
 
 type Question = { verb: string; group: string; resource: string; namespace?: string };
 

@@ -1,5 +1,5 @@
 import semver from "semver";
-import type { Finding } from "../../base/finding";
+import { preflightCheck } from "./define";
 
 /**
  * Kubernetes versions (the minor of 1.x) that each Istio line supports.
@@ -13,36 +13,44 @@ const supported: Record<string, { least: number; most: number }> = {
   "1.31": { least: 32, most: 36 },
 };
 
-/** Whether the API server's version is one that the stack's Istio supports. */
-export function versionFindings(
-  istioVersion: string,
-  server: { major?: string; minor?: string; gitVersion?: string },
-): Finding[] {
-  const line = `${semver.major(istioVersion)}.${semver.minor(istioVersion)}`;
-  const range = supported[line];
-  const version = server.gitVersion ?? `v${server.major}.${server.minor}`;
-  const minor = Number.parseInt(server.minor ?? "", 10); // some clouds say "33+"
-  const finding = (severity: Finding["severity"], problem: string, fix: string): Finding[] => [
-    { check: "cluster/version", severity, problem, fix },
-  ];
-  if (range === undefined)
-    return finding(
-      "warning",
-      `which Kubernetes versions Istio ${line} supports is not known here`,
-      "look at https://istio.io/latest/docs/releases/supported-releases/ whether it supports Kubernetes " + version,
-    );
-  const text = `Istio ${line} supports Kubernetes 1.${range.least} to 1.${range.most}`;
-  if (server.major === "1" && minor < range.least)
-    return finding(
-      "error",
-      `the cluster runs Kubernetes ${version}; ${text}`,
-      "upgrade the cluster, or choose an older istio.version that supports it",
-    );
-  if (server.major !== "1" || !(minor <= range.most))
-    return finding(
-      "warning",
-      `the cluster runs Kubernetes ${version}; ${text}`,
-      "try it on a test cluster first, or choose a newer istio.version",
-    );
-  return [];
+/** What the API server says of itself. */
+export interface ServerVersion {
+  major?: string;
+  minor?: string;
+  gitVersion?: string;
 }
+
+/** Whether the stack's Istio supports the API server's version. */
+export const versionCheck = preflightCheck({
+  id: "cluster/version",
+  title: "the stack's Istio supports this Kubernetes",
+  needs: ["version"],
+  subject: "Kubernetes",
+  fix: "upgrade the cluster, or choose an older istio.version that supports it",
+  docs: {
+    meaning:
+      "the chosen Istio line does not support this Kubernetes: older is an error, newer than known a warning. The table is in `verify/preflight/versions.ts`, after [Istio's own](https://istio.io/latest/docs/releases/supported-releases/)",
+    fix: "upgrade the cluster, or choose another `istio.version`",
+  },
+  run({ version: server }, { settings }, problem) {
+    const line = `${semver.major(settings.istio.version)}.${semver.minor(settings.istio.version)}`;
+    const range = supported[line];
+    const version = server.gitVersion ?? `v${server.major}.${server.minor}`;
+    const minor = Number.parseInt(server.minor ?? "", 10); // some clouds say "33+"
+    if (range === undefined) {
+      problem(`which Kubernetes versions Istio ${line} supports is not known here`, {
+        severity: "warning",
+        fix: `see https://istio.io/latest/docs/releases/supported-releases/ whether it supports Kubernetes ${version}`,
+      });
+      return "";
+    }
+    const text = `Istio ${line} supports Kubernetes 1.${range.least} to 1.${range.most}`;
+    if (server.major === "1" && minor < range.least) problem(`the cluster runs Kubernetes ${version}; ${text}`);
+    else if (server.major !== "1" || !(minor <= range.most))
+      problem(`the cluster runs Kubernetes ${version}; ${text}`, {
+        severity: "warning",
+        fix: "try it on a test cluster first, or choose a newer istio.version",
+      });
+    return `${version}; ${text}`;
+  },
+});

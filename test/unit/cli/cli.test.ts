@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listChecks } from "../../../automation";
 import { commandLine } from "../../../cli/program";
 
 const root = join(__dirname, "../../..");
@@ -45,6 +46,23 @@ describe("the command line", () => {
     const up = await run(["up", "--help"]);
     assert.match(up.stdout, /Ctrl-C once stops gracefully/);
     assert.match(up.stdout, /Exit codes:\n {2}0 {4}done\n[^]*130 {2}interrupted/);
+  });
+
+  it("lists every check without a stack, for people and for machines", async () => {
+    const [text, json] = await Promise.all([run(["verify", "--list"]), run(["preflight", "--list", "--json"])]);
+    assert.deepEqual([text.code, json.code], [0, 0]);
+    assert.match(text.stdout, /^hosts\/tls +error +\S.*\n +looks at: GatewayHosts$/m);
+    assert.match(text.stdout, /^client-leg\/plain-http +error +.*\n +looks at: .*connects to the gateway$/m);
+    assert.deepEqual(JSON.parse(json.stdout), listChecks("preflight"));
+  });
+
+  it("refuses a check that does not exist, before it looks for the stack", async () => {
+    const { code, stdout, stderr } = await run(["verify", "--stack", "nowhere", "--only", "hosts/tsl"]);
+    assert.deepEqual([code, stdout], [3, ""]);
+    assert.match(
+      stderr,
+      /^error: option '--only <check>': there is no check hosts\/tsl; did you mean hosts\/tls\?\n {2}fix: /,
+    );
   });
 
   it("ends with 3 and one clear error where nothing could be begun", async () => {

@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { Cluster, ClusterError, openCluster, unreachable } from "../../../cluster/client";
-import { readClusterView, withoutKey } from "../../../verify/view";
+import { readFacts } from "../../../verify/facts";
+import { viewReaders, withoutKey } from "../../../verify/view";
 import { helmDescription, helmReleases } from "../../../cluster/helm-releases";
+import { verifyChecks } from "../../../verify/checks";
 import { VerifyError, verify } from "../../../verify/verify";
 import { issue } from "../certificates";
 import { stackFile } from "../stack-files";
@@ -126,14 +128,50 @@ describe("a cluster", () => {
       "/apis/networking.istio.io/v1/destinationrules": new Status(403, "forbidden for you"),
       "/apis/enroute.saaras.io/v1/globalconfigs": new Status(500, "etcd has gone fishing"),
     });
-    const view = await readClusterView(cluster, { ...stackFile("sandbox"), context: "fake" });
+    const settings = { ...stackFile("sandbox"), context: "fake" };
+    const keys = Object.keys(viewReaders) as (keyof typeof viewReaders)[];
+    const view = await readFacts(viewReaders, { cluster, settings }, keys);
     assert.deepEqual(view.namespaces["bookinfo"], { state: "read", value: { a: "b" } });
     assert.deepEqual(view.namespaces["istio-system"], { state: "absent" });
     assert.deepEqual(view.peerAuthentications, { state: "read", value: [] });
     assert.deepEqual(view.gatewayHosts, { state: "absent" });
-    assert.deepEqual(view.destinationRules, { state: "unreadable", reason: "not allowed: forbidden for you" });
-    assert.deepEqual(view.globalConfigs, { state: "unreadable", reason: "etcd has gone fishing" });
+    assert.deepEqual(view.destinationRules, {
+      state: "unreadable",
+      reason: "not allowed: forbidden for you",
+      status: 403,
+    });
+    assert.deepEqual(view.globalConfigs, { state: "unreadable", reason: "etcd has gone fishing", status: 500 });
     assert.ok(api!.asked.every(({ method, path }) => method === "GET" || path.endsWith("/subjectaccessreviews")));
+  });
+});
+
+describe("verify", () => {
+  it("reads what its checks need, and nothing else", async () => {
+    const api = await fakeApi({ "/version": { major: "1", minor: "36" } });
+    const settings = { ...stackFile("sandbox"), kubeconfig: api.kubeconfig, context: "fake" };
+    try {
+      const report = await verify(settings, { only: ["hosts/tls", "global-config"] });
+      assert.deepEqual([...new Set(api.asked.map(({ path }) => path))].sort(), [
+        "/apis/enroute.saaras.io/v1/gatewayhosts",
+        "/apis/enroute.saaras.io/v1/globalconfigs",
+        "/version",
+      ]);
+      const run = ["global-config/one", "global-config/json", "global-config/istio-enabled", "hosts/tls"];
+      assert.deepEqual(report.partial, { run, of: verifyChecks.length });
+      assert.deepEqual([report.passed, report.failed, report.unknown], [0, 1, 3]);
+      assert.equal((await verify(settings)).partial, undefined);
+      // Each fact once, however many checks need it.
+      api.asked.length = 0;
+      await verify(settings);
+      const gets = api.asked.filter(({ method }) => method === "GET").map(({ path }) => path);
+      assert.equal(new Set(gets).size, gets.length);
+      await assert.rejects(verify(settings, { only: ["hosts/tsl"] }), {
+        name: "UnknownCheckError",
+        message: "there is no check hosts/tsl; did you mean hosts/tls?",
+      });
+    } finally {
+      await api.close();
+    }
   });
 });
 

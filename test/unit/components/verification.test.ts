@@ -8,7 +8,7 @@ import { run, valueOf } from "../mocks";
 import { stackFile } from "../stack-files";
 
 const report = (status: "passed" | "failed"): Report =>
-  reportOf([{ check: "a/check", title: "t", status, severity: "error", evidence: "e" }]);
+  reportOf([{ id: "a/check", check: "a/check", title: "t", status, severity: "error", evidence: "e", issues: [] }]);
 
 const last = (urn: string) => urn.split("::").at(-1);
 

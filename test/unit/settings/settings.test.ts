@@ -510,8 +510,9 @@ describe("loadSettings", () => {
       const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], issuer: root, notAfter });
       const settings = loadSettings(dev(provided(certificate, privateKey), secret));
       const warnings = settingsWarnings(settings);
-      assert.match(warnings[0]!, /certificate\.certificateChain ends on .*: have it renewed/);
-      assert.match(warnings[1]!, /ends at root, which is no public root: .* Set certificate\.caCertificate/);
+      const texts = warnings.map(({ problem, fix }) => `${problem} | ${fix}`);
+      assert.match(texts[0]!, /^certificate\.certificateChain ends on .* \| have it renewed/);
+      assert.match(texts[1]!, /ends at root, which is not a public root: .* \| set certificate\.caCertificate/);
       assert.equal(warnings.length, 2);
     });
 
@@ -543,10 +544,10 @@ describe("settingsWarnings", () => {
     };
     const warnings = settingsWarnings(loadSettings(dev(changes)));
     assert.deepEqual(
-      warnings.map((warning) => warning.split(" ")[0]),
-      ["istio.chartRepository", "istio.hub", "bookinfo.hub"],
+      warnings.map(({ id, severity, subject }) => `${severity} ${id} ${subject}`),
+      ["istio.chartRepository", "istio.hub", "bookinfo.hub"].map((key) => `warning settings/retired-host ${key}`),
     );
-    assert.match(warnings[0]!, /Use https:\/\/blob\.istio\.io\/istio-release\/charts\./);
-    assert.match(warnings[1]!, /Use docker\.io\/istio\./);
+    assert.equal(warnings[0]!.fix, "use https://blob.istio.io/istio-release/charts");
+    assert.equal(warnings[1]!.fix, "use docker.io/istio");
   });
 });

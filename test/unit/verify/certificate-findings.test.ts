@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { servingRootName } from "../../../mesh/serving-certificate";
 import { type Settings } from "../../../settings/schema";
-import { type Finding, errorsOf } from "../../../verify/preflight";
-import { servingCertificateFindings } from "../../../verify/preflight/certificates";
-import { openCluster } from "../../../cluster/client";
+import { type Finding, errorsOf, preflight } from "../../../verify/preflight";
 import { type Issued, issue } from "../certificates";
 import { stackFile } from "../stack-files";
 import { type Answer, fakeApi } from "./fake-api";
@@ -17,12 +15,10 @@ async function findings(
   answers: Record<string, Answer> = {},
   now?: Date,
 ): Promise<Finding[]> {
-  const api = await fakeApi(answers);
+  const api = await fakeApi({ "/version": { major: "1", minor: "36" }, ...answers });
   try {
     const settings = { ...stackFile("dev"), certificate, kubeconfig: api.kubeconfig, context: "fake" };
-    const cluster = openCluster(settings);
-    assert.ok(!("problem" in cluster));
-    return await servingCertificateFindings(cluster, settings, now);
+    return await preflight(settings, { only: ["certificates"], ...(now === undefined ? {} : { now }) });
   } finally {
     await api.close();
   }

@@ -105,7 +105,7 @@ describe("chartFindings", () => {
       async (settings) => {
         const findings = await chartFindings(settings);
         assert.deepEqual(
-          findings.map(({ check, severity }) => `${check} ${severity}`),
+          findings.map(({ id, severity }) => `${id} ${severity}`),
           ["charts/version error", "charts/version error"],
         );
         assert.match(findings[0]!.problem, /no version 1\.31\.0 of chart base; its newest are 1\.30\.2, 1\.30\.1$/);
@@ -172,7 +172,7 @@ describe("chartFindings", () => {
     it("names a version that is not there; one behind a login is only a warning", async () => {
       const { fetcher } = registry((url) => new Response(null, { status: url.includes("istiod") ? 404 : 403 }));
       const findings = await chartFindings(settings(), fetcher);
-      assert.deepEqual(findings.map(({ check, severity }) => `${check} ${severity}`).sort(), [
+      assert.deepEqual(findings.map(({ id, severity }) => `${id} ${severity}`).sort(), [
         "charts/reachable warning",
         "charts/reachable warning",
         "charts/version error",

@@ -5,7 +5,8 @@ import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { compileExceptions } from "../../../mesh/mutual-tls-policies";
 import type { Settings } from "../../../settings/schema";
-import type { ClusterView, Read } from "../../../verify/view";
+import type { Read } from "../../../verify/facts";
+import type { ClusterView } from "../../../verify/view";
 import {
   expectedReleases,
   gatewayIdentity,
@@ -18,7 +19,8 @@ import {
   servingSecret,
 } from "../../../settings/expected";
 import type { Container, Deployment, Pod, Service, Webhook } from "../../../cluster/kinds";
-import type { Probes, VerifyOptions } from "../../../verify/verify";
+import type { Probes } from "../../../verify/checks/define";
+import type { VerifyOptions } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 
 /** Everything that the checks are given. */

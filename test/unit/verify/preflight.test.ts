@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import type { Settings } from "../../../settings/schema";
-import { type Finding, errorsOf, preflight, preflightError } from "../../../verify/preflight";
+import {
+  type Finding,
+  type PreflightOptions,
+  type PreflightReport,
+  errorsOf,
+  preflightError,
+  preflightReport,
+} from "../../../verify/preflight";
+import { preflightChecks } from "../../../verify/preflight/checks";
 import { neededKinds } from "../../../verify/preflight/rights";
-import { versionFindings } from "../../../verify/preflight/versions";
 import { stackFile, stackNames } from "../stack-files";
 import { type Answer, type Question, Status, fakeApi } from "./fake-api";
 
@@ -31,13 +38,21 @@ const empty: Record<string, Answer> = {
   "/apis/apps/v1/deployments": none,
 };
 
-async function findings(answers: Record<string, Answer>, settings = stackFile("sandbox")): Promise<Finding[]> {
+async function report(
+  answers: Record<string, Answer>,
+  settings = stackFile("sandbox"),
+  options: PreflightOptions = {},
+): Promise<PreflightReport> {
   const api = await fakeApi({ ...empty, ...answers });
   try {
-    return await preflight({ ...settings, kubeconfig: api.kubeconfig, context: "fake" });
+    return await preflightReport({ ...settings, kubeconfig: api.kubeconfig, context: "fake" }, options);
   } finally {
     await api.close();
   }
+}
+
+async function findings(answers: Record<string, Answer>, settings = stackFile("sandbox")): Promise<Finding[]> {
+  return (await report(answers, settings)).findings;
 }
 
 const brief = (found: Finding[]) => found.map(({ check, severity }) => `${check} ${severity}`);
@@ -82,16 +97,93 @@ describe("preflight", () => {
     assert.deepEqual(brief(found), ["cluster/reachable error"]);
   });
 
+  describe("check by check", () => {
+    const lines = ({ results }: PreflightReport) => results.map(({ id, status }) => `${status} ${id}`);
+    const own = () => {
+      const { certificate, istio } = stackFile("sandbox");
+      assert.deepEqual([certificate.issuer, istio.ca.issuer], ["generated", "istiod"]);
+      return preflightChecks.filter(
+        ({ when, needs }) => when?.holds(stackFile("sandbox")) !== false && !needs.includes("charts"),
+      );
+    };
+
+    it("shows the evidence of each that the stack is for", async () => {
+      const whole = await report({});
+      assert.deepEqual(
+        lines(whole),
+        own().map(({ id }) => `passed ${id}`),
+      );
+      assert.deepEqual([whole.ready, whole.status, whole.partial], [true, "passed", undefined]);
+      assert.ok(whole.results.every(({ evidence }) => evidence !== ""));
+      const evidence = Object.fromEntries(whole.results.map((result) => [result.id, result.evidence]));
+      assert.equal(evidence["cluster/nodes"], "2 nodes, all ready");
+      assert.match(evidence["cluster/version"]!, /^v1\.36\.2; Istio 1\.31 supports/);
+      // Of what is not there yet, nothing is claimed.
+      for (const id of ["mesh/istio-upgrade", "mesh/other-policy", "certificates/renewal", "mesh/ca-phase"])
+        assert.match(evidence[id]!, /^(no istiod yet|there is none yet)$/, id);
+    });
+
+    it("does not count as passed what it may not see, and goes on to warn of it", async () => {
+      const forbidden = new Status(403, "secrets is forbidden");
+      const seen = await report({ [`/api/v1/namespaces/${root}/secrets`]: forbidden });
+      assert.deepEqual([seen.ready, seen.status, seen.warnings], [true, "unknown", 1]);
+      const of = (id: string) => seen.results.find((result) => result.id === id)!;
+      assert.equal(of("releases/unfinished").status, "unknown");
+      assert.match(of("cluster/rights").evidence, /^the Helm releases could not be looked at: /);
+    });
+
+    it("of a cluster that does not answer tells that, and that nothing else could be told", async () => {
+      const gone = await report({ "/version": new Status(503, "no leader") });
+      assert.deepEqual([gone.ready, gone.status, gone.passed, gone.failed], [false, "failed", 2, 1]);
+      assert.equal(gone.unknown, own().length - 3);
+    });
+
+    it("with only, reads what those need, and says which they were", async () => {
+      const api = await fakeApi(empty);
+      const settings = { ...stackFile("sandbox"), kubeconfig: api.kubeconfig, context: "fake" };
+      try {
+        const some = await preflightReport(settings, { only: ["cluster/nodes", "releases"] });
+        assert.deepEqual(lines(some), ["passed cluster/nodes", "passed releases/unfinished"]);
+        assert.deepEqual(some.partial!.run, ["cluster/nodes", "releases/unfinished"]);
+        assert.deepEqual(api.asked.map(({ path }) => path.replace(/\?.*/, "")).sort(), [
+          "/api/v1/namespaces/enroute-system/secrets",
+          `/api/v1/namespaces/${root}/secrets`,
+          "/api/v1/nodes",
+          "/version",
+        ]);
+      } finally {
+        await api.close();
+      }
+    });
+
+    it("with only, tells all the same of a cluster that does not answer, or fails at one of the questions", async () => {
+      const only = ["cluster/nodes"];
+      const gone = await report({ "/version": new Status(503, "no leader") }, undefined, { only });
+      assert.deepEqual(lines(gone), ["failed cluster/reachable", "unknown cluster/nodes"]);
+      const broken = await report({ "/api/v1/nodes": new Status(500, "no leader") }, undefined, { only });
+      assert.deepEqual(lines(broken), ["failed cluster/answers", "unknown cluster/nodes"]);
+    });
+
+    it("cannot tell of a check that the stack is not for, nor of answers where nothing was asked", async () => {
+      const other = await report({}, undefined, { only: ["certificates/issuer", "cluster/answers"] });
+      assert.deepEqual(lines(other), ["unknown cluster/answers", "unknown certificates/issuer"]);
+      assert.equal(other.results[1]!.evidence, "it is for stacks with certificate.issuer: certManager");
+    });
+  });
+
   describe("on the version", () => {
-    const version = (minor: string, istio = "1.31.0") =>
-      versionFindings(istio, { major: "1", minor, gitVersion: `v1.${minor}.0` });
-    it("lets the supported ones pass, refuses older ones, and warns of newer ones", () => {
-      assert.deepEqual([version("32"), version("36"), version("34+")], [[], [], []]);
-      assert.deepEqual(brief(version("31")), ["cluster/version error"]);
-      assert.deepEqual(brief(version("37")), ["cluster/version warning"]);
-      assert.deepEqual(brief(version("34", "1.99.0")), ["cluster/version warning"]);
+    const version = (minor: string, istio = "1.31.0") => {
+      const settings = stackFile("sandbox");
+      const own = { ...settings, istio: { ...settings.istio, version: istio } };
+      return findings({ "/version": { major: "1", minor, gitVersion: `v1.${minor}.0` } }, own);
+    };
+    it("lets the supported ones pass, refuses older ones, and warns of newer ones", async () => {
+      assert.deepEqual([await version("32"), await version("36"), await version("34+")], [[], [], []]);
+      assert.deepEqual(brief(await version("31")), ["cluster/version error"]);
+      assert.deepEqual(brief(await version("37")), ["cluster/version warning"]);
+      assert.deepEqual(brief(await version("34", "1.99.0")), ["cluster/version warning"]);
       assert.match(
-        version("31")[0]!.problem,
+        (await version("31"))[0]!.problem,
         /runs Kubernetes v1\.31\.0; Istio 1\.31 supports Kubernetes 1\.32 to 1\.36/,
       );
     });
@@ -135,8 +227,8 @@ describe("preflight", () => {
         [selfReview]: review(({ verb }) => verb !== "*" && verb !== "escalate"),
         "/api/v1/nodes": new Status(403, "nodes is forbidden"),
       });
-      assert.deepEqual(brief(found), ["cluster/escalation warning", "cluster/rights warning"]);
-      assert.match(found[1]!.problem, /the nodes could not be looked at: nodes is forbidden/);
+      assert.deepEqual(brief(found), ["cluster/rights warning", "cluster/escalation warning"]);
+      assert.match(found[0]!.problem, /the nodes could not be looked at: not allowed: nodes is forbidden/);
     });
 
     it("are those of what the stack makes", () => {

@@ -1,0 +1,25 @@
+import { certificatesChecks } from "./certificates";
+import { clientLegChecks } from "./client-leg";
+import { controlPlaneChecks } from "./control-plane";
+import type { VerifyCheck } from "./define";
+import { gatewayPodChecks } from "./gateway-pod";
+import { globalConfigChecks } from "./global-config";
+import { hostsChecks } from "./hosts";
+import { identityChecks } from "./identity";
+import { injectionChecks } from "./injection";
+import { releasesChecks } from "./releases";
+import { strictChecks } from "./strict";
+
+/** The checks of verify, in the order of the report. */
+export const verifyChecks: readonly VerifyCheck[] = [
+  ...releasesChecks,
+  ...controlPlaneChecks,
+  ...injectionChecks,
+  ...gatewayPodChecks,
+  ...strictChecks,
+  ...globalConfigChecks,
+  ...hostsChecks,
+  ...certificatesChecks,
+  ...clientLegChecks,
+  ...identityChecks,
+];

@@ -1,0 +1,19 @@
+import { certificatesChecks } from "./certificates";
+import { chartsChecks } from "./charts";
+import { clusterStateChecks } from "./cluster-state";
+import { connectionChecks } from "./connection";
+import type { PreflightCheck } from "./define";
+import { meshAuthorityChecks } from "./mesh-authority";
+import { rightsChecks } from "./rights";
+import { versionCheck } from "./versions";
+
+/** The checks of preflight, in the order of the report. */
+export const preflightChecks: readonly PreflightCheck[] = [
+  ...connectionChecks,
+  versionCheck,
+  ...rightsChecks,
+  ...clusterStateChecks,
+  ...certificatesChecks,
+  ...meshAuthorityChecks,
+  ...chartsChecks,
+];

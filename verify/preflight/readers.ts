@@ -1,0 +1,90 @@
+import type { Cluster } from "../../cluster/client";
+import { helmReleases } from "../../cluster/helm-releases";
+import type { Named, PeerAuthentication, SecretObject } from "../../cluster/kinds";
+import { expectedReleases, hostNamespaces, istiodName, servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { type Readers, read, readEach } from "../facts";
+import { withoutKey } from "../view";
+import { readIssuer } from "./certificates";
+import { chartFindings } from "./charts";
+import { type Node, type NamespaceObject, existing, listed, readClaims, wantedNamespaces } from "./cluster-state";
+import type { PreflightFacts } from "./define";
+import { readAuthority, readProxies } from "./mesh-authority";
+import { readRights } from "./rights";
+import type { ServerVersion } from "./versions";
+
+/** What the facts of preflight are read from. */
+export interface PreflightSource {
+  cluster: Cluster;
+  settings: Settings;
+  version: ServerVersion;
+}
+
+/** Where each fact of preflight comes from. */
+export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
+  version: { what: "the API server's version", read: ({ version }) => Promise.resolve(version) },
+  rights: { what: "the rights", read: ({ cluster, settings }) => read(() => readRights(cluster, settings)) },
+  nodes: { what: "the nodes", read: ({ cluster }) => read(() => listed<Node>(cluster, "/api/v1/nodes")) },
+  namespaces: {
+    what: "the namespaces",
+    read: ({ cluster, settings }) =>
+      readEach([...new Set(wantedNamespaces(settings).map(({ name }) => name))], (name) =>
+        read(() => existing<NamespaceObject>(cluster, `/api/v1/namespaces/${name}`)),
+      ),
+  },
+  releases: {
+    what: "the Helm releases",
+    read: ({ cluster, settings }) =>
+      readEach([...new Set(expectedReleases(settings).map(({ namespace }) => namespace))], (namespace) =>
+        read(() => helmReleases(cluster, namespace)),
+      ),
+  },
+  claims: {
+    what: "the owners of what is there",
+    read: ({ cluster, settings }) => read(() => readClaims(cluster, settings)),
+  },
+  istiod: {
+    what: "the version of Istio",
+    read: ({ cluster, settings }) => {
+      const namespace = settings.istio.namespace.name;
+      const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${istiodName(settings)}`;
+      return read(() => existing<Named>(cluster, path));
+    },
+  },
+  policies: {
+    what: "the mesh's policies",
+    read: ({ cluster, settings }) => {
+      const path = `/apis/security.istio.io/v1/namespaces/${settings.istio.namespace.name}/peerauthentications`;
+      return read(() => listed<PeerAuthentication>(cluster, path));
+    },
+  },
+  servingSecrets: {
+    what: "the serving certificate",
+    read: ({ cluster, settings }) =>
+      readEach(hostNamespaces(settings), (namespace) =>
+        read(async () => {
+          const path = `/api/v1/namespaces/${namespace}/secrets/${servingSecret(settings)}`;
+          const secret = await existing<SecretObject>(cluster, path);
+          return secret === undefined ? undefined : withoutKey(secret);
+        }),
+      ),
+  },
+  issuers: {
+    what: "the issuer of the serving certificate",
+    async read({ cluster, settings: { certificate }, settings }) {
+      if (certificate.issuer !== "certManager") return {};
+      return readEach(hostNamespaces(settings), (namespace) => read(() => readIssuer(cluster, namespace, certificate)));
+    },
+  },
+  authority: { what: "the mesh's CA", read: ({ cluster, settings }) => read(() => readAuthority(cluster, settings)) },
+  proxies: {
+    what: "every proxy of the cluster, where the mesh's CA is to change",
+    needs: ["authority"],
+    read: ({ cluster, settings }, { authority }) => readProxies(cluster, settings, authority),
+  },
+  charts: {
+    what: "what the chart repositories have",
+    dials: "the chart repositories",
+    read: ({ settings }) => chartFindings(settings),
+  },
+};
