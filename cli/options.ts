@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Environment } from "../automation/environment";
+import { defined } from "../base/defined";
 
 /* Options that several commands have, and their texts. */
 
@@ -26,21 +27,13 @@ export interface ChangeOptions extends CommonOptions {
   expectNoChanges?: true;
 }
 
-export const engineOptions = ({
-  parallel,
-  refresh,
-  policyPack,
-  policyPackConfig,
-  message,
-  expectNoChanges,
-}: ChangeOptions) => ({
-  ...(parallel === undefined ? {} : { parallel }),
-  ...(refresh === undefined ? {} : { refresh }),
-  ...(policyPack === undefined ? {} : { policyPacks: policyPack.map((folder) => resolve(folder)) }),
-  ...(policyPackConfig === undefined ? {} : { policyPackConfigs: policyPackConfig.map((file) => resolve(file)) }),
-  ...(message === undefined ? {} : { message }),
-  ...(expectNoChanges === undefined ? {} : { expectNoChanges }),
-});
+export function engineOptions({ policyPack, policyPackConfig, ...options }: ChangeOptions) {
+  const { parallel, refresh, message, expectNoChanges } = options;
+  const [policyPacks, policyPackConfigs] = [policyPack, policyPackConfig].map((all) =>
+    all?.map((path) => resolve(path)),
+  );
+  return defined({ parallel, refresh, message, expectNoChanges, policyPacks, policyPackConfigs });
+}
 
 export function wholeNumber(least: number, what: string) {
   return (text: string): number => {

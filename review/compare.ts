@@ -1,8 +1,18 @@
 import { isDeepStrictEqual } from "node:util";
+import { defined } from "../base/defined";
 import { encryptionMarks } from "./marks/encryption";
 import { generalMarks } from "./marks/general";
 import { immutableChanges, lifeMarks } from "./marks/life";
-import { type Action, type Changed, type Mark, type SideView, type Surroundings, mark, topics } from "./marks/mark";
+import {
+  type Action,
+  type Changed,
+  type Mark,
+  type SideView,
+  type Surroundings,
+  levels,
+  mark,
+  topics,
+} from "./marks/mark";
 import { restartMark } from "./marks/restart";
 import { canonical, settled } from "./normalise";
 import { type OwnedObject, type Tree, apiGroup, at, identity, podTemplate, title, treeAt } from "./objects";
@@ -187,17 +197,17 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
       ),
     );
   const [before, after] = [was, is].map((entry) => shown(entry, release));
-  return {
+  return defined({
     action,
     apiVersion: object.apiVersion,
     kind: object.kind,
-    ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+    namespace: object.metadata.namespace,
     name: object.metadata.name,
     title: title(object),
-    ...(release === undefined ? {} : { release }),
+    release,
     marks: sortMarks(marks),
     diff: diffOf(before, after),
-  };
+  });
 }
 
 function diffOf(before: Tree | undefined, after: Tree | undefined): string {
@@ -251,8 +261,6 @@ function joinReplacements(changes: Change[], old: Map<string, Entry>, current: M
     ]);
   }
 }
-
-const levels: Mark["level"][] = ["weaker", "outage", "danger", "notice"];
 
 function sortMarks(marks: Mark[]): Mark[] {
   return marks.sort(

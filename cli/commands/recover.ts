@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { defined } from "../../base/defined";
 import { exit } from "../exit-codes";
 import { type CommonOptions, codes, common, environmentOf } from "../options";
 import { print } from "../terminal";
@@ -31,7 +32,7 @@ async function runRecover({ yes, ...options }: CommonOptions & { yes?: true }): 
   const { stateOf, forget, pending, done } = await environmentOf(options).recover({ apply: yes === true });
   const isClean = stateOf === undefined && forget.length + pending.length === 0;
   if (!isClean && !done) process.exitCode = exit.failed;
-  if (options.json === true) return print({ ...(stateOf === undefined ? {} : { stateOf }), forget, pending, done });
+  if (options.json === true) return print(defined({ stateOf, forget, pending, done }));
   if (stateOf !== undefined)
     print(
       `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,

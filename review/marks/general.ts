@@ -14,7 +14,7 @@ interface Change extends Changed {
   isGone: boolean;
   isUpdate: boolean;
   /** The same of both sides. */
-  both<T>(read: (tree: Tree | undefined) => T): [before: T, after: T];
+  both: <T>(read: (tree: Tree | undefined) => T) => [before: T, after: T];
 }
 
 type Judge = (change: Change, surroundings: Surroundings) => Row[];
