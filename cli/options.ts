@@ -60,13 +60,12 @@ export const parallel = () =>
   new Option("-p, --parallel <count>", "how many resources are worked on side by side").argParser(
     wholeNumber(1, "a whole number from 1"),
   );
-export const policyPack = () =>
-  new Option("--policy-pack <folder>", "judge the change by a policy pack; may be given again").argParser(collect);
-export const policyPackConfig = () =>
-  new Option(
-    "--policy-pack-config <file>",
-    "JSON file with the levels of a policy pack; given again, the next pack's",
-  ).argParser(collect);
+export function policyOptions(command: Command): Command {
+  const levels = "JSON file with the levels of a policy pack; given again, the next pack's";
+  return command
+    .option("--policy-pack <folder>", "judge the change by a policy pack; may be given again", collect)
+    .option("--policy-pack-config <file>", levels, collect);
+}
 export const codes = (...lines: string[]) => `
 Exit codes:
 ${lines.map((line) => `  ${line}`).join("\n")}

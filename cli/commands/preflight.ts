@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Finding } from "../../base/finding";
+import { count } from "../../base/text";
 import { exit } from "../exit-codes";
 import { type CommonOptions, codes, common, environmentOf } from "../options";
 import { print } from "../terminal";
@@ -32,10 +33,10 @@ function findingsText(findings: readonly Finding[], stack: string): string {
   );
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.length - errors;
-  const warned = `${warnings} warning${warnings === 1 ? "" : "s"}`;
+  const warned = count(warnings, "warning");
   const summary =
     errors === 0
       ? `The cluster is ready for stack ${stack}${warnings === 0 ? "." : `, with ${warned}.`}`
-      : `The cluster is not ready for stack ${stack}: ${errors} error${errors === 1 ? "" : "s"}, ${warned}.`;
+      : `The cluster is not ready for stack ${stack}: ${count(errors, "error")}, ${warned}.`;
   return [...lines, summary].join("\n");
 }
