@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Environment } from "../automation/environment";
+import { defined } from "../base/defined";
 
 /* Options that several commands have, and their texts. */
 
@@ -26,21 +27,13 @@ export interface ChangeOptions extends CommonOptions {
   expectNoChanges?: true;
 }
 
-export const engineOptions = ({
-  parallel,
-  refresh,
-  policyPack,
-  policyPackConfig,
-  message,
-  expectNoChanges,
-}: ChangeOptions) => ({
-  ...(parallel === undefined ? {} : { parallel }),
-  ...(refresh === undefined ? {} : { refresh }),
-  ...(policyPack === undefined ? {} : { policyPacks: policyPack.map((folder) => resolve(folder)) }),
-  ...(policyPackConfig === undefined ? {} : { policyPackConfigs: policyPackConfig.map((file) => resolve(file)) }),
-  ...(message === undefined ? {} : { message }),
-  ...(expectNoChanges === undefined ? {} : { expectNoChanges }),
-});
+export function engineOptions({ policyPack, policyPackConfig, ...options }: ChangeOptions) {
+  const { parallel, refresh, message, expectNoChanges } = options;
+  const [policyPacks, policyPackConfigs] = [policyPack, policyPackConfig].map((all) =>
+    all?.map((path) => resolve(path)),
+  );
+  return defined({ parallel, refresh, message, expectNoChanges, policyPacks, policyPackConfigs });
+}
 
 export function wholeNumber(least: number, what: string) {
   return (text: string): number => {
@@ -71,13 +64,12 @@ export const parallel = () =>
   new Option("-p, --parallel <count>", "how many resources are worked on side by side").argParser(
     wholeNumber(1, "a whole number from 1"),
   );
-export const policyPack = () =>
-  new Option("--policy-pack <folder>", "judge the change by a policy pack; may be given again").argParser(collect);
-export const policyPackConfig = () =>
-  new Option(
-    "--policy-pack-config <file>",
-    "JSON file with the levels of a policy pack; given again, the next pack's",
-  ).argParser(collect);
+export function policyOptions(command: Command): Command {
+  const levels = "JSON file with the levels of a policy pack; given again, the next pack's";
+  return command
+    .option("--policy-pack <folder>", "judge the change by a policy pack; may be given again", collect)
+    .option("--policy-pack-config <file>", levels, collect);
+}
 export const codes = (...lines: string[]) => `
 Exit codes:
 ${lines.map((line) => `  ${line}`).join("\n")}

@@ -7,6 +7,7 @@ import { manifests, writeManifests } from "../review/gitops";
 import { failureMarkdown, markdown } from "../review/markdown";
 import { isRefused, review } from "../review/review";
 import { renderHead } from "../review/sides";
+import { defined } from "../base/defined";
 import { exit } from "./exit-codes";
 
 interface Options {
@@ -77,7 +78,7 @@ async function main({ stack, base, cwd, json, strict, output, comment, preview, 
     for (const { title, reason } of written.leftOut) console.log(`Left out: ${title} ${reason}.`);
     return;
   }
-  const found = await review({ project, stack, ...render, ...(base === undefined ? {} : { base }) });
+  const found = await review(defined({ project, stack, ...render, base }));
   const text = markdown(found, preview === undefined ? {} : { preview: readPreview(preview) });
   if (comment !== undefined) writeFileSync(comment, text);
   console.log(json === true ? JSON.stringify(found, undefined, 2) : text);

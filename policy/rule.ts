@@ -114,18 +114,20 @@ export function isRelease(object: PolicyObject, chart?: string): boolean {
 }
 
 /** The pod template of a workload, or a pod itself; undefined for everything else. */
-export function podOf(
-  object: PolicyObject,
-): { metadata: Record<string, unknown>; spec: Record<string, unknown> } | undefined {
+export function podTemplate(object: unknown): Record<string, unknown> | undefined {
+  const kind = at(object, "kind");
+  if (kind === "Pod") return asRecord(object);
   const template =
-    object.kind === "Pod"
-      ? object
-      : object.kind === "CronJob"
-        ? at(object, "spec", "jobTemplate", "spec", "template")
-        : ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"].includes(object.kind)
-          ? at(object, "spec", "template")
-          : undefined;
-  return template === undefined
-    ? undefined
-    : { metadata: asRecord(at(template, "metadata")), spec: asRecord(at(template, "spec")) };
+    kind === "CronJob"
+      ? at(object, "spec", "jobTemplate", "spec", "template")
+      : ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"].includes(kind as string)
+        ? at(object, "spec", "template")
+        : undefined;
+  return typeof template === "object" && template !== null ? asRecord(template) : undefined;
+}
+
+/** As {@link podTemplate}, in its parts. */
+export function podOf(object: PolicyObject): Record<"metadata" | "spec", Record<string, unknown>> | undefined {
+  const template = podTemplate(object);
+  return template && { metadata: asRecord(template["metadata"]), spec: asRecord(template["spec"]) };
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs"
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
+import { defined } from "../base/defined";
 import { ReviewError } from "./error";
 import type { KubernetesObject, OwnedObject, Release } from "./objects";
 import { isTree } from "./objects";
@@ -152,11 +153,12 @@ export function parseManifest(
     const source = /^# Source: (.*)$/m.exec(document)?.[1] ?? "";
     const contents = parsed.get(document) ?? parseDocument(document, release, side);
     parsed.set(document, contents);
-    return contents.filter(isObject).map((object) => ({
-      object: withNamespace(object, release.namespace),
-      release: release.name,
-      ...(/^[^/]+\/(charts\/[^/]+\/)*crds\//.test(source) ? { installedOnce: true } : {}),
-    }));
+    const installedOnce = /^[^/]+\/(charts\/[^/]+\/)*crds\//.test(source) || undefined;
+    return contents
+      .filter(isObject)
+      .map((object) =>
+        defined({ object: withNamespace(object, release.namespace), release: release.name, installedOnce }),
+      );
   });
 }
 

@@ -1,14 +1,21 @@
 import { isDeepStrictEqual } from "node:util";
-import { availabilityMarks, restartMark } from "./marks/availability";
-import { definitionMarks } from "./marks/definitions";
+import { defined } from "../base/defined";
 import { encryptionMarks } from "./marks/encryption";
+import { generalMarks } from "./marks/general";
 import { immutableChanges, lifeMarks } from "./marks/life";
-import { type Action, type Changed, type Mark, type SideView, type Surroundings, mark, topics } from "./marks/mark";
-import { exposureMarks } from "./marks/network";
-import { podMarks, podTemplate } from "./marks/pods";
-import { rightsMarks } from "./marks/rights";
+import {
+  type Action,
+  type Changed,
+  type Mark,
+  type SideView,
+  type Surroundings,
+  levels,
+  mark,
+  topics,
+} from "./marks/mark";
+import { restartMark } from "./marks/restart";
 import { canonical, settled } from "./normalise";
-import { type OwnedObject, type Tree, apiGroup, at, identity, title, treeAt } from "./objects";
+import { type OwnedObject, type Tree, apiGroup, at, identity, podTemplate, title, treeAt } from "./objects";
 import { withoutSecrets } from "./secrets";
 import { type Side, drawsKey } from "./sides";
 import { textDiff } from "./text-diff";
@@ -48,8 +55,6 @@ interface Entry {
   /** See {@link settled}. */
   tree: Tree;
 }
-
-const markers = [encryptionMarks, rightsMarks, exposureMarks, podMarks, definitionMarks, availabilityMarks];
 
 /** What becomes of each object when the stack goes from one side to the other. */
 export function compare(before: Side, after: Side): Comparison {
@@ -167,7 +172,8 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
   const changed: Changed = { object, before: was?.tree, after: is?.tree, release };
   const isMoved = moved.has(release ?? "");
   const action = actionOf(was, is, isMoved);
-  const marks = action === "left behind" ? [] : markers.flatMap((marker) => marker(changed, surroundings));
+  const marks =
+    action === "left behind" ? [] : [encryptionMarks, generalMarks].flatMap((marker) => marker(changed, surroundings));
   marks.push(...lifeMarks(action, changed, owned));
   if (
     is !== undefined &&
@@ -191,17 +197,17 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
       ),
     );
   const [before, after] = [was, is].map((entry) => shown(entry, release));
-  return {
+  return defined({
     action,
     apiVersion: object.apiVersion,
     kind: object.kind,
-    ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
+    namespace: object.metadata.namespace,
     name: object.metadata.name,
     title: title(object),
-    ...(release === undefined ? {} : { release }),
+    release,
     marks: sortMarks(marks),
     diff: diffOf(before, after),
-  };
+  });
 }
 
 function diffOf(before: Tree | undefined, after: Tree | undefined): string {
@@ -255,8 +261,6 @@ function joinReplacements(changes: Change[], old: Map<string, Entry>, current: M
     ]);
   }
 }
-
-const levels: Mark["level"][] = ["weaker", "outage", "danger", "notice"];
 
 function sortMarks(marks: Mark[]): Mark[] {
   return marks.sort(

@@ -1,5 +1,6 @@
 import type { Change, Folded } from "./compare";
-import type { Leg, Mark } from "./marks/mark";
+import { count } from "../base/text";
+import { type Leg, type Mark, levels } from "./marks/mark";
 import type { ChartChange, Review } from "./review";
 
 /** GitHub refuses a comment of more than 65,536 characters; a workflow adds a heading and a preview. */
@@ -25,7 +26,7 @@ export interface MarkdownOptions {
  */
 export function markdown(review: Review, { limit = commentLimit, preview }: MarkdownOptions = {}): string {
   const engine = preview === undefined ? "" : enginePreview(preview, Math.floor(limit / 4));
-  const groups = byKind(review.changes).map(({ text }) => text);
+  const groups = byKind(review.changes);
   const parts = [
     ...[marker(review.stack), verdict(review), policies(review), matters(review), charts(review.charts)],
     ...[...groups, folded(review.folded), engine, footer(review)],
@@ -36,9 +37,8 @@ export function markdown(review: Review, { limit = commentLimit, preview }: Mark
 
 /** The comment where there is no review. */
 export function failureMarkdown(stack: string, message: string): string {
-  const fence = fenceFor(message);
   const text = message.length > 10_000 ? `${message.slice(0, 10_000)}\n(cut short)` : message;
-  return [marker(stack), `## ⛔ ${stack}: there is no review`, `${fence}text\n${text}\n${fence}`].join("\n\n");
+  return [marker(stack), `## ⛔ ${stack}: there is no review`, fenced("text", text)].join("\n\n");
 }
 
 /** What the engine would do, in its own words; its end, where the summary is, if it is too long. */
@@ -48,79 +48,56 @@ function enginePreview(preview: string, limit: number): string {
   let first = lines.length;
   while (first > 0 && length + lines[first - 1]!.length + 1 <= limit) length += lines[--first]!.length + 1;
   const cut = first === 0 ? "" : `, the first ${first} of ${lines.length} lines left out`;
-  const text = lines.slice(first).join("\n");
-  const fence = fenceFor(text);
-  return [
-    "<details>",
-    `<summary>pulumi preview${cut}</summary>`,
-    "",
-    `${fence}text`,
-    text,
-    fence,
-    "",
-    "</details>",
-  ].join("\n");
+  return details(`pulumi preview${cut}`, fenced("text", lines.slice(first).join("\n")));
 }
 
 function verdict(review: Review): string {
   const { changes, outages, weaker } = review;
   const weakened = (Object.keys(weaker) as Leg[]).filter((leg) => weaker[leg].length > 0);
   const restarts = changes.filter(({ marks }) => marks.some(({ topic }) => topic === "restart")).length;
-  const count = (action: Change["action"]) => changes.filter((change) => change.action === action).length;
-  const counts = (["created", "updated", "replaced", "deleted", "left behind"] as const).flatMap((action) =>
-    count(action) === 0 ? [] : [`${count(action)} ${action}`],
-  );
+  const actions = (["created", "updated", "replaced", "deleted", "left behind"] as const)
+    .map((action) => ({ action, number: changes.filter((change) => change.action === action).length }))
+    .filter(({ number }) => number > 0)
+    .map(({ action, number }) => `${number} ${action}, `);
   const summary =
     changes.length === 0
       ? "nothing changes in the cluster"
-      : `${number(changes.length, "object")} ${changes.length === 1 ? "changes" : "change"}`;
+      : `${count(changes.length, "object")} ${changes.length === 1 ? "changes" : "change"}`;
   return [
     `## ${weakened.length > 0 ? "🔓" : outages.length > 0 ? "⛔" : "🔒"} ${review.stack}: ${summary}`,
     "",
     "| | |",
     "| --- | --- |",
     `| **Encryption** | ${weakened.length === 0 ? "no leg gets weaker" : `**gets weaker: ${weakened.join(" and ")}**`} |`,
-    `| **Outage** | ${outages.length === 0 ? (restarts === 0 ? "none, no pod restarts" : `none; ${number(restarts, "workload")} ${restarts === 1 ? "restarts" : "restart"} in turn`) : `**${number(outages.length, "cause")}, see below**`} |`,
+    `| **Outage** | ${outages.length === 0 ? (restarts === 0 ? "none, no pod restarts" : `none; ${count(restarts, "workload")} ${restarts === 1 ? "restarts" : "restart"} in turn`) : `**${count(outages.length, "cause")}, see below**`} |`,
     `| **Policies** | ${policyVerdict(review)} |`,
-    `| **Objects** | ${counts.length === 0 ? "" : `${counts.join(", ")}, `}${review.unchanged} unchanged |`,
+    `| **Objects** | ${actions.join("")}${review.unchanged} unchanged |`,
   ].join("\n");
 }
 
 function policyVerdict({ policies: { added, standing } }: Review): string {
-  const count = (list: Review["policies"]["added"], level: string) =>
-    list.filter((found) => found.level === level).length;
+  const mandatoryOf = (list: Review["policies"]["added"]) => list.filter(({ level }) => level === "mandatory").length;
   const all = [...added, ...standing];
-  const [mandatory, advisory] = [count(all, "mandatory"), count(all, "advisory")];
-  if (all.length === 0) return "nothing found";
-  const refused =
-    mandatory === 0
-      ? ""
-      : `**refused: ${number(mandatory, "mandatory finding")}**${count(added, "mandatory") < mandatory ? ` (${count(added, "mandatory")} new)` : ""}`;
-  return [refused, ...(advisory === 0 ? [] : [`${advisory} advisory`])].filter((part) => part !== "").join(", ");
+  const [mandatory, fresh] = [mandatoryOf(all), mandatoryOf(added)];
+  const advisory = all.length - mandatory;
+  const parts: string[] = [];
+  if (mandatory > 0)
+    parts.push(`**refused: ${count(mandatory, "mandatory finding")}**${fresh < mandatory ? ` (${fresh} new)` : ""}`);
+  if (advisory > 0) parts.push(`${advisory} advisory`);
+  return parts.join(", ") || "nothing found";
 }
 
 /** What the policies find: why, and what to do about it. */
 function policies({ policies: { added, standing, fixed } }: Review): string {
   const line = ({ level, rule, object, message, fix }: (typeof added)[number]) =>
     `- ${level === "mandatory" ? "⛔" : "⚠️"} ${code(rule)} ${code(object)}: ${escape(message)} **Fix:** ${escape(fix)}`;
-  const parts = [
-    ...(added.length === 0 ? [] : ["### Policies", "", ...added.map(line)]),
-    ...(standing.length === 0
-      ? []
-      : [
-          "",
-          "<details>",
-          `<summary>Policy findings that were there before (${standing.length})</summary>`,
-          "",
-          ...standing.map(line),
-          "",
-          "</details>",
-        ]),
-    ...(fixed.length === 0
-      ? []
-      : ["", `Fixed: ${fixed.map(({ rule, object }) => `${code(rule)} ${code(object)}`).join(", ")}`]),
-  ];
-  return parts.join("\n").trim();
+  const parts: string[] = [];
+  if (added.length > 0) parts.push(["### Policies", "", ...added.map(line)].join("\n"));
+  if (standing.length > 0)
+    parts.push(details(`Policy findings that were there before (${standing.length})`, standing.map(line).join("\n")));
+  if (fixed.length > 0)
+    parts.push(`Fixed: ${fixed.map(({ rule, object }) => `${code(rule)} ${code(object)}`).join(", ")}`);
+  return parts.join("\n\n");
 }
 
 const mattersLimit = 40;
@@ -128,8 +105,7 @@ const mattersLimit = 40;
 /** Every mark, the gravest first: what a reviewer has to have seen. */
 function matters({ changes }: Review): string {
   const marked = changes.flatMap((change) => change.marks.map((found) => ({ change, found })));
-  const order: Mark["level"][] = ["weaker", "outage", "danger", "notice"];
-  const lines = order.flatMap((level) =>
+  const lines = levels.flatMap((level) =>
     marked
       .filter(({ found }) => found.level === level)
       .map(
@@ -155,19 +131,13 @@ function charts(changes: readonly ChartChange[]): string {
   return ["### Charts", "", "| release | chart | before | after |", "| --- | --- | --- | --- |", ...rows].join("\n");
 }
 
-interface Group {
-  kind: string;
-  text: string;
-}
-
 /** One folded part for each kind, the kinds in the order of their gravest change. */
-function byKind(changes: readonly Change[], show: (change: Change) => string = shownChange): Group[] {
+function byKind(changes: readonly Change[], show: (change: Change) => string = shownChange): string[] {
   const kinds = [...new Set(changes.map(({ kind }) => kind))];
   return kinds.map((kind) => {
     const group = changes.filter((change) => change.kind === kind);
     const icon = group[0]!.marks[0] === undefined ? "" : ` ${icons[group[0]!.marks[0].level]}`;
-    const summary = `<summary>${kind} (${group.length})${icon}</summary>`;
-    return { kind, text: ["<details>", summary, "", group.map(show).join("\n\n"), "", "</details>"].join("\n") };
+    return details(`${kind} (${group.length})${icon}`, group.map(show).join("\n\n"));
   });
 }
 
@@ -176,14 +146,19 @@ function heading({ title, action, release }: Change): string {
 }
 
 function shownChange(change: Change): string {
-  const fence = fenceFor(change.diff);
-  return [heading(change), "", `${fence}diff`, change.diff, fence].join("\n");
+  return `${heading(change)}\n\n${fenced("diff", change.diff)}`;
 }
 
-/** A fence longer than any in the text, so that nothing in an object can end it. */
-function fenceFor(text: string): string {
+/** A part that is folded. */
+function details(summary: string, text: string): string {
+  return `<details>\n<summary>${summary}</summary>\n\n${text}\n\n</details>`;
+}
+
+/** A block in a fence longer than any in the text, so that nothing in an object can end it. */
+function fenced(language: string, text: string): string {
   const longest = Math.max(2, ...[...text.matchAll(/`{3,}/g)].map(([ticks]) => ticks.length));
-  return "`".repeat(longest + 1);
+  const fence = "`".repeat(longest + 1);
+  return `${fence}${language}\n${text}\n${fence}`;
 }
 
 function folded(all: readonly Folded[]): string {
@@ -192,14 +167,7 @@ function folded(all: readonly Folded[]): string {
   const lines = reasons.map(
     (reason) => `- ${reason}: ${all.flatMap((item) => (item.reason === reason ? [code(item.title)] : [])).join(", ")}`,
   );
-  return [
-    "<details>",
-    `<summary>Without a meaning of their own (${all.length})</summary>`,
-    "",
-    ...lines,
-    "",
-    "</details>",
-  ].join("\n");
+  return details(`Without a meaning of their own (${all.length})`, lines.join("\n"));
 }
 
 function footer({ base, head, masked }: Review): string {
@@ -223,7 +191,7 @@ function shortened(review: Review, engine: string, limit: number): string {
       warning,
       cutLines(matters(review), limit / 3),
       cutLines(charts(review.charts), limit / 10),
-      ...groups.map(({ text }) => text),
+      ...groups,
       engine,
       tail,
     ]
@@ -258,11 +226,6 @@ function cutLines(text: string, limit: number): string {
   }
   return [...kept, "", "… and more, cut short"].join("\n");
 }
-
-function number(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
-}
-
 function code(text: string): string {
   return `\`${text.replaceAll("`", "'")}\``;
 }

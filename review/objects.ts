@@ -1,10 +1,9 @@
-/** An object of the cluster as it would be applied. Plain JSON: what stands in it beyond these keys depends on the kind. */
-export interface KubernetesObject {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace?: string; [key: string]: unknown };
-  [key: string]: unknown;
-}
+import { type PolicyObject, asRecord, at } from "../policy/rule";
+
+export { at, nameOf as title, podTemplate } from "../policy/rule";
+
+/** An object of the cluster as it would be applied, in the form in which policies judge it. */
+export type KubernetesObject = PolicyObject;
 
 /** A Helm release of the program: the arguments of a Pulumi `helm.v3.Release`. */
 export interface Release {
@@ -47,30 +46,15 @@ export function apiGroup(apiVersion: string): string {
   return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
 }
 
-/** `Kind namespace/name`, as people read it. */
-export function title({ kind, metadata }: KubernetesObject): string {
-  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
-}
-
 export type Tree = Record<string, unknown>;
 
 export function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The value below some keys; undefined as soon as one is missing. */
-export function at(value: unknown, ...keys: (string | number)[]): unknown {
-  return keys.reduce<unknown>(
-    (branch, key) =>
-      typeof branch === "object" && branch !== null ? (branch as Record<string | number, unknown>)[key] : undefined,
-    value,
-  );
-}
-
 /** The branch below some keys; empty where there is none. */
 export function treeAt(value: unknown, ...keys: (string | number)[]): Tree {
-  const found = at(value, ...keys);
-  return isTree(found) ? found : {};
+  return asRecord(at(value, ...keys));
 }
 
 /** The list below some keys, of trees only; empty where there is none. */

@@ -1,11 +1,12 @@
 import { resolve } from "node:path";
+import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
 import { checkOutBase, hasProgramOf, headOf, linkPackages } from "./git";
 import type { Leg, Mark } from "./marks/mark";
 import { nameOf } from "../policy/rule";
 import { type Violation, judge, loadLevels } from "../policy/rules";
-import { title } from "./objects";
+import { type Release, title } from "./objects";
 import { ProgramRunner } from "./programs";
 import { type Side, programOf, renderSide } from "./sides";
 import { stackConfiguration } from "./stack-file";
@@ -158,15 +159,11 @@ function chartChanges(before: Side, after: Side): ChartChange[] {
       (release) => release && [release.chart, release.version, release.repository].join(),
     );
     if (source[0] === source[1]) return [];
-    const version = (release: typeof old, other: typeof old) =>
-      `${release!.version}${release!.repository !== other?.repository && other !== undefined ? ` from ${release!.repository ?? release!.chart}` : ""}`;
+    const version = ({ chart, version: number, repository }: Release, other: Release | undefined) =>
+      other === undefined || other.repository === repository ? number : `${number} from ${repository ?? chart}`;
+    const { chart } = (current ?? old)!;
     return [
-      {
-        release: name,
-        chart: (current ?? old)!.chart,
-        ...(old === undefined ? {} : { before: version(old, current) }),
-        ...(current === undefined ? {} : { after: version(current, old) }),
-      },
+      defined({ release: name, chart, before: old && version(old, current), after: current && version(current, old) }),
     ];
   });
 }

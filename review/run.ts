@@ -1,4 +1,7 @@
-import { spawn } from "node:child_process";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+const start = promisify(execFile);
 
 export interface Ended {
   /** Exit code; undefined where the command is not on the PATH. */
@@ -15,26 +18,17 @@ export interface RunOptions {
 }
 
 /** Runs a command to its end. Does not throw if it fails. */
-export function run(
-  command: string,
-  args: readonly string[],
-  { input = "", ...options }: RunOptions = {},
-): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: "pipe" });
-    const chunks = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
-    child.stdout.on("data", (chunk: Buffer) => chunks.stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => chunks.stderr.push(chunk));
-    const ended = (code: number | undefined): Ended => ({
-      code,
-      stdout: Buffer.concat(chunks.stdout).toString("utf8"),
-      stderr: Buffer.concat(chunks.stderr).toString("utf8"),
-    });
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "ENOENT" ? resolve(ended(undefined)) : reject(error),
-    );
-    child.on("close", (code) => resolve(ended(code ?? 1)));
-    // A command that ends without reading its input breaks the pipe; how it ended says why.
-    child.stdin.on("error", () => {}).end(input);
-  });
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const { input = "", ...where } = options;
+  const running = start(command, args, { ...where, encoding: "utf8", maxBuffer: Infinity });
+  // A command that ends without reading its input breaks the pipe; how it ended says why.
+  running.child.stdin?.on("error", () => {}).end(input);
+  try {
+    return { code: 0, ...(await running) };
+  } catch (error) {
+    const { code, stdout = "", stderr = "" } = error as { code?: unknown; stdout?: string; stderr?: string };
+    if (typeof code === "string" && code !== "ENOENT") throw error;
+    // A command that was killed has no code.
+    return { code: code === "ENOENT" ? undefined : ((code as number | null) ?? 1), stdout, stderr };
+  }
 }

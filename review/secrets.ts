@@ -1,3 +1,4 @@
+import { defined } from "../base/defined";
 import { unknownValue } from "../policy/rule";
 import { type Tree, isTree } from "./objects";
 
@@ -20,14 +21,11 @@ const noCredential = /^$|^secret:[^:]+:[^:]+$|^(true|false|none|token|anonymous)
 export function withoutSecrets(object: Tree): Tree {
   if (object["kind"] !== "Secret") return hide(object) as Tree;
   const { data, stringData, ...rest } = object;
-  return {
-    ...(hide(rest) as Tree),
-    ...(data === undefined ? {} : { data: hideAll(data) }),
-    ...(stringData === undefined ? {} : { stringData: hideAll(stringData) }),
-  };
+  return defined({ ...(hide(rest) as Tree), data: hideAll(data), stringData: hideAll(stringData) });
 }
 
 function hideAll(data: unknown): unknown {
+  if (data === undefined) return undefined;
   return isTree(data) ? Object.fromEntries(Object.keys(data).map((key) => [key, secretValue])) : secretValue;
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
 import { ReviewError } from "./error";
 import { layoutOf } from "./program-contract";
@@ -77,16 +78,16 @@ function toRelease({ type, name, props: inputs }: ProgramResource): Release | un
   if (type !== releaseType) return undefined;
   const props = asRecord(inputs);
   const repository = at(props, "repositoryOpts", "repo");
-  return {
+  return defined({
     resource: name,
     name: plain(props["name"]),
     namespace: plain(props["namespace"]),
     chart: plain(props["chart"]),
     version: plain(props["version"]),
-    ...(typeof repository === "string" ? { repository } : {}),
+    repository: typeof repository === "string" ? repository : undefined,
     values: treeAt(props, "values"),
-    ...(props["skipCrds"] === true ? { skipCrds: true } : {}),
-  };
+    skipCrds: props["skipCrds"] === true || undefined,
+  });
 }
 
 /** The object of a resource of the program; keys and certificates of it are compared and shown as objects too. */
@@ -95,12 +96,13 @@ function toOwned(resource: ProgramResource): OwnedObject | undefined {
   const judged = type === releaseType ? undefined : toPolicyObject(resource);
   if (judged === undefined) return undefined;
   const { protect, ...object } = judged;
-  return {
-    object: object,
+  const isPatch = type.endsWith("Patch");
+  return defined({
+    object,
     resource: `${type}::${name}`,
-    ...(protect === true ? { protect } : {}),
-    ...(type.endsWith("Patch") ? { patch: true } : {}),
-  };
+    protect: protect === true || undefined,
+    patch: isPatch || undefined,
+  });
 }
 
 /** Two objects of one name: whichever comes later would win in the cluster, so neither can be shown as what will be. */

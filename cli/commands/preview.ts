@@ -7,18 +7,15 @@ import {
   engineOptions,
   environmentOf,
   parallel,
-  policyPack,
-  policyPackConfig,
+  policyOptions,
   usual,
 } from "../options";
 import { changeText, print, watched } from "../terminal";
 
 /** What an update would change. */
 export function previewCommand(program: Command): void {
-  common(program.command("preview"))
+  policyOptions(common(program.command("preview")))
     .description("what an update would change; changes nothing")
-    .addOption(policyPack())
-    .addOption(policyPackConfig())
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first")
     .option("--expect-no-changes", "exit code 1 if anything would change")

@@ -6,20 +6,17 @@ import {
   engineOptions,
   environmentOf,
   parallel,
-  policyPack,
-  policyPackConfig,
+  policyOptions,
   usual,
 } from "../options";
 import { agreed, print, printOutputs, watched } from "../terminal";
 
 /** The rollout. */
 export function upCommand(program: Command): void {
-  common(program.command("up"))
+  policyOptions(common(program.command("up")))
     .description("roll out; what is there and right stays untouched")
     .option("-y, --yes", "do not ask")
     .option("--create", "create the stack if there is none of this name")
-    .addOption(policyPack())
-    .addOption(policyPackConfig())
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first; renews certificates that are due")
     .option("-m, --message <text>", "kept in the stack's history")

@@ -1,5 +1,4 @@
-import { type Tree, at, isTree, plain, treeAt, treesAt } from "../objects";
-import { podTemplate } from "./pods";
+import { type Tree, at, isTree, plain, podTemplate, treeAt, treesAt } from "../objects";
 import { type Changed, type Mark, type Marker, type Surroundings, mark, weaker } from "./mark";
 
 /** Whether one of the two encrypted legs gets weaker. */

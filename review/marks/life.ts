@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at } from "../objects";
-import { podTemplate } from "./pods";
+import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at, podTemplate } from "../objects";
 import { type Action, type Changed, type Mark, mark } from "./mark";
 
 /** Fields that cannot be changed in place, by group and kind, as the Kubernetes provider and the API server have them. */

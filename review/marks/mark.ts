@@ -3,15 +3,18 @@ import type { KubernetesObject, Tree } from "../objects";
 /** The two encrypted parts of a request's way, and what both rest upon. */
 export type Leg = "client → gateway" | "gateway → workload";
 
+/**
+ * How grave a mark is, the gravest first.
+ * - `weaker`: a leg loses encryption, or part of it
+ * - `outage`: requests fail for a while, or for good
+ * - `danger`: more rights, more exposed, less isolated, or refused by the cluster
+ * - `notice`: worth knowing
+ */
+export const levels = ["weaker", "outage", "danger", "notice"] as const;
+
 /** Something about a change that a reviewer must not overlook. */
 export interface Mark {
-  /**
-   * - `weaker`: a leg loses encryption, or part of it
-   * - `outage`: requests fail for a while, or for good
-   * - `danger`: more rights, more exposed, less isolated, or refused by the cluster
-   * - `notice`: worth knowing
-   */
-  level: "weaker" | "outage" | "danger" | "notice";
+  level: (typeof levels)[number];
   /** What the mark is about. */
   topic: Topic;
   /** What changes and what that means, in one line. */

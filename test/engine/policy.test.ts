@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { kubernetesPluginVersion, pulumi, sharedSandbox, succeed } from "./sandbox-fixture";
@@ -91,6 +92,63 @@ describe("the policy pack, run by the real CLI", function () {
     assert.equal(code, 0, text);
     assert.deepEqual(findings(text), ["advisory gateway-in-mesh"]);
     assert.match(text, /istio\.enable is not true[^]*Fix: /);
+  });
+
+  describe("as it is published: packed by npm, unpacked elsewhere, with the packages that it names and no others", () => {
+    let published: string;
+
+    before(async function () {
+      this.timeout(0);
+      const built = join(scratch, "built");
+      execFileSync(process.execPath, [join(root, "build.mjs"), "--policy-pack", built]);
+      const [{ filename, files }] = JSON.parse(
+        await succeed("npm", ["pack", "--json", "--pack-destination", scratch], { cwd: built }),
+      ) as [{ filename: string; files: { path: string }[] }];
+      assert.deepEqual(files.map(({ path }) => path).sort(), [
+        "PulumiPolicy.yaml",
+        "config/dev.json",
+        "index.js",
+        "package.json",
+      ]);
+      execFileSync("tar", ["--extract", "--file", join(scratch, filename), "--directory", scratch]);
+      published = join(scratch, "package");
+      const { dependencies } = JSON.parse(readFileSync(join(published, "package.json"), "utf8")) as {
+        dependencies: Record<string, string>;
+      };
+      assert.deepEqual(Object.keys(dependencies), ["@pulumi/policy", "@pulumi/pulumi"]);
+      mkdirSync(join(published, "node_modules/@pulumi"), { recursive: true });
+      for (const name of Object.keys(dependencies))
+        symlinkSync(join(root, "node_modules", name), join(published, "node_modules", name));
+    });
+
+    it("finds what the folder finds, and lets pass what it lets pass", async () => {
+      const passed = await policed("policed", () => {}, ["preview", "--policy-pack", published]);
+      assert.equal(passed.code, 0, passed.text);
+      assert.match(passed.text, /✅ enroute-istio@v\d/);
+      const spoil = (config: Config) => {
+        (config["gateway"] as Config)["values"] = { istio: { enable: false }, images: { redis: { tag: "latest" } } };
+        (config["istio"] as Config)["values"] = {
+          env: { CA: "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----" },
+        };
+      };
+      const [ours, theirs] = [
+        await policed("policed", spoil, ["preview", "--policy-pack", pack]),
+        await policed("policed", spoil, ["preview", "--policy-pack", published]),
+      ];
+      assert.notEqual(theirs.code, 0, theirs.text);
+      assert.deepEqual(
+        [...new Set(findings(theirs.text))],
+        ["mandatory gateway-in-mesh", "mandatory image-tags", "mandatory private-keys"],
+        theirs.text,
+      );
+      assert.deepEqual(findings(theirs.text), findings(ours.text));
+    });
+
+    it("and the source's folder, which would not run elsewhere, refuses to be packed", () => {
+      const { status, stderr } = spawnSync("npm", ["pack", "--dry-run", "--ignore-scripts=false"], { cwd: pack });
+      assert.notEqual(status, 0);
+      assert.match(String(stderr), /npm run build -- --policy-pack <folder>/);
+    });
   });
 
   it("is not needed where a minor version of Istio would be skipped: preflight refuses that", async () => {

@@ -1,5 +1,4 @@
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
+import { parse } from "yaml";
 import type { Issue } from "../../base/issue";
 import { messageOf } from "../../cluster/client";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
@@ -61,70 +60,39 @@ async function inRepository(repository: string, wanted: ExpectedRelease[], fetch
   const url = `${repository.replace(/\/+$/, "")}/index.yaml`;
   try {
     const response = await fetcher(url);
-    if (!response.ok || response.body === null) {
-      await response.body?.cancel();
-      return [unreachable(repository, `${url} answers HTTP ${response.status}`)];
+    const index = await response.text();
+    if (!response.ok) return [unreachable(repository, `${url} answers HTTP ${response.status}`)];
+    const findings: Issue[] = [];
+    for (const release of wanted) {
+      const known = chartVersions(index, release.chart);
+      if (known === undefined) return [unreachable(repository, `${url} is not an index of a chart repository`)];
+      if (!known.includes(release.version)) findings.push(missing(repository, release, known));
     }
-    const lines = createInterface({ input: Readable.fromWeb(response.body as never) });
-    const versions = await chartVersions(lines, [...new Set(wanted.map(({ chart }) => chart))]);
-    if (versions === undefined) return [unreachable(repository, `${url} is no index of a chart repository`)];
-    return wanted.flatMap((release) => {
-      const known = versions.get(release.chart) ?? [];
-      return known.includes(release.version) ? [] : [missing(repository, release, known)];
-    });
+    return findings;
   } catch (error) {
     return [unreachable(repository, timeoutOr(error))];
   }
 }
 
 /**
- * The versions of some charts in an index, in its order (the newest first), undefined if it is none. Read line by line: an
- * index is megabytes of machine-made YAML in always the same form, for which a parser takes many seconds.
+ * The versions of a chart in an index, in its order (the newest first); undefined where it is not an index. An index can be
+ * megabytes of YAML, for which a parser takes many seconds: the part of this chart is cut out first, by its indentation.
  */
-export async function chartVersions(
-  lines: AsyncIterable<string>,
-  charts: readonly string[],
-): Promise<Map<string, string[]> | undefined> {
-  const versions = new Map<string, string[]>();
-  let inEntries = false;
-  let keyIndent: number | undefined;
-  let chart: string | undefined;
-  let itemIndent: number | undefined;
-  for await (const line of lines) {
-    if (/^\S/.test(line) && !line.startsWith("#") && !line.startsWith("-")) {
-      if (line.startsWith("{")) return await jsonVersions(line, lines, charts);
-      if (inEntries) break;
-      inEntries = /^entries:\s*(\{\})?\s*$/.test(line);
-      continue;
-    }
-    if (!inEntries) continue;
-    const [, indentation = "", rest = ""] = /^( *)(.*)$/.exec(line)!;
-    const indent = indentation.length;
-    // The key of a chart; it stands at the same depth as all the others.
-    const key = /^["']?([^\s"':][^\s"']*?)["']?:\s*$/.exec(rest)?.[1];
-    if (key !== undefined && !rest.startsWith("-") && indent <= (keyIndent ?? indent) && indent > 0) {
-      keyIndent = indent;
-      chart = charts.includes(key) ? key : undefined;
-      itemIndent = undefined;
-      continue;
-    }
-    if (chart === undefined) continue;
-    if (rest.startsWith("- ") && itemIndent === undefined) itemIndent = indent;
-    // A key of the item itself: those of its dependencies are deeper.
-    const own =
-      indent === itemIndent && rest.startsWith("- ") ? rest.slice(2) : indent === (itemIndent ?? NaN) + 2 ? rest : "";
-    const version = /^version:\s*["']?([^\s"']+)/.exec(own)?.[1];
-    if (version !== undefined) versions.set(chart, [...(versions.get(chart) ?? []), version]);
+export function chartVersions(index: string, chart: string): string[] | undefined {
+  if (/^\s*\{/.test(index)) {
+    const { entries } = JSON.parse(index) as { entries?: Record<string, unknown> };
+    return entries && versionsOf(entries[chart]);
   }
-  return inEntries ? versions : undefined;
+  if (!/^entries:/m.test(index)) return undefined;
+  const name = chart.replace(/[^\w-]/g, "\\$&");
+  const parts = new RegExp(`^( +)(["']?)${name}\\2:[ \\t]*\\r?\\n((?:(?:\\1[ -].*)?\\n)*)`, "gm");
+  // Whatever looks like it in the text of another chart stands deeper.
+  const [part] = [...`${index}\n`.matchAll(parts)].sort(([, one = ""], [, other = ""]) => one.length - other.length);
+  return versionsOf(parse(part?.[3] ?? ""));
 }
 
-async function jsonVersions(first: string, lines: AsyncIterable<string>, charts: readonly string[]) {
-  let text = first;
-  for await (const line of lines) text += line;
-  const { entries } = JSON.parse(text) as { entries?: Record<string, { version: string }[]> };
-  if (entries === undefined) return undefined;
-  return new Map(charts.map((chart) => [chart, (entries[chart] ?? []).map(({ version }) => version)]));
+function versionsOf(entries: unknown): string[] {
+  return Array.isArray(entries) ? (entries as { version: string }[]).map(({ version }) => version) : [];
 }
 
 /** A registry: one manifest for each version. */

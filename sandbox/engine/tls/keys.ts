@@ -1,6 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from "node:crypto";
 import { promisify } from "node:util";
-import { openSshForms } from "./openssh";
 
 const generate = promisify(generateKeyPair);
 
@@ -30,7 +29,7 @@ export async function generatePrivateKey(
   }
 }
 
-/** Reads a private key in one of the forms that the provider itself writes, OpenSSH's aside. Errors never show the key. */
+/** Reads a private key in one of the forms that {@link keyOutputs} writes. Errors never show the key. */
 export function parsePrivateKey(pem: string, name: string): KeyObject {
   const failure = `Failed to parse ${name} PEM`;
   const block = /-----BEGIN ([^-]+)-----[^-]*-----END \1-----/.exec(pem);
@@ -67,20 +66,15 @@ export function keyId(key: KeyObject): string {
     .digest("hex");
 }
 
-/** What the provider tells of a private key, in every form. */
+/** A private key in its PEM forms, and its public half. */
 export function keyOutputs(key: KeyObject): Record<string, string> {
-  const ssh = openSshForms(key);
   const pkcs8 = key.export({ format: "pem", type: "pkcs8" }).toString();
   const own = { RSA: "pkcs1", ECDSA: "sec1", ED25519: "pkcs8" } as const;
   const type = own[algorithmOf(key)];
   return {
     privateKeyPem: key.export({ format: "pem", type }).toString(),
-    privateKeyOpenssh: ssh.privateKey,
     privateKeyPemPkcs8: pkcs8,
     publicKeyPem: publicHalf(key).export({ format: "pem", type: "spki" }).toString(),
-    publicKeyOpenssh: ssh.publicKey,
-    publicKeyFingerprintMd5: ssh.fingerprintMd5,
-    publicKeyFingerprintSha256: ssh.fingerprintSha256,
   };
 }
 

@@ -45,16 +45,8 @@ export const resourceKinds: Record<string, ResourceKind> = {
       rsaBits: { kind: "number", default: 2048 },
       ecdsaCurve: { kind: "text", default: "P224", allowed: ecdsaCurves },
     },
-    computed: [
-      "privateKeyPem",
-      "privateKeyOpenssh",
-      "privateKeyPemPkcs8",
-      "publicKeyPem",
-      "publicKeyOpenssh",
-      "publicKeyFingerprintMd5",
-      "publicKeyFingerprintSha256",
-    ],
-    secretOutputs: ["privateKeyPem", "privateKeyOpenssh", "privateKeyPemPkcs8"],
+    computed: ["privateKeyPem", "privateKeyPemPkcs8", "publicKeyPem"],
+    secretOutputs: ["privateKeyPem", "privateKeyPemPkcs8"],
     async create({ algorithm, rsaBits, ecdsaCurve }) {
       const key = await generatePrivateKey(
         algorithm as Algorithm,

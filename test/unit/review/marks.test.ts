@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { OwnedObject } from "../../../review/objects";
-import { unavailable } from "../../../review/marks/availability";
+import { unavailable } from "../../../review/kubernetes";
 import { marks, own, rendered } from "./sides";
 
 /** Marks of one object that changes from one spec to another. */

@@ -6,10 +6,6 @@ import type { Settings } from "../../../settings/schema";
 import { chartFindings, chartVersions } from "../../../verify/preflight/charts";
 import { stackFile } from "../stack-files";
 
-async function* lines(text: string): AsyncGenerator<string> {
-  for (const line of text.split("\n")) yield await Promise.resolve(line);
-}
-
 const entry = (name: string, version: string, dependencies: string[] = []) => ({
   annotations: { "example.com/changes": "- kind: added\n  version: 9.9.9\n" },
   apiVersion: "v2",
@@ -44,15 +40,36 @@ describe("the index of a chart repository", () => {
     "as JSON on many lines": JSON.stringify(index, undefined, 2),
   };
   for (const [form, text] of Object.entries(forms))
-    it(`is read ${form}: a chart's own versions, and none of its dependencies'`, async () => {
-      const versions = await chartVersions(lines(text), ["prometheus", "missing"]);
-      assert.deepEqual(versions?.get("prometheus"), ["29.27.0", "29.26.0"]);
-      assert.deepEqual(versions?.get("missing") ?? [], []);
+    it(`is read ${form}: a chart's own versions, and none of its dependencies'`, () => {
+      assert.deepEqual(chartVersions(text, "prometheus"), ["29.27.0", "29.26.0"]);
+      assert.deepEqual(chartVersions(text, "prometheus-adapter"), ["5.0.0"]);
+      assert.deepEqual(chartVersions(text, "missing"), []);
     });
 
-  it("may be empty, and is told from any other page", async () => {
-    assert.deepEqual(await chartVersions(lines("apiVersion: v1\nentries: {}\n"), ["x"]), new Map());
-    assert.equal(await chartVersions(lines("<html>\n<body>hello</body>"), ["x"]), undefined);
+  it("may be empty, end without a line break, and is told from any other page", () => {
+    assert.deepEqual(chartVersions("apiVersion: v1\nentries: {}\n", "x"), []);
+    assert.deepEqual(chartVersions("entries:\n  a.b:\n  - version: 1.2.3\n  axb:\n  - version: 4.5.6", "a.b"), [
+      "1.2.3",
+    ]);
+    assert.deepEqual(chartVersions("entries:\n  a.b:\n  - version: 1.2.3\n  axb:\n  - version: 4.5.6", "axb"), [
+      "4.5.6",
+    ]);
+    assert.equal(chartVersions("<html>\n<body>hello</body>", "x"), undefined);
+    assert.equal(chartVersions("{}", "x"), undefined);
+  });
+
+  it("is not taken for what stands in the text of another chart", () => {
+    const text = "entries:\n  a:\n  - description: |\n      prometheus:\n      - version: 9.9.9\n    version: 1.0.0\n";
+    assert.deepEqual(chartVersions(`${text}  prometheus:\n  - version: 2.0.0\n`, "prometheus"), ["2.0.0"]);
+  });
+
+  it("is read in a moment, however large it is", () => {
+    const many = (name: string) => Array.from({ length: 100 }, (_, patch) => entry(name, `1.0.${patch}`, ["1.2.3"]));
+    const block = stringify(many("chart"), { indentSeq: false }).replace(/^/gm, "  ");
+    const text = `entries:\n${Array.from({ length: 200 }, (_, number) => `  chart-${number}:\n${block}`).join("\n")}`;
+    const start = Date.now();
+    assert.equal(chartVersions(text, "chart-150")!.length, 100);
+    assert.ok(text.length > 4e6 && Date.now() - start < 5_000, `${text.length} characters in ${Date.now() - start} ms`);
   });
 });
 
@@ -123,7 +140,11 @@ describe("chartFindings", () => {
     );
     await withRepository(
       (_, response) => response.end("<html></html>"),
-      async (settings) => assert.match((await chartFindings(settings))[0]!.problem, /no index of a chart repository/),
+      async (settings) => {
+        const problems = (await chartFindings(settings)).map(({ problem }) => problem);
+        assert.equal(problems.length, 1);
+        assert.match(problems[0]!, /is not an index of a chart repository/);
+      },
     );
   });
 
