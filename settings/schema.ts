@@ -21,7 +21,7 @@ import {
   string,
 } from "./builders";
 import { certificate } from "./sections/certificate";
-import { chart, create, injection, namespaceLabels } from "./sections/common";
+import { chart, create, injection, namespaceLabels, release } from "./sections/common";
 import { gateway, hosts } from "./sections/gateway";
 import { istio } from "./sections/istio";
 
@@ -152,10 +152,7 @@ export const settingsSchema = object({
     .prefault({})
     .describe("Mutual TLS, which is STRICT everywhere else."),
   prometheus: object({
-    ...chart("the chart `prometheus`", prometheusCharts, {
-      version: "29.27.0",
-      values: { server: { replicaCount: 2 } },
-    }),
+    ...chart("the chart `prometheus`", prometheusCharts, "29.27.0"),
     retention: string("a duration such as 15d", /^\d+[smhdwy]$/)
       .meta({ description: "How long samples are kept.", examples: ["30d"], unset: `\`${defaultRetention}\`` })
       .exactOptional(),
@@ -166,15 +163,17 @@ export const settingsSchema = object({
         unset: "none: samples live as long as the pod",
       })
       .exactOptional(),
+    ...release({ server: { replicaCount: 2 } }),
   })
     .meta({ description: "The Prometheus that Kiali reads.", unset: "not installed" })
     .exactOptional(),
   kiali: object({
-    ...chart("the chart `kiali-server`", kialiCharts, { version: "2.29.0", values: { deployment: { replicas: 2 } } }),
+    ...chart("the chart `kiali-server`", kialiCharts, "2.29.0"),
     authentication: enumOf(kialiAuthentications)
       .default(defaultAuthentication)
       .describe("How people log in: `token` (of a service account) or `anonymous`."),
     viewOnly: boolean.default(true).describe("`true`: no rights to change the cluster."),
+    ...release({ deployment: { replicas: 2 } }),
   })
     .meta({ description: "Kiali, the picture of the mesh; needs `prometheus`.", unset: "not installed" })
     .exactOptional(),

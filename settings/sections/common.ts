@@ -20,29 +20,31 @@ import {
 
 /* What more than one section of the settings has. */
 
-/** Which version of a chart from where, and how it is installed. */
-export function chart(
-  charts: string,
-  repository: string,
-  examples: { version: string; values: Record<string, unknown> },
-) {
+/** Which version of a chart, and from where. */
+export function chart(charts: string, repository: string, version: string) {
   return {
-    version: exactVersion.meta({ description: `Exact version of ${charts}.`, examples: [examples.version] }),
+    version: exactVersion.meta({ description: `Exact version of ${charts}.`, examples: [version] }),
     chartRepository: chartRepository.default(repository).meta({
       description: "Helm repository (`https://…`) or registry path (`oci://…`) of the chart.",
       examples: ["oci://registry.example.com/charts"],
     }),
+  };
+}
+
+/** How Helm installs a chart. */
+export function release(values: Record<string, unknown>) {
+  return {
     timeoutSeconds: integer(1, 3600, " seconds")
       .meta({
         description: "How long Helm waits for each release to become ready, in seconds.",
         examples: [600],
-        unset: String(defaultTimeoutSeconds),
+        unset: `\`${defaultTimeoutSeconds}\``,
       })
       .exactOptional(),
     values: tree
       .meta({
         description: "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets.",
-        examples: [examples.values],
+        examples: [values],
       })
       .exactOptional(),
   };
@@ -54,7 +56,7 @@ export const namespaceLabels = record
     error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
   })
   .meta({
-    description: `Further labels; not ${injectionLabelKeys.map((key) => `\`${key}\``).join(" or ")}, which are set by \`injection\`.`,
+    description: `Further labels, other than ${injectionLabelKeys.map((key) => `\`${key}\``).join(" and ")}.`,
     examples: [{ team: "shop" }],
     propertyNames: { not: { enum: injectionLabelKeys } },
   })
@@ -87,7 +89,6 @@ export const image = {
   ).meta({
     description: "Repository of the image, without a tag.",
     examples: ["registry.example.com/redis"],
-    unset: "the chart's",
   }),
   tag: string(
     "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
@@ -95,7 +96,6 @@ export const image = {
   ).meta({
     description: "Fixed tag of the image; may be pinned: `7.4.1@sha256:…`. Not `latest`.",
     examples: ["7.4.1"],
-    unset: "the chart's",
   }),
   pullPolicy: enumOf(pullPolicies)
     .meta({ description: "When the kubelet pulls the image: `Always`, `IfNotPresent` or `Never`." })
@@ -131,6 +131,7 @@ export function generatedAuthority(signed: string, defaultRoot: string) {
     keyAlgorithm: enumOf(keyAlgorithms)
       .meta({
         description: `Kind and size of the keys: \`ECDSA-P256\`, \`ECDSA-P384\`, \`RSA-2048\` or \`RSA-4096\`; of ${signed}, and of roots made from now on.`,
+        examples: ["ECDSA-P384"],
         unset: `\`${defaultKeyAlgorithm}\``,
       })
       .exactOptional(),
@@ -163,6 +164,6 @@ export function generatedAuthority(signed: string, defaultRoot: string) {
 
 /** How early previews warn of the end of a certificate. */
 export const warnBefore = duration.default(defaultWarnBefore).meta({
-  description: "How long before the end of the certificate in use every preview warns.",
+  description: `How long before the end of the certificate in use every preview warns; \`${defaultWarnBefore}\` are 14 days.`,
   examples: ["720h"],
 });

@@ -13,11 +13,15 @@ import {
   minimumTlsVersions,
 } from "../../mesh/enroute";
 import { array, dnsLabel, duration, enumOf, hostName, integer, object, orNumber, record, string } from "../builders";
-import { chart, create, image, injection, namespaceLabels } from "./common";
+import { chart, create, image, injection, namespaceLabels, release } from "./common";
 
 /* `gateway`: EnRoute; and `hosts`: what it serves. */
 
-const chartImage = object({ ...image, repository: image.repository.exactOptional(), tag: image.tag.exactOptional() });
+const chartImage = object({
+  ...image,
+  repository: image.repository.meta({ unset: "the chart's" }).exactOptional(),
+  tag: image.tag.meta({ unset: "the chart's" }).exactOptional(),
+});
 
 const resources = object({
   requests: record
@@ -46,7 +50,7 @@ const workloadCertificate = object({
 });
 
 export const gateway = object({
-  ...chart("the chart `enroute`", enrouteCharts, { version: "0.8.7", values: { nodeSelector: { pool: "edge" } } }),
+  ...chart("the chart `enroute`", enrouteCharts, "0.8.7"),
   namespace: object({
     name: dnsLabel.default(defaultGatewayNamespace).meta({
       description: "Name of the gateway's namespace; another than `istio.namespace.name`.",
@@ -60,14 +64,12 @@ export const gateway = object({
     .describe("Namespace of the gateway, which is a member of the mesh."),
   images: object({
     enroute: chartImage.describe("EnRoute's control plane, in the gateway's pod.").exactOptional(),
-    redis: chartImage
-      .required({ tag: true })
-      .extend({
-        tag: image.tag.describe(
-          "Fixed tag of the image; required, as the chart's own default is `latest`, other bits at every restart.",
-        ),
-      })
-      .describe("Store of the rate limits."),
+    redis: object({
+      ...chartImage.shape,
+      tag: image.tag.describe(
+        "Fixed tag of the image; required, as the chart's own default is `latest`, other bits at every restart.",
+      ),
+    }).describe("Store of the rate limits."),
     envoy: chartImage.describe("The proxy.").exactOptional(),
   }).describe("Images of the gateway's pod."),
   replicas: integer(1, 100)
@@ -85,7 +87,7 @@ export const gateway = object({
       .meta({
         description: "CPU use of the Envoy containers to keep, in percent of their request.",
         examples: [60],
-        unset: String(defaultCpuPercent),
+        unset: `\`${defaultCpuPercent}\``,
       })
       .exactOptional(),
   })
@@ -93,7 +95,10 @@ export const gateway = object({
     .exactOptional(),
   logLevel: enumOf(logLevels)
     .default(defaultLogLevel)
-    .meta({ description: `Log level of Envoy: ${logLevels.map((level) => `\`${level}\``).join(", ")}.` }),
+    .meta({
+      examples: ["debug"],
+      description: `Log level of Envoy: ${logLevels.map((level) => `\`${level}\``).join(", ")}.`,
+    }),
   resources: object({
     enroute: resources.describe("Of EnRoute's control plane.").exactOptional(),
     redis: resources.describe("Of the store of the rate limits.").exactOptional(),
@@ -113,6 +118,7 @@ export const gateway = object({
       examples: [{ "service.beta.kubernetes.io/aws-load-balancer-type": "nlb" }],
     })
     .exactOptional(),
+  ...release({ nodeSelector: { pool: "edge" } }),
 });
 
 const route = object({

@@ -17,6 +17,7 @@ import {
   namespaceLabels,
   pem,
   privateKey,
+  release,
   rootNames,
   warnBefore,
   wholeHours,
@@ -72,10 +73,7 @@ const certificateAuthority = z.discriminatedUnion(
 );
 
 export const istio = object({
-  ...chart("the charts `base` and `istiod`", istioCharts, {
-    version: "1.31.0",
-    values: { global: { logAsJson: true } },
-  }),
+  ...chart("the charts `base` and `istiod`", istioCharts, "1.31.0"),
   hub: string("a registry path such as docker.io/istio")
     .default(defaultHub)
     .meta({
@@ -127,4 +125,5 @@ export const istio = object({
       examples: [{ accessLogFile: "/dev/stdout" }],
     })
     .exactOptional(),
+  ...release({ global: { logAsJson: true } }),
 });
