@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
+import { stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
@@ -210,7 +212,7 @@ async function recoverStack(stack: Stack, request: Request, folder: string): Pro
 }
 
 async function settingsOfStack(stack: Stack, request: Request, folder: string): Promise<Settings> {
-  return atFolder(settingsFrom(await stack.getAllConfig(), request), folder);
+  return atFolder(settingsFrom(await stack.getAllConfig(), request, folder), folder);
 }
 
 interface Exported {
@@ -220,11 +222,12 @@ interface Exported {
   };
 }
 
-function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request): Settings {
+function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request, folder: string): Settings {
   try {
     const settings = loadSettings({
       project: projectName,
       stack,
+      ...defined({ file: stackFile(folder, stack) }),
       values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
       secretKeys: Object.keys(config).filter((key) => config[key]!.secret === true),
     });

@@ -1,15 +1,10 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { parse, stringify } from "yaml";
+import { projectDefinition, projectFile, stackFile, stackFolder, stacksOf } from "../base/project-files";
 import type { Report } from "./progress";
 import { type SandboxEndpoints, forSandbox } from "./stacks";
-
-/** The little of a Pulumi.yaml that matters here. */
-interface Definition {
-  readonly main?: string;
-  readonly stackConfigDir?: string;
-}
 
 /**
  * Writes the Pulumi project that the sandbox works in: the checkout's program, with the checkout's stacks as they are in
@@ -19,17 +14,17 @@ interface Definition {
  */
 export function writeProject(checkout: string, folder: string, sandbox: SandboxEndpoints, report: Report): string {
   const project = join(folder, "project");
-  const definition = parse(readFileSync(join(checkout, "Pulumi.yaml"), "utf8")) as Definition;
-  const { main = ".", stackConfigDir: stackFolder = "." } = definition;
-  mkdirSync(join(project, stackFolder), { recursive: true });
-  write(join(project, "Pulumi.yaml"), stringify({ ...definition, main: join(checkout, main) }));
-  for (const file of readdirSync(join(checkout, stackFolder))) {
-    if (/^Pulumi\..+\.yaml$/.test(file)) {
-      try {
-        writeStack(join(checkout, stackFolder, file), join(project, stackFolder, file), sandbox);
-      } catch (error) {
-        report(`${file} cannot be used in the sandbox: ${(error as Error).message}`);
-      }
+  const [source, definition] = [projectFile(checkout), projectDefinition(checkout)];
+  if (source === undefined || definition === undefined) throw new Error(`${checkout} has no Pulumi.yaml`);
+  const { main = "." } = definition;
+  mkdirSync(join(project, stackFolder(definition)), { recursive: true });
+  write(join(project, basename(source)), stringify({ ...definition, main: join(checkout, main) }));
+  for (const stack of stacksOf(checkout)) {
+    const file = stackFile(checkout, stack)!;
+    try {
+      writeStack(join(checkout, file), join(project, file), sandbox);
+    } catch (error) {
+      report(`${basename(file)} cannot be used in the sandbox: ${(error as Error).message}`);
     }
   }
   return project;

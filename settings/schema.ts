@@ -208,4 +208,6 @@ export interface StackConfiguration {
   secretKeys: readonly string[];
   /** How to set a key, for the error text, where that is not the usual way. */
   howToSet?: string;
+  /** Path of the stack's file, from the project's folder, for the error text. */
+  file?: string;
 }
