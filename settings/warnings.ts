@@ -23,15 +23,15 @@ function exceptionWarnings({ mutualTls }: Settings, now: Date): string[] {
   );
 }
 
-function providedCertificateWarnings(given: Settings["certificate"], now: Date): string[] {
-  if (given.issuer !== "provided") return [];
-  const end = endOfValidity(given.certificateChain);
-  const last = parseChain(given.certificateChain).at(-1)!;
+function providedCertificateWarnings(certificate: Settings["certificate"], now: Date): string[] {
+  if (certificate.issuer !== "provided") return [];
+  const end = endOfValidity(certificate.certificateChain);
+  const last = parseChain(certificate.certificateChain).at(-1)!;
   return [
-    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(given.warnBefore)! * 1000
+    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(certificate.warnBefore)! * 1000
       ? [`certificate.certificateChain ends on ${end}: have it renewed, and set certificateChain and privateKey.`]
       : []),
-    ...(given.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
+    ...(certificate.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
       ? [
           `certificate.certificateChain ends at ${commonName(last.issuer)}, which is no public root: whether an intermediate is missing cannot be told. Set certificate.caCertificate to the CA that clients trust.`,
         ]
@@ -46,7 +46,7 @@ function retiredHostWarnings(settings: Settings): string[] {
     ...(settings.bookinfo === undefined ? [] : [["bookinfo.hub", settings.bookinfo.hub] as [string, string]]),
   ];
   return places.flatMap(([key, value]) => {
-    const retired = retiredHosts.find((hostOfOld) => value.includes(hostOfOld));
+    const retired = retiredHosts.find((host) => value.includes(host));
     if (retired === undefined) return [];
     const instead = key === "istio.chartRepository" ? istioCharts : defaultHub;
     return [
