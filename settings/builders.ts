@@ -96,9 +96,9 @@ export const rootName = orNumber(
 );
 
 /** YAML, and `pulumi config set --path`, read a year or a version such as 1.3 as a number. */
-export function orNumber<Text extends z.ZodType<string>>(text: Text) {
+export function orNumber<Text extends z.ZodType<string>, Numbers extends number = number>(text: Text) {
   return z
-    .preprocess((value) => (typeof value === "number" ? String(value) : value), text)
+    .preprocess((value: z.input<Text> | Numbers) => (typeof value === "number" ? String(value) : value), text)
     .meta({ type: ["string", "number"] });
 }
 

@@ -61,7 +61,7 @@ const exception = object({
   until: z
     .preprocess(
       // YAML reads a day without quotes as a moment, which Pulumi writes out as Go does.
-      (day) => (typeof day === "string" ? day.replace(/ 00:00:00 \+0000 UTC$/, "") : day),
+      (day: string) => (typeof day === "string" ? day.replace(/ 00:00:00 \+0000 UTC$/, "") : day),
       checkedString(
         "the last day of the exception, such as 2027-03-31",
         /^\d{4}-\d{2}-\d{2}$/,
@@ -193,8 +193,7 @@ export const settingsSchema = object({
 /** Everything that a stack decides, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 
-/** The same as a person writes it: what has a default may be left out. */
-export type SettingsInput = z.input<typeof settingsSchema>;
+export type { SettingsInput } from "./input";
 
 /** The configuration of a stack, as the engine hands it to a program. */
 export interface StackConfiguration {

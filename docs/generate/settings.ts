@@ -4,6 +4,7 @@ import { settingsSchema } from "../../settings/schema";
 import { type Node, describe } from "./settings-node";
 import { stackFileSchema } from "./settings-schema";
 import { fillTables } from "./settings-tables";
+import { inputType } from "./settings-types";
 
 /** What is generated from the schema of the settings. */
 export function settingsDocuments(read: (path: string) => string): Record<string, string> {
@@ -13,6 +14,7 @@ export function settingsDocuments(read: (path: string) => string): Record<string
   return {
     "Pulumi.yaml": definition.toString({ lineWidth: 0 }),
     "docs/environments.md": fillTables(read("docs/environments.md"), settings),
+    "settings/input.ts": inputType(settings),
     "stacks/schema.json": JSON.stringify(stackFileSchema(settings, String(definition.get("name")))),
   };
 }

@@ -140,10 +140,11 @@ const route = object({
     .exactOptional(),
 });
 
+const tlsVersion = enumOf(minimumTlsVersions);
 const host = object({
   host: hostName.meta({ description: "DNS name that clients use; each once.", examples: ["shop.example.com"] }),
   namespace: dnsLabel.meta({ description: "Namespace of its Services, one of `namespaces`.", examples: ["shop"] }),
-  minimumTlsVersion: orNumber(enumOf(minimumTlsVersions))
+  minimumTlsVersion: orNumber<typeof tlsVersion, 1.2 | 1.3>(tlsVersion)
     .meta({
       description: "Oldest TLS version that clients may speak: `1.2` or `1.3`.",
       enum: minimumTlsVersions.flatMap((version) => [version, Number(version)]),

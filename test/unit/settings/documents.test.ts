@@ -3,11 +3,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Ajv from "ajv";
 import { parse } from "yaml";
+import type { z } from "zod";
 import { settingsNode } from "../../../docs/generate/settings";
 import { type Node, exampleOf, keysOf } from "../../../docs/generate/settings-node";
 import { fillTables } from "../../../docs/generate/settings-tables";
 import { loadSettings } from "../../../settings/load";
-import { settingsSchema } from "../../../settings/schema";
+import { type SettingsInput, settingsSchema } from "../../../settings/schema";
 import { configuration, stackConfig, stackNames } from "../stack-files";
 
 type Tree = { [key: string]: unknown };
@@ -211,6 +212,21 @@ describe("stacks/schema.json", () => {
     const text = JSON.stringify(definitions);
     for (const { id, node } of keys) assert.ok(text.includes(JSON.stringify(node.description).slice(0, -1)), id);
     assert.match(definitions["context"]!.description!, / Default: the file's current one\.$/);
+  });
+});
+
+describe("SettingsInput", () => {
+  type Same<One, Other> = [One, Other] extends [Other, One] ? true : false;
+
+  it("is what the schema takes, with what each key means", () => {
+    const isSame: Same<SettingsInput, z.input<typeof settingsSchema>> = true;
+    assert.ok(isSame);
+    const text = read("settings/input.ts");
+    for (const { id, node } of keys) assert.ok(text.includes(`/** ${node.description}`), id);
+    assert.match(
+      text,
+      /@default "standard" @example "small" \*\/\n +profile\?: \("small" \| "standard" \| "ha"\) \| undefined;/,
+    );
   });
 });
 
