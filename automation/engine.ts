@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
+import { stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
@@ -211,14 +213,15 @@ async function read(request: Request, reading: Reading): Promise<Outcome> {
 }
 
 async function settingsOf(stack: Stack, request: Request, folder: string): Promise<Settings> {
-  return request.settings ?? atFolder(settingsFrom(await stack.getAllConfig(), request), folder);
+  return request.settings ?? atFolder(settingsFrom(await stack.getAllConfig(), request, folder), folder);
 }
 
-function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request): Settings {
+function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request, folder: string): Settings {
   try {
     const settings = loadSettings({
       project: projectName,
       stack,
+      ...defined({ file: stackFile(folder, stack) }),
       values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
       secretKeys: Object.keys(config).filter((key) => config[key]!.secret === true),
     });

@@ -1,7 +1,6 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { parse } from "yaml";
 import type { Finding } from "../base/issue";
+import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
 import type { Settings, SettingsInput } from "../settings/schema";
@@ -300,15 +299,15 @@ export class Environment {
     const { settings, project, projectName = "enroute-istio" } = this.options;
     if (settings !== undefined) return projectName;
     const { cause, next } = explanations["project-not-found"];
-    const file = ["yaml", "yml"].map((type) => join(resolve(project ?? "."), `Pulumi.${type}`)).find(existsSync);
-    if (project === undefined || file === undefined)
+    const definition = project === undefined ? undefined : projectDefinition(resolve(project));
+    if (definition === undefined)
       throw failure(
         "project-not-found",
         project === undefined ? `environment ${this.stack} has neither project nor settings` : `${cause} ${project}`,
         next,
         {},
       );
-    return (parse(readFileSync(file, "utf8")) as { name: string }).name;
+    return String(definition.name);
   }
 
   private env(): Record<string, string> {

@@ -1,8 +1,11 @@
 const units: Record<string, number> = { h: 3600, m: 60, s: 1 };
 
+/** The form of a Go duration made of whole hours, minutes and seconds. */
+export const durationForm = /^(?=\d)(\d+h)?(\d+m)?(\d+s)?$/;
+
 /** Seconds of a Go duration made of whole hours, minutes and seconds, such as `24h` or `1h30m`; undefined if it is none. */
 export function durationSeconds(text: string): number | undefined {
-  if (!/^(\d+h)?(\d+m)?(\d+s)?$/.test(text) || text === "") return undefined;
+  if (!durationForm.test(text)) return undefined;
   return [...text.matchAll(/(\d+)([hms])/g)].reduce((sum, [, amount, unit]) => sum + Number(amount) * units[unit!]!, 0);
 }
 

@@ -1,5 +1,6 @@
 import type * as k8s from "@pulumi/kubernetes";
 import type { Values } from "../base/merge";
+import { defaultTimeoutSeconds } from "../mesh/charts";
 
 export { retiredHosts } from "../mesh/istio";
 
@@ -20,7 +21,7 @@ export function chartSource(
   chart: string,
   args: ChartArgs,
 ): Pick<k8s.helm.v3.ReleaseArgs, "chart" | "version" | "repositoryOpts" | "timeout"> {
-  const timeout = args.timeoutSeconds ?? 300;
+  const timeout = args.timeoutSeconds ?? defaultTimeoutSeconds;
   return args.chartRepository.startsWith("oci://")
     ? { chart: `${args.chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
     : { chart, version: args.version, repositoryOpts: { repo: args.chartRepository }, timeout };

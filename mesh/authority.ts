@@ -3,9 +3,13 @@ import { durationHours } from "../base/duration";
 /* Certificate authorities of our own making: their roots, and the lives of what they sign. */
 
 /** Kind and size of a generated key. */
-export type KeyAlgorithm = "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
+export const keyAlgorithms = ["ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096"] as const;
+export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 
 export const defaultKeyAlgorithm: KeyAlgorithm = "ECDSA-P256";
+
+/** How long before its end a preview warns of a certificate: 14 days. */
+export const defaultWarnBefore = "336h";
 
 /** Life of a root: ten years. */
 export const defaultRootValidity = "87600h";

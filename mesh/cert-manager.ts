@@ -30,6 +30,7 @@ export interface CertManagerCertificate {
 }
 
 export const certManagerGroup = "cert-manager.io";
+export const defaultIssuerKind = "Issuer";
 
 /** Name of the Secrets that cert-manager fills, unless the stack says another. */
 export const managedSecretName = "gateway-serving-certificate-managed";
@@ -37,7 +38,7 @@ export const managedSecretName = "gateway-serving-certificate-managed";
 /** The `spec` of a `cert-manager.io/v1` Certificate. */
 export function certManagerSpec(hosts: readonly string[], args: CertManagerCertificate): Record<string, unknown> {
   const [algorithm, size] = (args.keyAlgorithm ?? defaultKeyAlgorithm).split("-") as [string, string];
-  const { name, kind = "Issuer", group = certManagerGroup } = args.issuerRef;
+  const { name, kind = defaultIssuerKind, group = certManagerGroup } = args.issuerRef;
   return {
     secretName: args.secretName,
     issuerRef: { name, kind, group },

@@ -15,6 +15,30 @@ export const enroute = {
 /** Repository of the chart `enroute`. */
 export const enrouteCharts = "https://helm.getenroute.io";
 
+/** Namespace of the gateway in a stack that names no other. */
+export const defaultGatewayNamespace = "enroute-system";
+
+/** Log levels of Envoy; the chart's own default, debug, logs the headers of every request. */
+export const logLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+export type LogLevel = (typeof logLevels)[number];
+export const defaultLogLevel: LogLevel = "info";
+
+/** Mean CPU use of the Envoy containers that autoscaling keeps, in percent of their request. */
+export const defaultCpuPercent = 70;
+
+/** When the kubelet pulls an image; the chart's own default is Always, even for fixed tags. */
+export const pullPolicies = ["Always", "IfNotPresent", "Never"] as const;
+export type PullPolicy = (typeof pullPolicies)[number];
+export const defaultPullPolicy: PullPolicy = "IfNotPresent";
+
+/** Oldest TLS versions that a host may be set to; EnRoute takes any other word to mean 1.1. */
+export const minimumTlsVersions = ["1.2", "1.3"] as const;
+export type MinimumTlsVersion = (typeof minimumTlsVersions)[number];
+export const defaultMinimumTlsVersion: MinimumTlsVersion = "1.2";
+
+/** Path prefix of a route that gives none. */
+export const defaultPrefix = "/";
+
 /** Name in the cluster of the GatewayHost of a host. */
 export function gatewayHostName(host: string): string {
   return host.replaceAll(".", "-");

@@ -11,6 +11,9 @@ export const defaultHub = "docker.io/istio";
 /** Hosts of Istio's charts and images that are being switched off; nothing from Istio 1.31 on is published there. */
 export const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
 
+/** The mesh's root namespace in a stack that names no other. */
+export const defaultIstioNamespace = "istio-system";
+
 /** First part of every identity in a mesh that says no other. */
 export const defaultTrustDomain = "cluster.local";
 
@@ -20,7 +23,10 @@ export const defaultTrustDomain = "cluster.local";
  * - `standard`: the chart's own defaults (500m CPU, 2 GiB, autoscaled from 1 to 5)
  * - `ha`: at least two istiods on different nodes and zones, with a disruption budget
  */
-export type IstioProfile = "small" | "standard" | "ha";
+export const istioProfileNames = ["small", "standard", "ha"] as const;
+export type IstioProfile = (typeof istioProfileNames)[number];
+
+export const defaultProfile: IstioProfile = "standard";
 
 /** What each size sets in the chart `istiod`. */
 export const istioProfiles: Record<IstioProfile, Values> = {

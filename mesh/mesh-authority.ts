@@ -8,8 +8,11 @@ export const authoritySecretName = "cacerts";
 /** Life of the intermediate: a year. */
 export const defaultIntermediateValidity = "8760h";
 
+/** The root of a stack that names none. */
+export const defaultMeshRoot = "root";
+
 /** Roots of a generated CA with the defaults filled in. */
-export function meshRoots({ roots = ["root"], signer = roots[0]! }: RootNames): TrustedRoots {
+export function meshRoots({ roots = [defaultMeshRoot], signer = roots[0]! }: RootNames): TrustedRoots {
   return { roots, signer };
 }
 

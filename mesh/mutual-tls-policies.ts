@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../base/annotations";
 
 /** How strictly a listener asks for mutual TLS; `STRICT` is what the mesh does everywhere else. */
-export type ExceptionMode = "PERMISSIVE" | "DISABLE";
+export const exceptionModes = ["PERMISSIVE", "DISABLE"] as const;
+export type ExceptionMode = (typeof exceptionModes)[number];
 
 /** One place where the mesh takes plain text, and why. */
 export interface MutualTlsException {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { misnamedStackFile, projectFile, stackFile, stacksOf } from "../base/project-files";
 import type { StackConfiguration } from "../settings/schema";
 import { ReviewError } from "./error";
 import { type Tree, isTree } from "./objects";
@@ -22,26 +23,29 @@ function placeholder(encrypted: string): string {
 }
 
 /**
- * Reads `Pulumi.yaml` and the stack's file of a project, without the engine and without the keys of the stack's secrets.
+ * Reads the project's file and the stack's file of a project, without the engine and without the keys of the stack's secrets.
  *
  * @param side names the side in errors, such as "the base (main)"
  */
 export function stackConfiguration(project: string, stack: string, side: string): MaskedConfiguration {
-  const definition = readYaml(join(project, "Pulumi.yaml"), side);
-  if (definition === undefined)
+  const definition = readYaml(projectFile(project) ?? join(project, "Pulumi.yaml"), side);
+  const file = definition === undefined ? undefined : stackFile(project, stack);
+  if (definition === undefined || file === undefined)
     throw new ReviewError(
-      `There is no Pulumi project in ${side}: it has no Pulumi.yaml.`,
+      `There is no Pulumi project in ${side}: it has no Pulumi.yaml or Pulumi.yml.`,
       "run this in the project's folder, or name it with --cwd; for the base, choose another --base",
     );
   const name = String(definition["name"]);
-  const folder = typeof definition["stackConfigDir"] === "string" ? definition["stackConfigDir"] : ".";
-  const file = join(folder, `Pulumi.${stack}.yaml`);
   const content = readYaml(join(project, file), side);
-  if (content === undefined)
+  if (content === undefined) {
+    const misnamed = misnamedStackFile(project, stack);
     throw new ReviewError(
-      `There is no file of stack ${stack} in ${side}: ${file} is missing. It has ${list(join(project, folder))}.`,
-      "name a stack that both sides have; a new environment has no base to be compared with: see it with pulumi preview",
+      `There is no file of stack ${stack} in ${side}: ${file} is missing. It has ${list(project)}.`,
+      misnamed === undefined
+        ? "name a stack that both sides have; a new environment has no base to be compared with: see it with pulumi preview"
+        : `rename ${misnamed}: Pulumi reads stack files with the extension of the project's file alone`,
     );
+  }
   if (content["environment"] !== undefined)
     throw new ReviewError(
       `Stack ${stack} of ${side} takes settings from environments of Pulumi ESC (environment: in ${file}). A review reads the stack's file alone, so it would show only a part.`,
@@ -63,7 +67,7 @@ export function stackConfiguration(project: string, stack: string, side: string)
   return { project: name, stack, values, secretKeys, masked };
 }
 
-/** Values that Pulumi.yaml gives to every stack: `key: value`, `key: { value }` or `key: { default }`. */
+/** Values that the project's file gives to every stack: `key: value`, `key: { value }` or `key: { default }`. */
 function projectValues(definition: Tree): [string, unknown][] {
   return Object.entries(isTree(definition["config"]) ? definition["config"] : {}).flatMap(([key, declared]) => {
     const value = isTree(declared) ? (declared["value"] ?? declared["default"]) : declared;
@@ -92,9 +96,7 @@ function readYaml(path: string, side: string): Tree | undefined {
   }
 }
 
-function list(folder: string): string {
-  const stacks = existsSync(folder)
-    ? readdirSync(folder).flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
-    : [];
+function list(project: string): string {
+  const stacks = stacksOf(project);
   return stacks.length === 0 ? "no stack files at all" : `files of ${stacks.join(", ")}`;
 }

@@ -28,6 +28,8 @@ export class SettingsError extends Error {
       stack: string;
       /** How to set a key, where the settings are no stack file. */
       howToSet?: string;
+      /** Path of the stack's file, from the project's folder. @default "stacks/Pulumi.<stack>.yaml" */
+      file?: string;
     },
   ) {
     const count = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
@@ -41,7 +43,7 @@ export class SettingsError extends Error {
         `${count} wrong in stack ${where.stack}; nothing was changed.`,
         ...lines,
         where.howToSet ??
-          `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}\n  or edit stacks/Pulumi.${where.stack}.yaml; docs/environments.md describes every key.`,
+          `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}\n  or edit ${where.file ?? `stacks/Pulumi.${where.stack}.yaml`}; docs/environments.md describes every key.`,
       ].join("\n"),
     );
     this.name = "SettingsError";

@@ -3,7 +3,10 @@ import { SettingsError, describeProblems, problem } from "./error";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
 
-const scalarKeys = ["kubeconfig", "context", "clusterIdentifier", "kubernetesPluginVersion"];
+/** Keys whose value is text as it stands, also where it reads as a number. */
+const textKeys = Object.entries(settingsSchema.shape).flatMap(([key, schema]) =>
+  schema.safeParse("").success ? [key] : [],
+);
 
 /**
  * The settings of a stack. Throws one {@link SettingsError} that names everything that is wrong. Keys of other namespaces
@@ -14,7 +17,7 @@ export function loadSettings(configuration: StackConfiguration, now: Date = new 
   for (const [fullKey, value] of Object.entries(configuration.values)) {
     const [project, key] = fullKey.split(/:(.*)/s) as [string, string];
     if (project !== configuration.project) continue;
-    if (scalarKeys.includes(key)) {
+    if (textKeys.includes(key)) {
       input[key] = value;
     } else {
       try {

@@ -18,23 +18,26 @@ export function crossProblems(settings: Settings, configuration: StackConfigurat
     ...servingCertificateProblems(settings, configuration, now),
     ...workloadTtlProblems(settings),
     ...meshAuthorityProblems(settings, configuration, now),
-    ...(settings.gateway.autoscaling !== undefined &&
-    settings.gateway.autoscaling.maxReplicas < settings.gateway.replicas
-      ? [
-          problem(
-            "gateway.autoscaling.maxReplicas",
-            settings.gateway.autoscaling.maxReplicas,
-            "at least gateway.replicas",
-          ),
-        ]
-      : []),
-    ...(settings.kiali !== undefined && settings.prometheus === undefined
-      ? [problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty")]
-      : []),
+    ...autoscalingProblems(settings),
+    ...found(
+      settings.kiali !== undefined &&
+        settings.prometheus === undefined &&
+        problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty"),
+    ),
     ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
       problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
     ),
   ];
+}
+
+/** The problems that are there. */
+function found(...problems: (Problem | false)[]): Problem[] {
+  return problems.filter((one) => one !== false);
+}
+
+function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
+  if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
+  return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
 }
 
 function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {
@@ -107,19 +110,19 @@ function hostProblems({ hosts }: Settings): Problem[] {
 }
 
 function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
-  const given = settings.certificate;
-  switch (given.issuer) {
+  const { certificate } = settings;
+  switch (certificate.issuer) {
     case "existingSecret":
       return [];
     case "generated":
-      return generatedProblems(given);
+      return generatedProblems(certificate);
     case "certManager":
-      return certManagerProblems(given);
+      return certManagerProblems(certificate);
     case "provided":
       return [
         ...plainTextProblems(configuration, "certificate", "privateKey"),
         ...certificateProblems(
-          given,
+          certificate,
           settings.hosts.map((entry) => entry.host),
           now,
         ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
@@ -129,31 +132,31 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
 
 type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
 
-function generatedProblems(given: Certificate<"generated">): Problem[] {
-  const { roots, signer } = servingRoots(given);
-  return [...lifeProblems("certificate", given, leafLife(given)), ...rootProblems("certificate", roots, signer)];
+function generatedProblems(certificate: Certificate<"generated">): Problem[] {
+  const { roots, signer } = servingRoots(certificate);
+  return [
+    ...lifeProblems("certificate", certificate, leafLife(certificate)),
+    ...rootProblems("certificate", roots, signer),
+  ];
 }
 
 /** Problems of lives that must fit into each other. */
 function lifeProblems(
   key: string,
-  given: { validity: string; renewBefore?: string; caValidity: string },
+  certificate: { validity: string; renewBefore?: string; caValidity: string },
   life: { validityPeriodHours: number; earlyRenewalHours: number },
 ): Problem[] {
-  return [
-    ...(life.earlyRenewalHours >= life.validityPeriodHours
-      ? [
-          problem(
-            `${key}.renewBefore`,
-            given.renewBefore,
-            `less than validity (${given.validity}): a certificate would be renewed at every update`,
-          ),
-        ]
-      : []),
-    ...(durationSeconds(given.caValidity)! <= durationSeconds(given.validity)!
-      ? [problem(`${key}.caValidity`, given.caValidity, `more than validity (${given.validity})`)]
-      : []),
-  ];
+  const { validity, renewBefore, caValidity } = certificate;
+  return found(
+    life.earlyRenewalHours >= life.validityPeriodHours &&
+      problem(
+        `${key}.renewBefore`,
+        renewBefore,
+        `less than validity (${validity}): a certificate would be renewed at every update`,
+      ),
+    durationSeconds(caValidity)! <= durationSeconds(validity)! &&
+      problem(`${key}.caValidity`, caValidity, `more than validity (${validity})`),
+  );
 }
 
 function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
@@ -183,31 +186,21 @@ function meshAuthorityProblems({ istio }: Settings, configuration: StackConfigur
 
 function rootProblems(key: string, roots: readonly string[], signer: string): Problem[] {
   const twice = roots.find((root, index) => roots.indexOf(root) < index);
-  return [
-    ...(twice === undefined ? [] : [problem(`${key}.roots`, roots, `each name once; ${twice} is there twice`)]),
-    ...(roots.includes(signer)
-      ? []
-      : [problem(`${key}.signer`, signer, `one of ${key}.roots (${roots.join(", ")}): clients must trust what signs`)]),
-  ];
+  return found(
+    twice !== undefined && problem(`${key}.roots`, roots, `each name once; ${twice} is there twice`),
+    !roots.includes(signer) &&
+      problem(`${key}.signer`, signer, `one of ${key}.roots (${roots.join(", ")}): clients must trust what signs`),
+  );
 }
 
 function certManagerProblems({ validity = defaultValidity, renewBefore }: Certificate<"certManager">): Problem[] {
   const [life, before] = [durationSeconds(validity)!, durationSeconds(renewBefore ?? "5m")!];
-  return [
-    ...(life < 3600 ? [problem("certificate.validity", validity, "1h or more: cert-manager takes no less")] : []),
-    ...(before < 300
-      ? [problem("certificate.renewBefore", renewBefore, "5m or more: cert-manager takes no less")]
-      : []),
-    ...(before >= life
-      ? [
-          problem(
-            "certificate.renewBefore",
-            renewBefore,
-            `less than validity (${validity}): it would be renewed for ever`,
-          ),
-        ]
-      : []),
-  ];
+  return found(
+    life < 3600 && problem("certificate.validity", validity, "1h or more: cert-manager takes no less"),
+    before < 300 && problem("certificate.renewBefore", renewBefore, "5m or more: cert-manager takes no less"),
+    before >= life &&
+      problem("certificate.renewBefore", renewBefore, `less than validity (${validity}): it would never stop renewing`),
+  );
 }
 
 /** A private key that stands in the stack's file as anybody can read it. */
@@ -228,16 +221,14 @@ function workloadTtlProblems(settings: Settings): Problem[] {
   const max = maxTtl(settings);
   const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
   const everywhere = meshWideTtl(settings);
-  return [
-    ...(why === undefined ? [] : [problem("gateway.workloadCertificate.ttl", ttl, why)]),
-    ...(everywhere === undefined || (durationSeconds(everywhere) ?? Infinity) <= (durationSeconds(max) ?? Infinity)
-      ? []
-      : [
-          problem(
-            "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
-            everywhere,
-            `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
-          ),
-        ]),
-  ];
+  return found(
+    why !== undefined && problem("gateway.workloadCertificate.ttl", ttl, why),
+    everywhere !== undefined &&
+      (durationSeconds(everywhere) ?? Infinity) > (durationSeconds(max) ?? Infinity) &&
+      problem(
+        "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
+        everywhere,
+        `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
+      ),
+  );
 }

@@ -1,291 +1,199 @@
 import { z } from "zod";
-import { defaultRootValidity } from "../mesh/authority";
-import { certManagerGroup, managedSecretName } from "../mesh/cert-manager";
-import { enrouteCharts } from "../mesh/enroute";
-import { defaultHub, defaultTrustDomain, istioCharts } from "../mesh/istio";
-import { defaultIntermediateValidity } from "../mesh/mesh-authority";
-import { isPast } from "../mesh/mutual-tls-policies";
-import { defaultValidity } from "../mesh/serving-certificate";
 import {
-  certificateName,
-  chartRepository,
+  defaultAuthentication,
+  defaultRetention,
+  kialiAuthentications,
+  kialiCharts,
+  prometheusCharts,
+} from "../mesh/charts";
+import { defaultHub } from "../mesh/istio";
+import { exceptionModes, isPast } from "../mesh/mutual-tls-policies";
+import {
+  array,
+  boolean,
+  checkedString,
   dnsLabel,
-  duration,
+  enumOf,
   exactVersion,
-  flag,
-  hostName,
-  hours,
-  ipAddress,
-  list,
+  integer,
   object,
-  oneOf,
-  rootName,
-  text,
-  timeoutSeconds,
-  tree,
-  wholeNumber,
-  words,
+  record,
+  string,
 } from "./builders";
-
-const chart = { version: exactVersion, timeoutSeconds: timeoutSeconds.exactOptional(), values: tree.exactOptional() };
-
-const injectionLabelKeys = ["istio-injection", "istio.io/rev"];
-const namespaceLabels = words
-  .refine((labels) => injectionLabelKeys.every((key) => !(key in labels)), {
-    error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
-  })
-  .exactOptional();
-
-const injectionForms = z.union([z.literal("enabled"), z.strictObject({ revision: dnsLabel })]);
-// One message for whatever is wrong: the union's own would speak of its second form only.
-const injection = z.custom<z.output<typeof injectionForms>>((value) => injectionForms.safeParse(value).success, {
-  error: 'either "enabled" or { revision: <revision or tag> }, never both: with both labels Istio ignores the revision',
-});
+import { certificate } from "./sections/certificate";
+import { chart, create, injection, namespaceLabels, release } from "./sections/common";
+import { gateway, hosts } from "./sections/gateway";
+import { istio } from "./sections/istio";
 
 const namespace = object({
-  name: dnsLabel,
-  create: flag.default(true),
+  name: dnsLabel.meta({ description: "Name of the namespace; each once.", examples: ["shop"] }),
+  create,
   injection: injection.exactOptional(),
   labels: namespaceLabels,
 });
 
-const image = {
-  repository: text(
-    "an image repository such as docker.io/library/redis, without a tag",
-    /^[a-z0-9]+([._:/-]+[a-z0-9]+)*$/,
-  ),
-  tag: text(
-    "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
-    (tag) => /^[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/.test(tag) && !/^latest(@|$)/.test(tag),
-  ),
-  pullPolicy: oneOf("Always", "IfNotPresent", "Never").exactOptional(),
-};
-const chartImage = object({ ...image, repository: image.repository.exactOptional(), tag: image.tag.exactOptional() });
-
-const quantities = words.exactOptional();
-const resources = object({ requests: quantities, limits: quantities });
-
-const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
-const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
-const keyAlgorithm = oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional();
-const warnBefore = duration.default("336h");
-const generatedAuthority = {
-  keyAlgorithm,
-  caValidity: hours(2, 36500 * 24, wholeHours).default(defaultRootValidity),
-  renewBefore: hours(1, 36500 * 24, wholeHours).exactOptional(),
-  roots: list(rootName, "names such as 2026").min(1, { error: "at least one name such as 2026" }).exactOptional(),
-  signer: rootName.exactOptional(),
-};
-
-const trustDomain = text("a trust domain such as cluster.local", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
-
-const certificateAuthority = z.discriminatedUnion(
-  "issuer",
-  [
-    object({ issuer: z.literal("istiod") }),
-    object({
-      issuer: z.literal("generated"),
-      ...generatedAuthority,
-      validity: hours(2, 36500 * 24, wholeHours).default(defaultIntermediateValidity),
-      rootCertificates: pem("further roots that the mesh trusts").exactOptional(),
-      warnBefore,
-    }),
-    object({
-      issuer: z.literal("provided"),
-      rootCertificates: pem("the mesh's roots"),
-      roots: list(rootName, "names such as 2026").exactOptional(),
-      certificateChain: pem("the CA that signs, its issuers after it"),
-      privateKey: pem("the private key of the CA that signs"),
-      warnBefore,
-    }),
-  ],
-  { error: "an object with an issuer: one of istiod, generated, provided" },
-);
-
-const istio = object({
-  ...chart,
-  chartRepository: chartRepository.default(istioCharts),
-  hub: text("a registry path such as docker.io/istio").default(defaultHub),
-  tag: image.tag.exactOptional(),
-  profile: oneOf("small", "standard", "ha").default("standard"),
-  namespace: object({
-    name: dnsLabel.default("istio-system"),
-    create: flag.default(true),
-    labels: namespaceLabels,
-  }).prefault({}),
-  revision: dnsLabel.exactOptional(),
-  trustDomain: trustDomain.default(defaultTrustDomain),
-  trustDomainAliases: list(trustDomain, "trust domains").exactOptional(),
-  ca: certificateAuthority.prefault({ issuer: "istiod" }),
-  meshConfig: tree.exactOptional(),
-});
-
-const workloadCertificate = object({
-  ttl: duration.exactOptional(),
-  outputPath: text("an absolute path such as /etc/istio-certs", /^\/[\w./-]*\w$/).exactOptional(),
-});
-
-const gateway = object({
-  ...chart,
-  chartRepository: chartRepository.default(enrouteCharts),
-  namespace: object({
-    name: dnsLabel.default("enroute-system"),
-    create: flag.default(true),
-    injection: injection.exactOptional(),
-    labels: namespaceLabels,
-  }).prefault({}),
-  images: object({
-    enroute: chartImage.exactOptional(),
-    redis: chartImage.required({ tag: true }),
-    envoy: chartImage.exactOptional(),
-  }),
-  replicas: wholeNumber(1, 100).default(1),
-  autoscaling: object({
-    maxReplicas: wholeNumber(2, 1000),
-    cpuPercent: wholeNumber(1, 100).exactOptional(),
-  }).exactOptional(),
-  logLevel: oneOf("trace", "debug", "info", "warning", "error", "critical", "off").default("info"),
-  resources: object({
-    enroute: resources.exactOptional(),
-    redis: resources.exactOptional(),
-    envoy: resources.exactOptional(),
-  }).exactOptional(),
-  workloadCertificate: workloadCertificate.exactOptional(),
-  serviceAnnotations: words.exactOptional(),
-});
-
-const host = object({
-  host: hostName,
-  namespace: dnsLabel,
-  minimumTlsVersion: z
-    .preprocess((version) => (typeof version === "number" ? String(version) : version), oneOf("1.2", "1.3"))
-    .default("1.2"),
-  routes: list(
-    object({
-      prefix: text("a path prefix such as /", /^\/\S*$/).exactOptional(),
-      service: dnsLabel,
-      port: wholeNumber(1, 65535),
-      permitInsecure: object({ reason: text("why clear text is needed there, in words") }).exactOptional(),
-    }),
-    "routes { prefix?, service, port }",
-  ).min(1, { error: "at least one route { prefix?, service, port }" }),
-});
-
-const names = {
-  extraNames: list(certificateName, "DNS names").exactOptional(),
-  ipAddresses: list(ipAddress, "IP addresses").exactOptional(),
-};
-const issuers = ["generated", "provided", "existingSecret", "certManager"] as const;
-const certificate = z.discriminatedUnion(
-  "issuer",
-  [
-    object({
-      issuer: z.literal("generated"),
-      ...names,
-      ...generatedAuthority,
-      // Clients refuse longer ones (CA/Browser Forum ballot SC-31, and Apple for every CA).
-      validity: hours(2, 398 * 24, `clients take no more than 398 days, and ${wholeHours}`).default(defaultValidity),
-      warnBefore,
-    }),
-    object({
-      issuer: z.literal("provided"),
-      certificateChain: pem("the certificate, its issuers after it"),
-      privateKey: pem("the certificate's private key"),
-      caCertificate: pem("the CA's certificate").exactOptional(),
-      warnBefore,
-    }),
-    object({ issuer: z.literal("existingSecret"), secretName: dnsLabel, warnBefore }),
-    object({
-      issuer: z.literal("certManager"),
-      issuerRef: object({
-        name: text("the name of an Issuer or ClusterIssuer", /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
-        kind: text("a kind such as Issuer or ClusterIssuer", /^[A-Z][A-Za-z]+$/).default("Issuer"),
-        group: text("an API group such as cert-manager.io", /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/).default(
-          certManagerGroup,
-        ),
-      }),
-      secretName: dnsLabel.default(managedSecretName),
-      ...names,
-      keyAlgorithm,
-      validity: duration.exactOptional(),
-      renewBefore: duration.exactOptional(),
-      caCertificate: pem("the CA's certificate").exactOptional(),
-      warnBefore,
-    }),
-  ],
-  { error: `an object with an issuer: one of ${issuers.join(", ")}` },
-);
-
 const exception = object({
-  namespace: dnsLabel,
-  workload: words.exactOptional(),
-  ports: list(wholeNumber(1, 65535), "container ports")
-    .min(1, { error: "at least one container port" })
+  namespace: dnsLabel.meta({ description: "Namespace of the workloads.", examples: ["shop"] }),
+  workload: record
+    .meta({
+      description: "Labels that select the workload; needed in the mesh's root namespace.",
+      examples: [{ app: "legacy-metrics" }],
+      unset: "the whole namespace",
+    })
     .exactOptional(),
-  mode: oneOf("PERMISSIVE", "DISABLE"),
-  reason: text("why plain text is needed there, in words"),
-  owner: text("who answers for it: a person or a team"),
-  until: z.preprocess(
-    // YAML reads a day without quotes as a moment, which Pulumi writes out as Go does.
-    (day) => (typeof day === "string" ? day.replace(/ 00:00:00 \+0000 UTC$/, "") : day),
-    text("the last day of the exception, such as 2027-03-31", (day) => isPast(day, new Date()) !== undefined),
-  ),
+  ports: array(integer(1, 65535).meta({ description: "A container port.", examples: [9102] }), "container ports")
+    .min(1, { error: "at least one container port" })
+    .meta({
+      description: "Container ports, not those of a Service; needs `workload`.",
+      examples: [[9102]],
+      unset: "all ports",
+    })
+    .exactOptional(),
+  mode: enumOf(exceptionModes).describe("`PERMISSIVE` (both) or `DISABLE` (plain text only)."),
+  reason: string("why plain text is needed there, in words").meta({
+    description: "Why, in words; kept on the object.",
+    examples: ["scraped by a collector outside the mesh"],
+  }),
+  owner: string("who answers for it: a person or a team").meta({
+    description: "Who answers for it, a person or a team; kept on the object.",
+    examples: ["observability@example.com"],
+  }),
+  until: z
+    .preprocess(
+      // YAML reads a day without quotes as a moment, which Pulumi writes out as Go does.
+      (day: string) => (typeof day === "string" ? day.replace(/ 00:00:00 \+0000 UTC$/, "") : day),
+      checkedString(
+        "the last day of the exception, such as 2027-03-31",
+        /^\d{4}-\d{2}-\d{2}$/,
+        (day) => isPast(day, new Date()) !== undefined,
+      ),
+    )
+    .meta({
+      description:
+        "Its last day (UTC); kept on the object. A preview warns of one that is over, and the policies refuse it.",
+      examples: ["2027-03-31"],
+    }),
 });
 
 const deletionProtection = object({
-  enabled: flag.default(false),
-  except: list(
+  enabled: boolean.default(false).describe("`true`: the engine refuses to delete or replace objects of the cluster."),
+  except: array(
     object({
-      object: text(
+      object: string(
         "an object as Kind namespace/name, or Kind name outside of namespaces",
         /^[A-Z]\w* [^\s/]+(\/[^\s/]+)?$/,
-      ),
-      reason: text("why it may be deleted or replaced, in words"),
+      ).meta({
+        description: "The object, as `Kind namespace/name`, or `Kind name` outside of namespaces.",
+        examples: ["GatewayHost shop/shop-example-com"],
+      }),
+      reason: string("why it may be deleted or replaced, in words").meta({
+        description: "Why it may go, in words.",
+        examples: ["the shop moves to shop.example.org"],
+      }),
     }),
     "objects { object, reason }",
-  ).default([]),
+  )
+    .default([])
+    .meta({ description: "Objects that may be deleted or replaced.", unset: "none" }),
 });
 
 /** The shape of a stack's settings; loading also checks what takes more than one key to see. */
 export const settingsSchema = object({
-  kubeconfig: z.string({ error: "the path of a kubeconfig file" }).default(""),
-  context: z.string({ error: "the name of a context of the kubeconfig" }).default(""),
-  clusterIdentifier: z.string({ error: "a name of the cluster that never changes" }).default(""),
-  kubernetesPluginVersion: z.literal("").or(exactVersion).default(""),
-  istio,
-  namespaces: list(namespace, "namespaces { name, create?, injection?, labels? }").default([]),
-  gateway,
-  hosts: list(host, "hosts { host, namespace, routes }").min(1, {
-    error: "at least one host { host, namespace, routes }",
+  kubeconfig: z
+    .string({ error: "the path of a kubeconfig file" })
+    .default("")
+    .meta({
+      description:
+        "Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. One of `kubeconfig` and `context` is needed.",
+      examples: ["~/.kube/prod"],
+      unset: "`KUBECONFIG` or `~/.kube/config`",
+    }),
+  context: z
+    .string({ error: "the name of a context of the kubeconfig" })
+    .default("")
+    .meta({
+      description: "Context of the kubeconfig. One of `kubeconfig` and `context` is needed.",
+      examples: ["prod"],
+      unset: "the file's current one",
+    }),
+  clusterIdentifier: z
+    .string({ error: "a name of the cluster that never changes" })
+    .default("")
+    .meta({
+      description:
+        "A name of the cluster that never changes; needed without `context`. While it stays, new credentials or another path replace nothing; when it changes, everything moves to another cluster.",
+      examples: ["prod-eu"],
+      unset: "`context`",
+    }),
+  kubernetesPluginVersion: z
+    .literal("")
+    .or(exactVersion)
+    .default("")
+    .meta({
+      description:
+        "Exact version of Pulumi's kubernetes plugin, for machines that have another one and cannot download it (4.25.0 or newer).",
+      examples: ["4.34.2"],
+      unset: "that of the npm package",
+    }),
+  istio: istio.describe("Istio's control plane."),
+  namespaces: array(namespace, "namespaces { name, create?, injection?, labels? }").default([]).meta({
+    description: "The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them.",
+    unset: "none",
   }),
+  gateway: gateway.describe("EnRoute, the ingress gateway."),
+  hosts,
   certificate,
-  mutualTls: object({ exceptions: list(exception, "exceptions").default([]) }).prefault({}),
+  mutualTls: object({
+    exceptions: array(exception, "exceptions").default([]).meta({
+      description: "Places that take plain text, and why. What Istio would silently ignore is refused.",
+      unset: "none",
+    }),
+  })
+    .prefault({})
+    .describe("Mutual TLS, which is STRICT everywhere else."),
   prometheus: object({
-    ...chart,
-    chartRepository: chartRepository.default("https://prometheus-community.github.io/helm-charts"),
-    retention: text("a duration such as 15d", /^\d+[smhdwy]$/).exactOptional(),
-    storage: text("a size such as 20Gi", /^\d+(Mi|Gi|Ti)$/).exactOptional(),
-  }).exactOptional(),
+    ...chart("the chart `prometheus`", prometheusCharts, "29.27.0"),
+    retention: string("a duration such as 15d", /^\d+[smhdwy]$/)
+      .meta({ description: "How long samples are kept.", examples: ["30d"], unset: `\`${defaultRetention}\`` })
+      .exactOptional(),
+    storage: string("a size such as 20Gi", /^\d+(Mi|Gi|Ti)$/)
+      .meta({
+        description: "Size of its volume.",
+        examples: ["20Gi"],
+        unset: "none: samples live as long as the pod",
+      })
+      .exactOptional(),
+    ...release({ server: { replicaCount: 2 } }),
+  })
+    .meta({ description: "The Prometheus that Kiali reads.", unset: "not installed" })
+    .exactOptional(),
   kiali: object({
-    ...chart,
-    chartRepository: chartRepository.default("https://kiali.org/helm-charts"),
-    authentication: oneOf("token", "anonymous").default("token"),
-    viewOnly: flag.default(true),
-  }).exactOptional(),
+    ...chart("the chart `kiali-server`", kialiCharts, "2.29.0"),
+    authentication: enumOf(kialiAuthentications)
+      .default(defaultAuthentication)
+      .describe("How people log in: `token` (of a service account) or `anonymous`."),
+    viewOnly: boolean.default(true).describe("`true`: no rights to change the cluster."),
+    ...release({ deployment: { replicas: 2 } }),
+  })
+    .meta({ description: "Kiali, the picture of the mesh; needs `prometheus`.", unset: "not installed" })
+    .exactOptional(),
   bookinfo: object({
-    namespace: dnsLabel,
-    version: exactVersion,
-    hub: text("a registry path").default(defaultHub),
-  }).exactOptional(),
-  verifyAfterUp: flag.default(false),
-  deletionProtection: deletionProtection.prefault({}),
+    namespace: dnsLabel.meta({ description: "Its namespace, one of `namespaces`.", examples: ["bookinfo"] }),
+    version: exactVersion.meta({ description: "Exact version of the images.", examples: ["1.20.3"] }),
+    hub: string("a registry path")
+      .default(defaultHub)
+      .meta({ description: "Registry path of the images.", examples: ["registry.example.com/istio"] }),
+  })
+    .meta({ description: "Istio's sample workload.", unset: "not installed" })
+    .exactOptional(),
+  verifyAfterUp: boolean.default(false).describe("`true`: `pulumi up` ends with `verify`, and fails where that fails."),
+  deletionProtection: deletionProtection.prefault({}).describe("What the engine may not delete."),
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */
 export type Settings = z.output<typeof settingsSchema>;
 
-/** The same as a person writes it: what has a default may be left out. */
-export type SettingsInput = z.input<typeof settingsSchema>;
+export type { SettingsInput } from "./input";
 
 /** The configuration of a stack, as the engine hands it to a program. */
 export interface StackConfiguration {
@@ -299,4 +207,6 @@ export interface StackConfiguration {
   secretKeys: readonly string[];
   /** How to set a key, for the error text, where that is not the usual way. */
   howToSet?: string;
+  /** Path of the stack's file, from the project's folder, for the error text. */
+  file?: string;
 }

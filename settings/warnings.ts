@@ -38,12 +38,12 @@ function exceptionWarnings({ mutualTls }: Settings, now: Date): Issue[] {
   );
 }
 
-function providedCertificateWarnings(given: Settings["certificate"], now: Date): Issue[] {
-  if (given.issuer !== "provided") return [];
-  const end = endOfValidity(given.certificateChain);
-  const last = parseChain(given.certificateChain).at(-1)!;
+function providedCertificateWarnings(certificate: Settings["certificate"], now: Date): Issue[] {
+  if (certificate.issuer !== "provided") return [];
+  const end = endOfValidity(certificate.certificateChain);
+  const last = parseChain(certificate.certificateChain).at(-1)!;
   return [
-    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(given.warnBefore)! * 1000
+    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(certificate.warnBefore)! * 1000
       ? [
           warning(
             "certificate-ends",
@@ -53,7 +53,7 @@ function providedCertificateWarnings(given: Settings["certificate"], now: Date):
           ),
         ]
       : []),
-    ...(given.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
+    ...(certificate.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
       ? [
           warning(
             "certificate-chain",
@@ -73,7 +73,7 @@ function retiredHostWarnings(settings: Settings): Issue[] {
     ...(settings.bookinfo === undefined ? [] : [["bookinfo.hub", settings.bookinfo.hub] as [string, string]]),
   ];
   return places.flatMap(([key, value]) => {
-    const retired = retiredHosts.find((hostOfOld) => value.includes(hostOfOld));
+    const retired = retiredHosts.find((host) => value.includes(host));
     if (retired === undefined) return [];
     const instead = key === "istio.chartRepository" ? istioCharts : defaultHub;
     return [

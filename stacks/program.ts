@@ -1,6 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
+import { defined } from "../base/defined";
 import { issueText } from "../base/issue";
+import { stackFile } from "../base/project-files";
 import { refusal } from "../components/refusal";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
@@ -31,7 +33,7 @@ export interface ProgramOptions {
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
   const { onRefusal = () => {}, kubeconfig } = options;
-  const given = options.settings ?? stackSettings(onRefusal);
+  const given = options.settings ?? stackSettings(onRefusal, options.folder);
   const settings = kubeconfig === undefined ? given : { ...given, kubeconfig };
   // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
@@ -52,12 +54,13 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-function stackSettings(onRefusal: (why: Refusal) => void): Settings {
+function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
   const values = pulumi.runtime.allConfig();
   try {
     return loadSettings({
       project: pulumi.getProject(),
       stack: pulumi.getStack(),
+      ...defined({ file: stackFile(folder, pulumi.getStack()) }),
       values,
       secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
     });

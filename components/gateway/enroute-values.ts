@@ -1,5 +1,5 @@
 import type { Values } from "../../base/merge";
-import { defaultOutputPath, enroute } from "../../mesh/enroute";
+import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "../../mesh/enroute";
 
 export {
   defaultOutputPath,
@@ -17,7 +17,7 @@ export interface Image {
   /** Tag, optionally pinned by digest: `1.2.3` or `1.2.3@sha256:…`. @default the chart's */
   tag?: string;
   /** When the kubelet pulls. @default "IfNotPresent" (the chart's own default is Always, even for fixed tags) */
-  pullPolicy?: "Always" | "IfNotPresent" | "Never";
+  pullPolicy?: PullPolicy;
 }
 
 /** Images of the gateway's pod. The tag of redis is required: the chart's default is `latest`, other bits at every restart. */
@@ -102,6 +102,6 @@ function istioAnnotations({ ttl, outputPath = defaultOutputPath }: WorkloadCerti
   };
 }
 
-function image({ repository, tag, pullPolicy = "IfNotPresent" }: Image = {}): Values {
+function image({ repository, tag, pullPolicy = defaultPullPolicy }: Image = {}): Values {
   return { ...(repository === undefined ? {} : { repository }), ...(tag === undefined ? {} : { tag }), pullPolicy };
 }

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { insecureRoutesAnnotation } from "../../base/annotations";
-import { gatewayHostName } from "../../mesh/enroute";
+import { type MinimumTlsVersion, defaultMinimumTlsVersion, defaultPrefix, gatewayHostName } from "../../mesh/enroute";
 import { fixedName } from "../chart";
 
 export { gatewayHostName };
@@ -26,7 +26,7 @@ export interface GatewayHostArgs {
   /** Name of a `kubernetes.io/tls` Secret in that namespace. It must exist first: without it EnRoute serves clear text. */
   tlsSecretName: pulumi.Input<string>;
   /** Oldest TLS version that clients may speak; EnRoute takes any other word to mean 1.1. @default "1.2" */
-  minimumTlsVersion?: "1.2" | "1.3";
+  minimumTlsVersion?: MinimumTlsVersion;
   /** Where requests go, first match first. */
   routes: Route[];
 }
@@ -37,7 +37,7 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
-    const insecure = args.routes.flatMap(({ prefix = "/", permitInsecure }) =>
+    const insecure = args.routes.flatMap(({ prefix = defaultPrefix, permitInsecure }) =>
       permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
     );
     this.gatewayHost = new k8s.apiextensions.CustomResource(
@@ -55,10 +55,13 @@ export class GatewayHost extends pulumi.ComponentResource {
         spec: {
           virtualhost: {
             fqdn: args.host,
-            tls: { secretName: args.tlsSecretName, minimumProtocolVersion: args.minimumTlsVersion ?? "1.2" },
+            tls: {
+              secretName: args.tlsSecretName,
+              minimumProtocolVersion: args.minimumTlsVersion ?? defaultMinimumTlsVersion,
+            },
           },
           routes: args.routes.map((route) => ({
-            conditions: [{ prefix: route.prefix ?? "/" }],
+            conditions: [{ prefix: route.prefix ?? defaultPrefix }],
             services: [{ name: route.service, port: route.port }],
             ...(route.permitInsecure === undefined ? {} : { permitInsecure: true }),
           })),

@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { enroute } from "../../mesh/enroute";
+import { defaultCpuPercent, enroute } from "../../mesh/enroute";
 import { fixedName } from "../chart";
 
 /* What the gateway has beside its chart. */
@@ -73,7 +73,7 @@ export function scale(
             containerResource: {
               name: "cpu",
               container: "envoy",
-              target: { type: "Utilization", averageUtilization: autoscaling.cpuPercent ?? 70 },
+              target: { type: "Utilization", averageUtilization: autoscaling.cpuPercent ?? defaultCpuPercent },
             },
           },
         ],

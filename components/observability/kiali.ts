@@ -3,10 +3,10 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { type Values, mergeValues } from "../../base/merge";
+import { type KialiAuthentication, defaultAuthentication } from "../../mesh/charts";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 
-/** How people log in to Kiali: with a service account's token, or not at all. */
-export type KialiAuthentication = "token" | "anonymous";
+export type { KialiAuthentication };
 
 export interface KialiArgs extends ChartArgs {
   /** Namespace, which must exist: the mesh's root namespace. */
@@ -26,7 +26,7 @@ export function kialiValues(
   args: Pick<KialiArgs, "namespace" | "prometheusUrl" | "authentication" | "viewOnly">,
 ): Values {
   return {
-    auth: { strategy: args.authentication ?? "token" },
+    auth: { strategy: args.authentication ?? defaultAuthentication },
     deployment: { view_only_mode: args.viewOnly ?? true },
     external_services: {
       prometheus: { url: args.prometheusUrl },

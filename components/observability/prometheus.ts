@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Values, mergeValues } from "../../base/merge";
+import { defaultRetention } from "../../mesh/charts";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 
 export interface PrometheusArgs extends ChartArgs {
@@ -16,7 +17,7 @@ export interface PrometheusArgs extends ChartArgs {
 export function prometheusValues(args: Pick<PrometheusArgs, "retention" | "storage">): Values {
   return {
     server: {
-      retention: args.retention ?? "15d",
+      retention: args.retention ?? defaultRetention,
       persistentVolume: args.storage === undefined ? { enabled: false } : { enabled: true, size: args.storage },
     },
     // Kiali asks for Istio's metrics only, and those come from the sidecars.

@@ -99,7 +99,8 @@ describe("the command line", () => {
     before(() => {
       folder = mkdtempSync(join(tmpdir(), "completion-"));
       mkdirSync(join(folder, "stacks"));
-      writeFileSync(join(folder, "stacks/Pulumi.customer-1.yaml"), "");
+      writeFileSync(join(folder, "Pulumi.yml"), "name: p\nstackConfigDir: stacks\n");
+      writeFileSync(join(folder, "stacks/Pulumi.customer-1.yml"), "");
     });
     after(() => rmSync(folder, { recursive: true }));
     const complete = async (...words: string[]) =>

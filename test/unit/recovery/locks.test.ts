@@ -29,7 +29,7 @@ import {
   writingSeconds,
 } from "../../../recovery/locks";
 import { processStart } from "../../../recovery/process-start";
-import { timeoutSeconds } from "../../../settings/builders";
+import { release } from "../../../settings/sections/common";
 
 const now = new Date("2026-11-27T16:00:00Z");
 const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
@@ -94,6 +94,7 @@ describe("a lock", () => {
 
   it("of another host counts as live for longer than the longest rollout takes", () => {
     const longest = 3600;
+    const { timeoutSeconds } = release({});
     assert.ok(timeoutSeconds.safeParse(longest).success && !timeoutSeconds.safeParse(longest + 1).success);
     // istio-base, istiod, the gateway and its roll-back
     assert.ok(foreignLockHours * hour > 4 * longest);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -133,6 +133,17 @@ describe("a stack's file", () => {
       () => stackConfiguration(folder, "prod", "the base (main)"),
       /no file of stack prod in the base \(main\): s\/Pulumi\.prod\.yaml is missing\. It has files of dev\./,
     );
+  });
+
+  it("has the extension of the project's file; one with another extension is named", () => {
+    write("config: {}");
+    renameSync(join(folder, "Pulumi.yaml"), join(folder, "Pulumi.yml"));
+    assert.throws(
+      () => stackConfiguration(folder, "dev", "the head"),
+      /s\/Pulumi\.dev\.yml is missing\. It has no stack files at all\.\n {2}fix: rename s\/Pulumi\.dev\.yaml/,
+    );
+    renameSync(join(folder, "s/Pulumi.dev.yaml"), join(folder, "s/Pulumi.dev.yml"));
+    assert.deepEqual(stackConfiguration(folder, "dev", "the head").values, { "p:a": "x" });
   });
 
   it("with settings from elsewhere is refused: only a part could be shown", () => {

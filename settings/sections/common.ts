@@ -1,0 +1,169 @@
+import { z } from "zod";
+import { defaultRootValidity, defaultKeyAlgorithm, defaultWarnBefore, keyAlgorithms } from "../../mesh/authority";
+import { defaultTimeoutSeconds } from "../../mesh/charts";
+import { defaultPullPolicy, pullPolicies } from "../../mesh/enroute";
+import {
+  array,
+  boolean,
+  chartRepository,
+  dnsLabel,
+  duration,
+  enumOf,
+  exactVersion,
+  hours,
+  integer,
+  record,
+  rootName,
+  string,
+  tree,
+} from "../builders";
+
+/* What more than one section of the settings has. */
+
+/** Which version of a chart, and from where. */
+export function chart(charts: string, repository: string, version: string) {
+  return {
+    version: exactVersion.meta({ description: `Exact version of ${charts}.`, examples: [version] }),
+    chartRepository: chartRepository.default(repository).meta({
+      description: "Helm repository (`https://…`) or registry path (`oci://…`) of the chart.",
+      examples: ["oci://registry.example.com/charts"],
+    }),
+  };
+}
+
+/** How Helm installs a chart. */
+export function release(values: Record<string, unknown>) {
+  return {
+    timeoutSeconds: integer(1, 3600, " seconds")
+      .meta({
+        description: "How long Helm waits for each release to become ready, in seconds.",
+        examples: [600],
+        unset: `\`${defaultTimeoutSeconds}\``,
+      })
+      .exactOptional(),
+    values: tree
+      .meta({
+        description: "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets.",
+        examples: [values],
+      })
+      .exactOptional(),
+  };
+}
+
+const injectionLabelKeys = ["istio-injection", "istio.io/rev"];
+export const namespaceLabels = record
+  .refine((labels) => injectionLabelKeys.every((key) => !(key in labels)), {
+    error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
+  })
+  .meta({
+    description: `Further labels, other than ${injectionLabelKeys.map((key) => `\`${key}\``).join(" and ")}.`,
+    examples: [{ team: "shop" }],
+    propertyNames: { not: { enum: injectionLabelKeys } },
+  })
+  .exactOptional();
+
+const injectionForms = z.union([z.literal("enabled"), z.strictObject({ revision: dnsLabel })]);
+// One message for whatever is wrong: the union's own would speak of its second form only.
+export const injection = z
+  .custom<z.output<typeof injectionForms>>((value) => injectionForms.safeParse(value).success, {
+    error:
+      'either "enabled" or { revision: <revision or tag> }, never both: with both labels Istio ignores the revision',
+  })
+  .meta({
+    anyOf: z.toJSONSchema(injectionForms, { target: "draft-7" }).anyOf,
+    description:
+      "How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision.",
+    examples: [{ revision: "1-31" }, "enabled"],
+    unset: "by `istio.revision`",
+  });
+
+export const create = boolean.default(true).meta({
+  description:
+    "`true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy.",
+});
+
+export const image = {
+  repository: string(
+    "an image repository such as docker.io/library/redis, without a tag",
+    /^[a-z0-9]+([._:/-]+[a-z0-9]+)*$/,
+  ).meta({
+    description: "Repository of the image, without a tag.",
+    examples: ["registry.example.com/redis"],
+  }),
+  tag: string(
+    "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
+    /^(?!latest(@|$))\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/,
+  ).meta({
+    description: "Fixed tag of the image; may be pinned: `7.4.1@sha256:…`. Not `latest`.",
+    examples: ["7.4.1"],
+  }),
+  pullPolicy: enumOf(pullPolicies)
+    .meta({ description: "When the kubelet pulls the image: `Always`, `IfNotPresent` or `Never`." })
+    .meta({ unset: `\`${defaultPullPolicy}\`` })
+    .exactOptional(),
+};
+
+/** The PEM text of something. */
+export function pem(what: string) {
+  return string(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/).meta({
+    examples: ["-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"],
+  });
+}
+
+/** A private key; settings that hold one in plain text are refused. */
+export function privateKey(of: string) {
+  return pem(`the private key of ${of}`).meta({
+    description: `Private key of ${of}, PEM. It must be a secret: \`pulumi config set --secret\`.`,
+    examples: [{ secure: "AAABAMcG5Q0=" }],
+  });
+}
+
+export const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
+
+export const rootNames = array(
+  rootName.meta({ description: "Name of a root.", examples: ["2026"] }),
+  "names such as 2026",
+).meta({ examples: [["2026", "2027"]] });
+
+/** Life and renewal of what a root of the stack's own signs. */
+export function generatedAuthority(signed: string, defaultRoot: string) {
+  return {
+    keyAlgorithm: enumOf(keyAlgorithms)
+      .meta({
+        description: `Kind and size of the keys: \`ECDSA-P256\`, \`ECDSA-P384\`, \`RSA-2048\` or \`RSA-4096\`; of ${signed}, and of roots made from now on.`,
+        examples: ["ECDSA-P384"],
+        unset: `\`${defaultKeyAlgorithm}\``,
+      })
+      .exactOptional(),
+    caValidity: hours(2, 36500 * 24, wholeHours)
+      .default(defaultRootValidity)
+      .meta({
+        description: `Life of a root, in whole hours, longer than \`validity\`; of roots made from now on.`,
+        examples: ["43800h"],
+      }),
+    renewBefore: hours(1, 36500 * 24, wholeHours)
+      .meta({
+        description: `How long before the end of ${signed} an update renews it, in whole hours; less than \`validity\`.`,
+        examples: ["480h"],
+        unset: "a third of `validity`",
+      })
+      .exactOptional(),
+    roots: rootNames
+      .min(1, { error: "at least one name such as 2026" })
+      .meta({ unset: `\`[${defaultRoot}]\`` })
+      .exactOptional(),
+    signer: rootName
+      .meta({
+        description: `Name of the root that signs ${signed}, one of \`roots\`.`,
+        examples: ["2026"],
+        unset: "the first of `roots`",
+      })
+      .exactOptional(),
+  };
+}
+
+/** How early previews warn of the end of a certificate. */
+export const warnBefore = duration.default(defaultWarnBefore).meta({
+  description: `How long before the end of the certificate in use every preview warns; \`${defaultWarnBefore}\` are 14 days.`,
+  examples: ["720h"],
+});
