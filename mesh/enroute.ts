@@ -12,6 +12,15 @@ export const enroute = {
   selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
 } as const;
 
+/** Namespace of the gateway in a stack that names no other. */
+export const defaultGatewayNamespace = "enroute-system";
+
+export const logLevels = ["trace", "debug", "info", "warning", "error", "critical", "off"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** The chart's own default, debug, logs every request's headers. */
+export const defaultLogLevel: LogLevel = "info";
+
 /** Repository of the chart `enroute`. */
 export const enrouteCharts = "https://helm.getenroute.io";
 

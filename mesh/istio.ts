@@ -11,6 +11,9 @@ export const defaultHub = "docker.io/istio";
 /** Hosts of Istio's charts and images that are being switched off; nothing from Istio 1.31 on is published there. */
 export const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
 
+/** Namespace of istiod, and of the policies for the whole mesh, in a stack that names no other. */
+export const defaultRootNamespace = "istio-system";
+
 /** First part of every identity in a mesh that says no other. */
 export const defaultTrustDomain = "cluster.local";
 
@@ -21,6 +24,8 @@ export const defaultTrustDomain = "cluster.local";
  * - `ha`: at least two istiods on different nodes and zones, with a disruption budget
  */
 export type IstioProfile = "small" | "standard" | "ha";
+
+export const defaultProfile: IstioProfile = "standard";
 
 /** What each size sets in the chart `istiod`. */
 export const istioProfiles: Record<IstioProfile, Values> = {

@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
+import { defaultGatewayNamespace } from "../mesh/enroute";
+import { immutableChanges } from "../mesh/immutability";
+import { defaultRootNamespace } from "../mesh/istio";
 import { availabilityMarks, restartMark } from "./marks/availability";
 import { definitionMarks } from "./marks/definitions";
 import { encryptionMarks } from "./marks/encryption";
-import { immutableChanges, lifeMarks } from "./marks/life";
+import { lifeMarks } from "./marks/life";
 import { type Action, type Changed, type Mark, type SideView, type Surroundings, mark, topics } from "./marks/mark";
 import { exposureMarks } from "./marks/network";
 import { podMarks, podTemplate } from "./marks/pods";
@@ -55,8 +58,8 @@ const markers = [encryptionMarks, rightsMarks, exposureMarks, podMarks, definiti
 export function compare(before: Side, after: Side): Comparison {
   const [old, current] = [entries(before), entries(after)];
   const surroundings: Surroundings = {
-    rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? "istio-system",
-    gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? "enroute-system",
+    rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? defaultRootNamespace,
+    gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? defaultGatewayNamespace,
     before: view(old),
     after: view(current),
   };

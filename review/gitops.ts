@@ -59,9 +59,7 @@ export function manifests({ objects }: Pick<Side, "objects">): Manifests {
 
 function reasonToLeaveOut({ object, patch, release }: OwnedObject): string | undefined {
   if (patch === true) {
-    const labels = Object.entries((object.metadata["labels"] ?? {}) as Record<string, string>).map((pair) =>
-      pair.join("="),
-    );
+    const labels = Object.entries(object.metadata["labels"] ?? {}).map((pair) => pair.join("="));
     return `belongs to somebody else, who must give it ${labels.join(" and ")} before its pods start`;
   }
   if (object.kind === "Secret")

@@ -1,8 +1,12 @@
+import { type MeshObject, apiGroup } from "../mesh/object";
+
+export { type Tree, at, isTree, plain, textsAt, treeAt, treesAt } from "../base/tree";
+export { apiGroup, titleOf as title } from "../mesh/object";
+
 /** An object of the cluster as it would be applied. Plain JSON: what stands in it beyond these keys depends on the kind. */
-export interface KubernetesObject {
+export interface KubernetesObject extends MeshObject {
   apiVersion: string;
   kind: string;
-  metadata: { name: string; namespace?: string; [key: string]: unknown };
   [key: string]: unknown;
 }
 
@@ -40,53 +44,4 @@ export interface OwnedObject {
 /** What identifies an object in a cluster. The version of its API does not: all versions of a kind are one object. */
 export function identity({ apiVersion, kind, metadata }: KubernetesObject): string {
   return [apiGroup(apiVersion), kind, metadata.namespace ?? "", metadata.name].join("/");
-}
-
-/** Group of an API version; empty for the core group. */
-export function apiGroup(apiVersion: string): string {
-  return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
-}
-
-/** `Kind namespace/name`, as people read it. */
-export function title({ kind, metadata }: KubernetesObject): string {
-  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
-}
-
-export type Tree = Record<string, unknown>;
-
-export function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The value below some keys; undefined as soon as one is missing. */
-export function at(value: unknown, ...keys: (string | number)[]): unknown {
-  return keys.reduce<unknown>(
-    (branch, key) =>
-      typeof branch === "object" && branch !== null ? (branch as Record<string | number, unknown>)[key] : undefined,
-    value,
-  );
-}
-
-/** The branch below some keys; empty where there is none. */
-export function treeAt(value: unknown, ...keys: (string | number)[]): Tree {
-  const found = at(value, ...keys);
-  return isTree(found) ? found : {};
-}
-
-/** The list below some keys, of trees only; empty where there is none. */
-export function treesAt(value: unknown, ...keys: (string | number)[]): Tree[] {
-  const found = at(value, ...keys);
-  return Array.isArray(found) ? found.filter(isTree) : [];
-}
-
-/** The list of texts below some keys; empty where there is none. */
-export function textsAt(value: unknown, ...keys: (string | number)[]): string[] {
-  const found = at(value, ...keys);
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : [];
-}
-
-/** A value in words: scalars as they are, structures as JSON, `none` where there is nothing. */
-export function plain(value: unknown): string {
-  if (value === undefined || value === null) return "none";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

@@ -1,10 +1,14 @@
 import { z } from "zod";
 import { defaultRootValidity } from "../mesh/authority";
 import { certManagerGroup, managedSecretName } from "../mesh/cert-manager";
-import { enrouteCharts } from "../mesh/enroute";
-import { defaultHub, defaultTrustDomain, istioCharts } from "../mesh/istio";
+import { defaultGatewayNamespace, defaultLogLevel, enrouteCharts, logLevels } from "../mesh/enroute";
+import { defaultMinimumTlsVersion, minimumTlsVersions } from "../mesh/gateway-host";
+import { injectionLabelKeys } from "../mesh/injection";
+import { defaultHub, defaultProfile, defaultRootNamespace, defaultTrustDomain, istioCharts } from "../mesh/istio";
+import { defaultWarnBefore } from "../mesh/lives";
 import { defaultIntermediateValidity } from "../mesh/mesh-authority";
 import { isPast } from "../mesh/mutual-tls-policies";
+import { floating } from "../mesh/pod-template";
 import { defaultValidity } from "../mesh/serving-certificate";
 import {
   certificateName,
@@ -29,7 +33,6 @@ import {
 
 const chart = { version: exactVersion, timeoutSeconds: timeoutSeconds.exactOptional(), values: tree.exactOptional() };
 
-const injectionLabelKeys = ["istio-injection", "istio.io/rev"];
 const namespaceLabels = words
   .refine((labels) => injectionLabelKeys.every((key) => !(key in labels)), {
     error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
@@ -56,7 +59,7 @@ const image = {
   ),
   tag: text(
     "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
-    (tag) => /^[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/.test(tag) && !/^latest(@|$)/.test(tag),
+    (tag) => /^[\w][\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/.test(tag) && floating(`:${tag}`) === undefined,
   ),
   pullPolicy: oneOf("Always", "IfNotPresent", "Never").exactOptional(),
 };
@@ -68,7 +71,7 @@ const resources = object({ requests: quantities, limits: quantities });
 const pem = (what: string) => text(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/);
 const wholeHours = "@pulumi/tls counts hours, so nothing shorter";
 const keyAlgorithm = oneOf("ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-4096").exactOptional();
-const warnBefore = duration.default("336h");
+const warnBefore = duration.default(defaultWarnBefore);
 const generatedAuthority = {
   keyAlgorithm,
   caValidity: hours(2, 36500 * 24, wholeHours).default(defaultRootValidity),
@@ -107,9 +110,9 @@ const istio = object({
   chartRepository: chartRepository.default(istioCharts),
   hub: text("a registry path such as docker.io/istio").default(defaultHub),
   tag: image.tag.exactOptional(),
-  profile: oneOf("small", "standard", "ha").default("standard"),
+  profile: oneOf("small", "standard", "ha").default(defaultProfile),
   namespace: object({
-    name: dnsLabel.default("istio-system"),
+    name: dnsLabel.default(defaultRootNamespace),
     create: flag.default(true),
     labels: namespaceLabels,
   }).prefault({}),
@@ -129,7 +132,7 @@ const gateway = object({
   ...chart,
   chartRepository: chartRepository.default(enrouteCharts),
   namespace: object({
-    name: dnsLabel.default("enroute-system"),
+    name: dnsLabel.default(defaultGatewayNamespace),
     create: flag.default(true),
     injection: injection.exactOptional(),
     labels: namespaceLabels,
@@ -144,7 +147,7 @@ const gateway = object({
     maxReplicas: wholeNumber(2, 1000),
     cpuPercent: wholeNumber(1, 100).exactOptional(),
   }).exactOptional(),
-  logLevel: oneOf("trace", "debug", "info", "warning", "error", "critical", "off").default("info"),
+  logLevel: oneOf(...logLevels).default(defaultLogLevel),
   resources: object({
     enroute: resources.exactOptional(),
     redis: resources.exactOptional(),
@@ -158,8 +161,8 @@ const host = object({
   host: hostName,
   namespace: dnsLabel,
   minimumTlsVersion: z
-    .preprocess((version) => (typeof version === "number" ? String(version) : version), oneOf("1.2", "1.3"))
-    .default("1.2"),
+    .preprocess((version) => (typeof version === "number" ? String(version) : version), oneOf(...minimumTlsVersions))
+    .default(defaultMinimumTlsVersion),
   routes: list(
     object({
       prefix: text("a path prefix such as /", /^\/\S*$/).exactOptional(),

@@ -1,6 +1,7 @@
-import { commonName, endOfValidity, isPubliclyTrusted, parseChain } from "../base/certificate";
+import { commonName, iso, isPubliclyTrusted, parseChain } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import { defaultHub, istioCharts, retiredHosts } from "../mesh/istio";
+import { isDue } from "../mesh/lives";
 import { isPast } from "../mesh/mutual-tls-policies";
 import type { Settings } from "./schema";
 
@@ -25,11 +26,13 @@ function exceptionWarnings({ mutualTls }: Settings, now: Date): string[] {
 
 function providedCertificateWarnings(given: Settings["certificate"], now: Date): string[] {
   if (given.issuer !== "provided") return [];
-  const end = endOfValidity(given.certificateChain);
-  const last = parseChain(given.certificateChain).at(-1)!;
+  const chain = parseChain(given.certificateChain);
+  const [leaf, last] = [chain[0]!, chain.at(-1)!];
   return [
-    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(given.warnBefore)! * 1000
-      ? [`certificate.certificateChain ends on ${end}: have it renewed, and set certificateChain and privateKey.`]
+    ...(isDue(leaf, now, durationSeconds(given.warnBefore)! * 1000)
+      ? [
+          `certificate.certificateChain ends on ${iso(leaf.validTo)}: have it renewed, and set certificateChain and privateKey.`,
+        ]
       : []),
     ...(given.caCertificate === undefined && last.issuer !== last.subject && !isPubliclyTrusted(last)
       ? [

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { mergeValues } from "../../base/merge";
-import { enroute, ttlProblem } from "../../mesh/enroute";
+import { type LogLevel, defaultLogLevel, enroute, ttlProblem } from "../../mesh/enroute";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { type GatewayImages, type Resources, type WorkloadCertificate, enrouteValues } from "./enroute-values";
 import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
@@ -18,7 +18,7 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   /** Scaling by load. @default none */
   autoscaling?: Autoscaling;
   /** Log level of Envoy. @default "info" (the chart's own default, debug, logs every request's headers) */
-  logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical" | "off";
+  logLevel?: LogLevel;
   /** Requests and limits by container. @default Envoy asks for 200m CPU and 256 MiB */
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
@@ -58,7 +58,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
           enrouteValues({
             replicas,
             images: args.images,
-            logLevel: args.logLevel ?? "info",
+            logLevel: args.logLevel ?? defaultLogLevel,
             resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
             workloadCertificate: args.workloadCertificate,
             serviceAnnotations: args.serviceAnnotations,

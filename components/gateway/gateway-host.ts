@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { insecureRoutesAnnotation } from "../../base/annotations";
 import { gatewayHostName } from "../../mesh/enroute";
+import { declaredReasons, defaultMinimumTlsVersion, defaultPrefix, reasonAnnotations } from "../../mesh/gateway-host";
 import { fixedName } from "../chart";
 
 export { gatewayHostName };
@@ -37,9 +37,7 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
-    const insecure = args.routes.flatMap(({ prefix = "/", permitInsecure }) =>
-      permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
-    );
+    const annotations = reasonAnnotations(declaredReasons(args.routes));
     this.gatewayHost = new k8s.apiextensions.CustomResource(
       name,
       {
@@ -48,17 +46,18 @@ export class GatewayHost extends pulumi.ComponentResource {
         metadata: {
           name: gatewayHostName(args.host),
           namespace: args.namespace,
-          ...(insecure.length === 0
-            ? {}
-            : { annotations: { [insecureRoutesAnnotation]: JSON.stringify(Object.fromEntries(insecure)) } }),
+          ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
         },
         spec: {
           virtualhost: {
             fqdn: args.host,
-            tls: { secretName: args.tlsSecretName, minimumProtocolVersion: args.minimumTlsVersion ?? "1.2" },
+            tls: {
+              secretName: args.tlsSecretName,
+              minimumProtocolVersion: args.minimumTlsVersion ?? defaultMinimumTlsVersion,
+            },
           },
           routes: args.routes.map((route) => ({
-            conditions: [{ prefix: route.prefix ?? "/" }],
+            conditions: [{ prefix: route.prefix ?? defaultPrefix }],
             services: [{ name: route.service, port: route.port }],
             ...(route.permitInsecure === undefined ? {} : { permitInsecure: true }),
           })),

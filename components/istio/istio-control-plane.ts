@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Values, mergeValues } from "../../base/merge";
-import { defaultHub, defaultTrustDomain, type IstioProfile } from "../../mesh/istio";
+import { defaultHub, defaultProfile, defaultTrustDomain, type IstioProfile } from "../../mesh/istio";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { baseValues, istiodValues } from "./istio-values";
 
@@ -45,7 +45,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
     this.trustDomain = args.trustDomain ?? defaultTrustDomain;
     const values = {
-      profile: args.profile ?? "standard",
+      profile: args.profile ?? defaultProfile,
       hub: args.hub ?? defaultHub,
       tag: args.tag ?? args.version,
       namespace: args.namespace,

@@ -1,28 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
-import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at } from "../objects";
-import { podTemplate } from "./pods";
+import { immutableChanges } from "../../mesh/immutability";
+import { podTemplateOf } from "../../mesh/pod-template";
+import type { KubernetesObject, OwnedObject, Tree } from "../objects";
 import { type Action, type Changed, type Mark, mark } from "./mark";
-
-/** Fields that cannot be changed in place, by group and kind, as the Kubernetes provider and the API server have them. */
-const immutable: Record<string, string[]> = {
-  "/Service": ["spec.clusterIP"],
-  "/Secret": ["type"],
-  "/PersistentVolumeClaim": ["spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"],
-  "apps/Deployment": ["spec.selector"],
-  "apps/DaemonSet": ["spec.selector"],
-  "apps/StatefulSet": ["spec.selector", "spec.serviceName", "spec.podManagementPolicy", "spec.volumeClaimTemplates"],
-  "batch/Job": ["spec.selector", "spec.template", "spec.completions"],
-  "rbac.authorization.k8s.io/ClusterRoleBinding": ["roleRef"],
-  "rbac.authorization.k8s.io/RoleBinding": ["roleRef"],
-};
-
-/** Paths of what differs and cannot be changed in place. */
-export function immutableChanges(before: Tree, after: Tree): string[] {
-  const { apiVersion, kind } = after as KubernetesObject;
-  return (immutable[`${apiGroup(apiVersion)}/${kind}`] ?? []).filter(
-    (path) => !isDeepStrictEqual(at(before, ...path.split(".")), at(after, ...path.split("."))),
-  );
-}
 
 /** What it means that an object comes, goes, or cannot be changed. */
 export function lifeMarks(
@@ -38,7 +17,7 @@ export function lifeMarks(
     else if (kind === "PersistentVolumeClaim") marks.push(mark("danger", "deletion", "its data may go with it"));
     else if (kind === "CustomResourceDefinition")
       marks.push(mark("outage", "deletion", "every object of the kind goes with it, also other people's"));
-    else if (podTemplate(before) !== undefined)
+    else if (podTemplateOf(before) !== undefined)
       marks.push(mark("outage", "outage", "its pods go, and what they served"));
     else marks.push(mark("notice", "deletion", "it is deleted"));
   }
@@ -55,7 +34,9 @@ export function lifeMarks(
   if (action === "replaced")
     marks.push(
       mark(
-        kind === "Namespace" || podTemplate(after) !== undefined || ["Service", "GatewayHost", "Secret"].includes(kind)
+        kind === "Namespace" ||
+          podTemplateOf(after) !== undefined ||
+          ["Service", "GatewayHost", "Secret"].includes(kind)
           ? "outage"
           : "danger",
         kind === "Namespace" ? "deletion" : "outage",
