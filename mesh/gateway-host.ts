@@ -74,6 +74,13 @@ export function declaredReasons(
   );
 }
 
+/** A path of a host that must not be served in clear text; undefined where the stack lets every route be plain. */
+export function securePath(routes: Parameters<typeof declaredReasons>[0]): string | undefined {
+  const reasons = declaredReasons(routes);
+  const prefixes = routes.map(({ prefix = defaultPrefix }) => prefix).filter((prefix) => !(prefix in reasons));
+  return prefixes.sort((a, b) => a.length - b.length)[0];
+}
+
 /** Annotations by which an object carries the reasons that its stack declares. */
 export function reasonAnnotations(reasons: PlainReasons): Record<string, string> {
   return Object.keys(reasons).length === 0 ? {} : { [insecureRoutesAnnotation]: JSON.stringify(reasons) };

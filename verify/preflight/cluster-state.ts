@@ -5,10 +5,10 @@ import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { byAge, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { explainRelease } from "../checks/releases";
-import { byAge, meshPolicies } from "../checks/strict";
 
 type List<Item> = { items: Item[] };
 
