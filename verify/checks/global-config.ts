@@ -1,13 +1,12 @@
 import type { Result } from "../../base/report";
 import { listed } from "../../base/text";
 import type { GlobalConfig } from "../../cluster/kinds";
+import { isMeshConfig, meshConfigName, meshConfigType, switchesOf, turnsIstioOn } from "../../mesh/global-config";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, judge } from "../result";
 import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
-/** The type of GlobalConfig that holds EnRoute's switches for meshes. */
-const globals = "globalconfig_globals";
 const nameOf = ({ metadata }: GlobalConfig) => `${metadata.namespace}/${metadata.name}`;
 
 /** Whether EnRoute is told to use Istio's certificates. Its CRD takes any text, so nothing else would notice a slip. */
@@ -16,26 +15,26 @@ export function checkGlobalConfig(view: ClusterView, settings: Settings): Result
 }
 
 function ofType(view: ClusterView): GlobalConfig[] {
-  return itemsOf(view.globalConfigs, "GlobalConfigs").filter(({ spec }) => spec?.type === globals);
+  return itemsOf(view.globalConfigs, "GlobalConfigs").filter(isMeshConfig);
 }
 
 function one(view: ClusterView, settings: Settings): Result {
   return judge(
     {
       check: "global-config/one",
-      title: `there is exactly one GlobalConfig of type ${globals}, in the gateway's namespace`,
+      title: `there is exactly one GlobalConfig of type ${meshConfigType}, in the gateway's namespace`,
       fix: "run pulumi up --refresh",
     },
     (problem) => {
       const found = ofType(view);
-      const others = itemsOf(view.globalConfigs, "GlobalConfigs").filter(({ spec }) => spec?.type !== globals);
+      const others = itemsOf(view.globalConfigs, "GlobalConfigs").filter((config) => !isMeshConfig(config));
       const home = settings.gateway.namespace.name;
       if (found.length === 0)
         problem(
           `there is none${others.length === 0 ? "" : `; others: ${listed(others.map((other) => `${nameOf(other)} of type ${other.spec?.type ?? "(none)"}`))}`}`,
         );
       if (found.length > 1) {
-        const foreign = found.filter((config) => nameOf(config) !== `${home}/mesh`);
+        const foreign = found.filter((config) => nameOf(config) !== `${home}/${meshConfigName}`);
         problem(
           `${listed(found.map(nameOf))}: which of them EnRoute obeys is chance`,
           `delete what is not ours: ${foreign
@@ -53,16 +52,9 @@ function one(view: ClusterView, settings: Settings): Result {
 /** The switches of each GlobalConfig; undefined where the text is no JSON object. */
 function parsed(view: ClusterView): { config: GlobalConfig; switches: Record<string, unknown> | undefined }[] {
   const found = ofType(view);
-  if (found.length === 0) throw new CannotTell(`there is no GlobalConfig of type ${globals}`, "see global-config/one");
-  return found.map((config) => {
-    try {
-      const value = JSON.parse(config.spec?.config ?? "") as unknown;
-      const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-      return { config, switches: isObject ? (value as Record<string, unknown>) : undefined };
-    } catch {
-      return { config, switches: undefined };
-    }
-  });
+  if (found.length === 0)
+    throw new CannotTell(`there is no GlobalConfig of type ${meshConfigType}`, "see global-config/one");
+  return found.map((config) => ({ config, switches: switchesOf(config) }));
 }
 
 function json(view: ClusterView): Result {
@@ -91,7 +83,7 @@ function istioEnabled(view: ClusterView): Result {
     (problem) => {
       const readable = parsed(view).filter(({ switches }) => switches !== undefined);
       for (const { config, switches } of readable)
-        if (switches!["istio_enabled"] !== true) {
+        if (!turnsIstioOn(config)) {
           const near = Object.keys(switches!).filter((key) => /istio/i.test(key));
           const found =
             "istio_enabled" in switches!

@@ -1,15 +1,20 @@
 import type { Result } from "../../base/report";
 import { count, listed } from "../../base/text";
 import type { Container, Pod } from "../../cluster/kinds";
-import { injectionLabels } from "../../mesh/injection";
+import {
+  injectionLabelKeys,
+  injectionLabels,
+  injectionText,
+  isInjected,
+  isOptedOut,
+  neverInjected,
+} from "../../mesh/injection";
 import { istioTag, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, judge } from "../result";
 import type { ClusterView } from "../view";
 import { isInjector } from "./control-plane";
 import { itemsOf, selects, valueOf } from "./reading";
-
-const injectionKeys = ["istio-injection", "istio.io/rev"];
 
 /** Whether every pod that should be in the mesh is. */
 export function checkInjection(view: ClusterView, settings: Settings): Result[] {
@@ -39,10 +44,15 @@ function labels(view: ClusterView, settings: Settings): Result {
           continue;
         }
         const wanted = injectionLabels(injection);
-        const text = (all: Record<string, string>) =>
-          injectionKeys.flatMap((key) => (all[key] === undefined ? [] : [`${key}=${all[key]}`])).join(", ");
-        if (text(found) !== text(wanted))
-          problem(`namespace ${name} has ${text(found) || "no injection label"} instead of ${text(wanted)}`);
+        if (injectionText(found) !== injectionText(wanted))
+          problem(
+            `namespace ${name} has ${injectionText(found) || "no injection label"} instead of ${injectionText(wanted)}`,
+          );
+        else if (!isInjected({ metadata: { name, labels: found } }))
+          problem(
+            `Istio injects no pod of namespace ${name}, whatever its labels`,
+            `use another namespace than ${neverInjected.join(", ")}`,
+          );
       }
       return members.map(({ name }) => name).join(", ");
     },
@@ -64,7 +74,7 @@ function revisionWebhook(view: ClusterView, settings: Settings): Result {
       for (const { name, injection } of members) {
         // With the label that it should have; that it has it is another check's matter.
         const rest = Object.entries(valueOf(view.namespaces[name], `namespace ${name}`) ?? {}).filter(
-          ([key]) => !injectionKeys.includes(key),
+          ([key]) => !injectionLabelKeys.includes(key),
         );
         const wanted = injectionLabels(injection);
         const all = { ...Object.fromEntries(rest), ...wanted };
@@ -104,8 +114,6 @@ function members(view: ClusterView, settings: Settings): Pod[] {
   );
 }
 
-const isOptedOut = ({ metadata }: Pod) =>
-  (metadata.labels?.["sidecar.istio.io/inject"] ?? metadata.annotations?.["sidecar.istio.io/inject"]) === "false";
 const nameOf = ({ metadata }: Pod) => `${metadata.namespace}/${metadata.name}`;
 
 function podsInMesh(view: ClusterView, settings: Settings): Result {
@@ -165,7 +173,7 @@ function proxiesReady(view: ClusterView, settings: Settings): Result {
       if (waiting.length > 0) problem(`not ready: ${listed(waiting.map(nameOf))}`);
       if (starting.length > 0)
         throw new CannotTell(`not started yet: ${listed(starting.map(nameOf))}`, "wait, and verify again");
-      return pods.length === 0 ? "no proxies yet" : `${count(pods.length, "proxy").replace("proxys", "proxies")} ready`;
+      return pods.length === 0 ? "no proxies yet" : `${count(pods.length, "proxy")} ready`;
     },
   );
 }
