@@ -3,6 +3,7 @@ import type { Finding } from "../base/finding";
 import { type Report, reportOf, type Result } from "../base/report";
 import { type Cluster, openCluster, unreachable } from "../cluster/client";
 import { enroute } from "../mesh/enroute";
+import { securePath } from "../mesh/gateway-host";
 import { istiodName } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { checkCertificates } from "./checks/certificates";
@@ -115,8 +116,11 @@ async function probeClientLeg(
   return Object.fromEntries(
     await Promise.all(
       settings.hosts.map(
-        async ({ host, minimumTlsVersion }) =>
-          [host, await probeHost({ address, host, minimumTlsVersion, timeout })] as const,
+        async ({ host, minimumTlsVersion, routes }) =>
+          [
+            host,
+            await probeHost({ address, host, minimumTlsVersion, path: securePath(routes) ?? "/", timeout }),
+          ] as const,
       ),
     ),
   );

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import type { Result } from "../../base/report";
 import { listed } from "../../base/text";
 import { enroute } from "../../mesh/enroute";
+import { securePath } from "../../mesh/gateway-host";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { HostProbe } from "../probes/client-leg";
@@ -132,12 +133,15 @@ function plainHttp(settings: Settings, probes: ClientLegProbes): Result {
   return judge(
     {
       check: "client-leg/plain-http",
-      title: "plain HTTP is refused, or redirected to https",
+      title: "plain HTTP is refused, or redirected to https, but for routes that the stack declares",
       fix: "look at certificates/* and hosts/*: EnRoute serves a host in clear text if its Secret is missing or wrong",
     },
     (problem) => {
       const silent: string[] = [];
       const outcomes = probed(settings, probes).map(({ host, handshake, plain }) => {
+        const { routes } = settings.hosts.find((entry) => entry.host === host)!;
+        const path = securePath(routes);
+        if (path === undefined) return `${host}: plain as declared`;
         if (plain.outcome === "answered") {
           const { status, location } = plain;
           const redirected = status >= 300 && status < 400 && location?.toLowerCase().startsWith("https://");

@@ -1,7 +1,16 @@
 import type { Result } from "../../base/report";
 import { count, listed } from "../../base/text";
-import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
+import type { GatewayHost } from "../../cluster/kinds";
 import { gatewayHostName } from "../../mesh/enroute";
+import {
+  type RoutingObject,
+  declaredReasons,
+  fqdnOf,
+  plainRoutes,
+  routesOf,
+  undeclaredPlainRoutes,
+} from "../../mesh/gateway-host";
+import { placeOf, titleOf } from "../../mesh/object";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { judge } from "../result";
@@ -9,7 +18,8 @@ import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
 type Host = Settings["hosts"][number];
-const nameOf = ({ metadata }: Named) => `${metadata.namespace}/${metadata.name}`;
+const nameOf = placeOf;
+const placeOfHost = ({ host, namespace }: Host) => placeOf({ metadata: { name: gatewayHostName(host), namespace } });
 
 /** Whether each host of the stack is served over TLS, and only so. */
 export function checkHosts(view: ClusterView, settings: Settings): Result[] {
@@ -41,7 +51,7 @@ function present(view: ClusterView, settings: Settings): Result {
     (problem) => {
       for (const host of settings.hosts)
         if (find(view, host) === undefined) {
-          const name = `${host.namespace}/${gatewayHostName(host.host)}`;
+          const name = placeOfHost(host);
           const namesake = hostsOf(view).find((candidate) => nameOf(candidate) === name);
           problem(
             namesake === undefined
@@ -112,35 +122,35 @@ function tls(view: ClusterView, settings: Settings): Result {
   );
 }
 
-/** Every route that is served for a host, with the object that it comes from. */
-function routes(view: ClusterView, host: string): { from: string; route: GatewayRoute }[] {
-  return [
-    ...hostsOf(view)
-      .filter(({ spec }) => spec?.virtualhost?.fqdn?.toLowerCase() === host)
-      .flatMap((found) => (found.spec?.routes ?? []).map((route) => ({ from: `GatewayHost ${nameOf(found)}`, route }))),
-    ...itemsOf(view.serviceRoutes, "ServiceRoutes")
-      .filter(({ spec }) => spec?.fqdn?.toLowerCase() === host)
-      .flatMap((found) =>
-        found.spec?.route === undefined ? [] : [{ from: `ServiceRoute ${nameOf(found)}`, route: found.spec.route }],
-      ),
-  ];
+/** What routes a host: its GatewayHosts, and ServiceRoutes that add to them. */
+function routing(view: ClusterView, { host }: Host): (RoutingObject & { kind: string })[] {
+  const of = (kind: string, objects: RoutingObject[]) =>
+    objects.filter((object) => fqdnOf(object)?.toLowerCase() === host).map((object) => ({ ...object, kind }));
+  return [...of("GatewayHost", hostsOf(view)), ...of("ServiceRoute", itemsOf(view.serviceRoutes, "ServiceRoutes"))];
 }
 
 function secureRoutes(view: ClusterView, settings: Settings): Result {
   return judge(
     {
       check: "hosts/secure-routes",
-      title: "no route of a host may be used without TLS",
-      fix: "remove permitInsecure from it, or run pulumi up --refresh where it is ours",
+      title: "no route of a host may be used without TLS, unless the stack says why",
+      fix: "remove permitInsecure from it, or run pulumi up --refresh where it is ours; or declare it in hosts[].routes[].permitInsecure with a reason",
     },
     (problem) => {
-      const all = settings.hosts.flatMap(({ host }) => routes(view, host));
-      const open = all.filter(({ route }) => route.permitInsecure === true);
+      const all = settings.hosts.flatMap((host) =>
+        routing(view, host).map((object) => {
+          const isOurs = object.kind === "GatewayHost" && placeOf(object) === placeOfHost(host);
+          return { object, reasons: isOurs ? declaredReasons(host.routes) : {} };
+        }),
+      );
+      const open = all.filter(({ object, reasons }) => undeclaredPlainRoutes(object, reasons).length > 0);
       if (open.length > 0)
         problem(
-          `served in clear text on port 80 by permitInsecure: ${listed([...new Set(open.map(({ from }) => from))])}`,
+          `served in clear text on port 80 by permitInsecure: ${listed([...new Set(open.map(({ object }) => titleOf(object)))])}`,
         );
-      return count(all.length, "route");
+      const plain = all.flatMap(({ object }) => plainRoutes(object).map((prefix) => `${fqdnOf(object)}${prefix}`));
+      const routes = count(all.flatMap(({ object }) => routesOf(object)).length, "route");
+      return plain.length === 0 ? routes : `${routes}; without TLS as declared: ${listed(plain)}`;
     },
   );
 }
