@@ -2,6 +2,7 @@ import { type X509Certificate, createPublicKey } from "node:crypto";
 import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain, tryParse } from "../../base/certificate";
 import type { Result } from "../../base/report";
 import { count, listed } from "../../base/text";
+import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
 import { leafLife } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -33,21 +34,13 @@ export function checkCertificates(view: ClusterView, settings: Settings, options
   ];
 }
 
-const fixes: Record<Settings["certificate"]["issuer"], string> = {
-  generated: "run pulumi up --refresh",
-  provided:
-    "set a certificate and key that belong together in certificate.certificateChain and .privateKey, then pulumi up",
-  existingSecret: "have its issuer make it anew",
-  certManager: "see what holds cert-manager back: kubectl describe certificate, in the namespace of the hosts",
-};
-
 function present(view: ClusterView, settings: Settings): Result {
   const name = servingSecret(settings);
   return judge(
     {
       check: "certificates/present",
       title: "the serving certificate's Secret is in every namespace with hosts",
-      fix: fixes[settings.certificate.issuer],
+      fix: servingRemedies[settings.certificate.issuer].repair,
     },
     (problem) => {
       const namespaces = hostNamespaces(settings);
@@ -88,7 +81,7 @@ function type(view: ClusterView, settings: Settings): Result {
     {
       check: "certificates/type",
       title: "the Secret is of type kubernetes.io/tls",
-      fix: `a Secret's type cannot be changed: delete it, then ${fixes[settings.certificate.issuer]}`,
+      fix: `a Secret's type cannot be changed: delete it, then ${servingRemedies[settings.certificate.issuer].repair}`,
     },
     (problem) => {
       const all = secrets(view, settings);
@@ -105,7 +98,7 @@ function keyMatches(view: ClusterView, settings: Settings): Result {
     {
       check: "certificates/key",
       title: "the private key belongs to the certificate",
-      fix: fixes[settings.certificate.issuer],
+      fix: servingRemedies[settings.certificate.issuer].repair,
     },
     (problem) => {
       const all = chains(view, settings);
@@ -124,7 +117,7 @@ function coversHosts(view: ClusterView, settings: Settings): Result {
     {
       check: "certificates/hosts",
       title: "the certificate covers the hosts of its namespace",
-      fix: fixes[settings.certificate.issuer],
+      fix: servingRemedies[settings.certificate.issuer].repair,
     },
     (problem) => {
       for (const { where, namespace, leaf } of chains(view, settings)) {
@@ -144,7 +137,7 @@ function valid(view: ClusterView, settings: Settings, { now }: CertificateOption
     {
       check: "certificates/valid",
       title: "the certificate is valid now",
-      fix: fixes[settings.certificate.issuer],
+      fix: servingRemedies[settings.certificate.issuer].repair,
     },
     (problem) => {
       const all = chains(view, settings);
@@ -168,19 +161,15 @@ function endsSoon(view: ClusterView, settings: Settings, { now, days }: Certific
       fix:
         settings.certificate.issuer === "generated"
           ? `run pulumi up --refresh, which renews it from ${leafLife(settings.certificate).earlyRenewalHours}h before its end`
-          : fixes[settings.certificate.issuer],
+          : servingRemedies[settings.certificate.issuer].repair,
     },
     (problem) => {
-      const left = ({ validTo }: X509Certificate) => new Date(validTo).getTime() - now.getTime();
       const all = chains(view, settings);
       for (const { where, leaf } of all) {
-        // A certificate made for a short life is renewed in its last third; until then its end is no news.
-        const life = new Date(leaf.validTo).getTime() - new Date(leaf.validFrom).getTime();
-        const enough = Math.min(days * day, life / 3);
         // One that has expired is another check's matter.
-        if (left(leaf) > 0 && left(leaf) <= enough) problem(`${where} ends on ${iso(leaf.validTo)}`);
+        if (timeLeft(leaf, now) > 0 && isDue(leaf, now, days * day)) problem(`${where} ends on ${iso(leaf.validTo)}`);
       }
-      return all.map(({ leaf }) => `${Math.floor(left(leaf) / day)} days left`).join(", ");
+      return all.map(({ leaf }) => `${Math.floor(timeLeft(leaf, now) / day)} days left`).join(", ");
     },
   );
 }
@@ -190,7 +179,7 @@ function chain(view: ClusterView, settings: Settings, { caCertificate }: Certifi
     {
       check: "certificates/chain",
       title: "the chain of certificates is complete and in order",
-      fix: `tls.crt must hold the leaf first, then each issuer but the root; ${fixes[settings.certificate.issuer]}`,
+      fix: `tls.crt must hold the leaf first, then each issuer but the root; ${servingRemedies[settings.certificate.issuer].repair}`,
     },
     (problem) => {
       const all = secrets(view, settings).filter(({ secret }) => secret.certificateChain !== undefined);

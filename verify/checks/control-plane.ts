@@ -3,11 +3,12 @@ import { parse } from "yaml";
 import type { Result } from "../../base/report";
 import { count } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { defaultTrustDomain } from "../../mesh/istio";
 import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, judge } from "../result";
 import type { ClusterView } from "../view";
-import { itemsOf, pemBlocks, valueOf } from "./reading";
+import { itemsOf, certificateTexts, valueOf } from "./reading";
 
 /** Whether istiod runs, and the API server asks it, and trusts it. */
 export function checkControlPlane(view: ClusterView, settings: Settings): Result[] {
@@ -110,7 +111,7 @@ function configuration(view: ClusterView, settings: Settings): Result {
       const root = mesh.rootNamespace ?? namespace.name;
       if (root !== namespace.name)
         problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`);
-      const domain = mesh.trustDomain ?? "cluster.local";
+      const domain = mesh.trustDomain ?? defaultTrustDomain;
       if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`);
       // A stack may say so itself; then its reasons are its own, but the clients speak plain text all the same.
       if (mesh.enableAutoMtls === false)
@@ -208,7 +209,7 @@ function webhookCa(view: ClusterView, settings: Settings): Result {
     },
     (problem) => {
       const { injectors, validators } = ours(view, settings);
-      const roots = pemBlocks(
+      const roots = certificateTexts(
         valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
           "root-cert.pem"
         ],
@@ -216,7 +217,7 @@ function webhookCa(view: ClusterView, settings: Settings): Result {
       if (roots.length === 0)
         throw new CannotTell(`namespace ${namespace} has no ConfigMap istio-ca-root-cert to compare with`);
       for (const { name, configuration: owner, clientConfig } of [...injectors, ...validators]) {
-        const bundle = pemBlocks(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
+        const bundle = certificateTexts(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
         if (bundle.length === 0) problem(`${name} of ${owner} has no caBundle: the API server refuses istiod's answer`);
         else if (!bundle.some((certificate) => roots.includes(certificate)))
           problem(`${name} of ${owner} has a caBundle without the mesh's root certificate`);

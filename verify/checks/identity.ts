@@ -9,12 +9,13 @@ import {
   meshRootOf,
   meshRoots as generatedRoots,
 } from "../../mesh/mesh-authority";
+import { isDue, meshRenewal } from "../../mesh/lives";
 import { gatewayIdentity, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { SigningAttempt } from "../probes/identity";
 import { CannotTell, judge } from "../result";
 import type { ClusterView, MeshAuthority } from "../view";
-import { pemBlocks, valueOf } from "./reading";
+import { certificateTexts, valueOf } from "./reading";
 
 /** Whether the mesh's certificate authority vouches for the gateway, and everybody trusts it. */
 export function checkIdentity(
@@ -83,14 +84,14 @@ function rootEverywhere(view: ClusterView, settings: Settings): Result {
         valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
           key
         ];
-      const wanted = pemBlocks(read(root)).sort().join();
+      const wanted = certificateTexts(read(root)).sort().join();
       if (wanted === "") {
         problem(`namespace ${root} has no ConfigMap istio-ca-root-cert`);
         return "";
       }
       const members = meshMembers(settings).map(({ name }) => name);
       for (const name of members) {
-        const found = pemBlocks(read(name)).sort().join();
+        const found = certificateTexts(read(name)).sort().join();
         if (found === "") problem(`namespace ${name} has none: its proxies cannot start`);
         else if (found !== wanted) problem(`namespace ${name} has another: its proxies trust nobody else's`);
       }
@@ -166,16 +167,13 @@ function authorityLasts(view: ClusterView, settings: Settings, { now, days }: { 
       fix:
         settings.istio.ca.issuer === "generated"
           ? `run pulumi up --refresh, which renews it from ${intermediateLife(settings.istio.ca).earlyRenewalHours}h before its end`
-          : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+          : meshRenewal[settings.istio.ca.issuer],
     },
     (problem) => {
       const found = valueOf(view.meshAuthority, `Secret ${authoritySecretName}`);
       const [signing] = tryParse(found?.certificateChain) ?? [];
       if (signing === undefined) return "none is: istiod renews its own by itself";
-      const end = new Date(signing.validTo).getTime();
-      const life = end - new Date(signing.validFrom).getTime();
-      if (end - now.getTime() <= Math.min(days * 24 * 3600_000, life / 3))
-        problem(`it ends on ${iso(signing.validTo)}`);
+      if (isDue(signing, now, days * 24 * 3600_000)) problem(`it ends on ${iso(signing.validTo)}`);
       return `until ${iso(signing.validTo)}`;
     },
   );

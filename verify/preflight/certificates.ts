@@ -6,6 +6,7 @@ import type { Cluster } from "../../cluster/client";
 import type { SecretObject } from "../../cluster/kinds";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { type CertManagerCertificate, certManagerGroup } from "../../mesh/cert-manager";
+import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
 import { leafLife, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -64,7 +65,7 @@ function contentFindings(secret: ServingSecret | undefined, where: string, hosts
       ({ part, problem }) =>
         `${parts[part]} ${problem.replace("certificateChain", "tls.crt").replace("caCertificate", "ca.crt")}`,
     ),
-  ].map((problem) => finding(`${where}: ${problem}`, "have its issuer make it anew"));
+  ].map((problem) => finding(`${where}: ${problem}`, servingRemedies.existingSecret.repair));
 }
 
 interface IssuerObject {
@@ -120,28 +121,18 @@ async function kindsOf(cluster: Cluster, version: string) {
   return (await existing<Known>(cluster, `/apis/${version}`))?.resources;
 }
 
-const renewal: Record<Certificate["issuer"], string> = {
-  generated: "pulumi up --refresh renews it; run that on a schedule",
-  provided: "set the renewed one in certificate.certificateChain and .privateKey",
-  existingSecret: "have its issuer renew it",
-  certManager: "see what holds cert-manager back: kubectl describe certificate",
-};
-
 /** A certificate that is about to end although it should have been renewed by now. */
 function lifeFindings(secret: ServingSecret | undefined, where: string, given: Certificate, now: Date): Finding[] {
   const leaf = tryParse(secret?.certificateChain)?.[0];
   // The settings hold the one that is provided, and it may be a new one.
   if (leaf === undefined || given.issuer === "provided") return [];
-  const [start, end] = [new Date(leaf.validFrom).getTime(), new Date(leaf.validTo).getTime()];
-  // One that was made for a short life is renewed in its last third; until then its end is no news.
-  const notice = Math.min(durationSeconds(given.warnBefore)! * 1000, (end - start) / 3);
-  if (end - now.getTime() > notice) return [];
+  if (!isDue(leaf, now, durationSeconds(given.warnBefore)! * 1000)) return [];
   return [
     {
       check: "certificates/renewal",
       severity: "warning",
-      problem: `the certificate in ${where} ${end <= now.getTime() ? "ended" : "ends"} on ${iso(leaf.validTo)}`,
-      fix: renewal[given.issuer],
+      problem: `the certificate in ${where} ${timeLeft(leaf, now) > 0 ? "ends" : "ended"} on ${iso(leaf.validTo)}`,
+      fix: servingRemedies[given.issuer].renew,
     },
   ];
 }
@@ -168,7 +159,7 @@ function rootFindings(
     ];
   const life = leafLife(given).validityPeriodHours * 3600_000;
   const signer = tryParse(secret?.ca)?.find((root) => servingRootOf(commonName(root.subject)) === after.signer);
-  if (signer === undefined || new Date(signer.validTo).getTime() - now.getTime() > life) return [];
+  if (signer === undefined || timeLeft(signer, now) > life) return [];
   return [
     {
       check: "certificates/root-ends",

@@ -1,4 +1,3 @@
-import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
 import { commonName, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
@@ -7,6 +6,7 @@ import { type Cluster, ClusterError } from "../../cluster/client";
 import type { ConfigMap, Named, Pod, SecretObject } from "../../cluster/kinds";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { defaultWorkloadCertificateTtl } from "../../mesh/enroute";
+import { isDue, meshRenewal, timeLeft } from "../../mesh/lives";
 import { authoritySecretName, intermediateLife } from "../../mesh/mesh-authority";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { meshConfigName } from "../../settings/expected";
@@ -221,24 +221,20 @@ function lifeFindings({ istio: { ca } }: Settings, authority: MeshAuthority | un
   const found = ca.issuer === "provided" ? ca : authority;
   const signing = tryParse(found?.certificateChain)?.[0];
   if (found === undefined || signing === undefined) return [];
-  const left = ({ validTo }: X509Certificate) => new Date(validTo).getTime() - now.getTime();
-  const life = ({ validFrom, validTo }: X509Certificate) => new Date(validTo).getTime() - new Date(validFrom).getTime();
   const notice = durationSeconds(ca.warnBefore)! * 1000;
   const root = signerOf(found);
   const next = ca.issuer === "generated" ? intermediateLife(ca).validityPeriodHours * 3600_000 : notice;
   return [
-    ...(left(signing) <= Math.min(notice, life(signing) / 3)
+    ...(isDue(signing, now, notice)
       ? [
           warning(
             "mesh/ca-renewal",
-            `the CA that istiod signs by, ${commonName(signing.subject)}, ${left(signing) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
-            ca.issuer === "generated"
-              ? "pulumi up --refresh renews it; run that on a schedule"
-              : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+            `the CA that istiod signs by, ${commonName(signing.subject)}, ${timeLeft(signing, now) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
+            meshRenewal[ca.issuer],
           ),
         ]
       : []),
-    ...(root !== undefined && root.fingerprint256 !== signing.fingerprint256 && left(root) <= next
+    ...(root !== undefined && root.fingerprint256 !== signing.fingerprint256 && timeLeft(root, now) <= next
       ? [
           warning(
             "mesh/root-ends",
