@@ -34,19 +34,19 @@ export interface NamespaceObject {
 }
 
 /**
- * Whether pods of a namespace get a sidecar. `istio-injection` has the last word where it is there at all: the webhook of a
- * revision asks for namespaces without it.
+ * The revision that gives pods of a namespace their sidecars; undefined where none does. `istio-injection` has the last word
+ * where it is there at all: the webhook of a revision asks for namespaces without it.
  */
-export function isInjected({ metadata: { name, labels = {} } }: NamespaceObject): boolean {
-  if (neverInjected.includes(name)) return false;
+export function injectorOf({ metadata: { name, labels = {} } }: NamespaceObject): string | undefined {
+  if (neverInjected.includes(name)) return undefined;
   const word = labels[injectionLabel];
-  return word === undefined ? revisionOf(labels) !== undefined : word === "enabled";
+  if (word !== undefined) return word === "enabled" ? "default" : undefined;
+  return labels[revisionLabel] === "" ? undefined : labels[revisionLabel];
 }
 
-/** The revision that injects pods of a namespace, where a label names one. */
-export function revisionOf(labels: Record<string, string> | undefined): string | undefined {
-  const revision = labels?.[revisionLabel];
-  return revision === "" ? undefined : revision;
+/** Whether pods of a namespace get a sidecar. */
+export function isInjected(namespace: NamespaceObject): boolean {
+  return injectorOf(namespace) !== undefined;
 }
 
 /** Whether a namespace has both labels, of which Istio obeys `istio-injection` alone. */

@@ -8,7 +8,7 @@ import {
   plainRoutes,
 } from "../../mesh/gateway-host";
 import { isMeshConfig, servesCertificates, turnsIstioOn } from "../../mesh/global-config";
-import { isInjected, isOptedOut, optOutKey, revisionOf } from "../../mesh/injection";
+import { injectorOf, isOptedOut, optOutKey } from "../../mesh/injection";
 import type { MeshObject } from "../../mesh/object";
 import { type PolicyMode, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
 import { type PodTemplate, podTemplateOf } from "../../mesh/pod-template";
@@ -136,21 +136,17 @@ function destinationRule({ object, before, after }: Changed): Mark[] {
 
 function injection({ object, before, after }: Changed): Mark[] {
   const { name } = object.metadata;
-  const joins = (namespace: Tree | undefined) => namespace !== undefined && isInjected(objectOf(namespace)!);
-  const revision = (namespace: Tree) => revisionOf(objectOf(namespace)!.metadata.labels);
   if (after === undefined || before === undefined) return [];
-  if (joins(before) && !joins(after))
-    return [
-      weaker(
-        "gateway → workload",
-        `new pods of ${name} get no sidecar: they take plain text, whatever the policies say`,
-      ),
-    ];
-  if (joins(after) && revision(before) !== revision(after))
-    return [
-      mark("notice", "restart", `pods of ${name} join another control plane when they are restarted, and not before`),
-    ];
-  return [];
+  const [was, is] = [before, after].map((namespace) => injectorOf(objectOf(namespace)!));
+  if (was === is || was === undefined) return [];
+  return is === undefined
+    ? [
+        weaker(
+          "gateway → workload",
+          `new pods of ${name} get no sidecar: they take plain text, whatever the policies say`,
+        ),
+      ]
+    : [mark("notice", "restart", `pods of ${name} join another control plane when they are restarted, and not before`)];
 }
 
 /** Settings of the whole mesh, in the ConfigMap that istiod reads. */

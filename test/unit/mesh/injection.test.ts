@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import {
   hasBothLabels,
   injectionLabels,
+  injectorOf,
   injectionText,
   isInjected,
   isOptedOut,
   neverInjected,
-  revisionOf,
 } from "../../../mesh/injection";
 
 /*
@@ -63,12 +63,11 @@ describe("a namespace", () => {
     assert.equal(injectionText({ a: "c" }), "");
   });
 
-  it("names its revision", () => {
-    assert.equal(revisionOf({ "istio.io/rev": "1-31" }), "1-31");
-    assert.deepEqual(
-      [revisionOf({ "istio.io/rev": "" }), revisionOf({}), revisionOf(undefined)],
-      Array(3).fill(undefined),
-    );
+  it("is injected by a revision", () => {
+    const injector = (labels: Record<string, string>) => injectorOf({ metadata: { name: "n", labels } });
+    assert.equal(injector({ "istio.io/rev": "1-31" }), "1-31");
+    assert.equal(injector({ "istio-injection": "enabled", "istio.io/rev": "1-31" }), "default");
+    assert.equal(injector({ "istio-injection": "disabled", "istio.io/rev": "1-31" }), undefined);
   });
 });
 
