@@ -134,7 +134,7 @@ function secureRoutes(view: ClusterView, settings: Settings): Result {
     {
       check: "hosts/secure-routes",
       title: "no route of a host may be used without TLS, unless the stack says why",
-      fix: "remove permitInsecure from it, or run pulumi up --refresh where it is ours; or declare it in hosts[].routes[].permitInsecure with a reason",
+      fix: "",
     },
     (problem) => {
       const all = settings.hosts.flatMap((host) =>
@@ -147,6 +147,13 @@ function secureRoutes(view: ClusterView, settings: Settings): Result {
       if (open.length > 0)
         problem(
           `served in clear text on port 80 by permitInsecure: ${listed([...new Set(open.map(({ object }) => titleOf(object)))])}`,
+          // Not pulumi up --refresh: the provider does not see a route that was added behind those of the stack.
+          `declare the route in hosts[].routes[].permitInsecure with a reason, or take permitInsecure away: ${open
+            .map(
+              ({ object: { kind, metadata } }) =>
+                `kubectl -n ${metadata.namespace} edit ${kind.toLowerCase()} ${metadata.name}`,
+            )
+            .join("; ")}`,
         );
       const plain = all.flatMap(({ object }) => plainRoutes(object).map((prefix) => `${fqdnOf(object)}${prefix}`));
       const routes = count(all.flatMap(({ object }) => routesOf(object)).length, "route");
