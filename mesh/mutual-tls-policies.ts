@@ -172,5 +172,5 @@ function policyName(workload: Record<string, string>): string {
 
 function selectorKey(workload: Record<string, string> | undefined): string {
   if (workload === undefined) return "";
-  return JSON.stringify(Object.entries(workload).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(Object.entries(workload).sort());
 }

@@ -52,6 +52,7 @@ export function mutantsOf(file: string, text: string): Mutant[] {
     for (const replacement of replacements)
       mutants.push({ file, line, start, end, original: text.slice(start, end), replacement });
   };
+  const isOrder = (node: ts.Node) => isWithinOrder(node, source);
   const negate = (condition: ts.Expression) => add(condition, `!(${condition.getText(source)})`);
 
   const visit = (node: ts.Node): void => {
@@ -67,13 +68,14 @@ export function mutantsOf(file: string, text: string): Mutant[] {
     if (ts.isBinaryExpression(node)) {
       const { kind } = node.operatorToken;
       const isText = kind === ts.SyntaxKind.PlusToken && [node.left, node.right].some(isTextual);
-      if (!isText) add(node.operatorToken, ...(operators.get(kind) ?? []));
+      const others = operators.get(kind) ?? [];
+      if (!isText) add(node.operatorToken, ...(isOrder(node) ? others.slice(-1) : others));
     }
     if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken)
       add(node, node.operand.getText(source));
     if (node.kind === ts.SyntaxKind.TrueKeyword) add(node, "false");
     if (node.kind === ts.SyntaxKind.FalseKeyword) add(node, "true");
-    if (ts.isNumericLiteral(node)) add(node, String(Number(node.text.replaceAll("_", "")) + 1));
+    if (ts.isNumericLiteral(node) && !isOrder(node)) add(node, String(Number(node.text.replaceAll("_", "")) + 1));
     if (ts.isStringLiteral(node) && isWord(node)) add(node, node.text === "" ? '"mutant"' : '""');
     if (ts.isArrayLiteralExpression(node))
       for (const item of node.elements) {
@@ -90,6 +92,17 @@ export function mutantsOf(file: string, text: string): Mutant[] {
   };
   visit(source);
   return mutants;
+}
+
+/** Whether a node says how to sort: there, any positive number means the same, and equal items may stand either way round. */
+function isWithinOrder(node: ts.Node, source: ts.SourceFile): boolean {
+  const around = ts.findAncestor(node, ts.isArrowFunction)?.parent;
+  return (
+    around !== undefined &&
+    ts.isCallExpression(around) &&
+    ts.isPropertyAccessExpression(around.expression) &&
+    around.expression.name.getText(source) === "sort"
+  );
 }
 
 function isTextual(node: ts.Node): boolean {

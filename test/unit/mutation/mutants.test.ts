@@ -20,6 +20,11 @@ describe("mutants", () => {
     ],
     ["items of lists are left out", "y([a, ...b]);", [";", "y([...b]);", "y([a, ]);"]],
     ["one and all are swapped", "y(a.some(b));", [";", "y(a.every(b));"]],
+    [
+      "an order is turned, not split hairs over",
+      "y(a.sort((b, c) => (b < c ? -1 : 1)));",
+      [";", "y(a.sort((b, c) => (b >= c ? -1 : 1)));", "y(a.sort((b, c) => (!(b < c) ? -1 : 1)));"],
+    ],
     ["sums are turned, texts are not", "y(a + b, a + `b`);", [";", "y(a - b, a + `b`);"]],
     [
       "types and imports are left alone",
