@@ -2,9 +2,19 @@ import { X509Certificate, createPrivateKey, createPublicKey } from "node:crypto"
 import { rootCertificates } from "node:tls";
 import type * as peculiar from "@peculiar/x509";
 
+/** The certificates of a PEM text, each still as text. */
+export function pemBlocks(pem: string | undefined): string[] {
+  return pem?.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+}
+
+/** Whether a text holds a private key in PEM, of whatever kind. */
+export function holdsPrivateKey(text: string): boolean {
+  return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
+}
+
 /** The certificates of a PEM text, in its order. Throws a message without the text if there is none, or one cannot be read. */
 export function parseChain(pem: string): X509Certificate[] {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
+  const blocks = pemBlocks(pem);
   if (blocks.length === 0) throw new Error("holds no PEM certificate (-----BEGIN CERTIFICATE-----)");
   return blocks.map((block, index) => {
     try {

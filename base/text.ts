@@ -1,6 +1,10 @@
-/** "1 pod", "2 pods". */
+/** "1 pod", "2 pods", "3 policies". */
 export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? "" : "s"}`;
+  return `${number} ${number === 1 ? word : plural(word)}`;
+}
+
+function plural(word: string): string {
+  return /[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`;
 }
 
 /** A list cut short, for evidence. */

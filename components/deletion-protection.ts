@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { titleOf } from "../mesh/object";
 
 export interface DeletionProtectionArgs {
   /** Whether the engine refuses to delete or replace objects of the cluster. */
@@ -23,10 +24,10 @@ export function deletionProtection({ enabled, except }: DeletionProtectionArgs):
   ];
 }
 
-/** `Kind namespace/name`. Both are plain values in everything that the components make. */
+/** Title of what a resource makes. Both are plain values in everything that the components make. */
 function objectName(type: string, props: Record<string, unknown>): string {
   // A patch of a Namespace is of kind Namespace.
   const kind = (props["kind"] as string | undefined) ?? type.split(":").pop()!;
-  const { name, namespace } = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+  const metadata = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
+  return titleOf({ kind, metadata });
 }

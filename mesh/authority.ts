@@ -8,9 +8,6 @@ export type KeyAlgorithm = (typeof keyAlgorithms)[number];
 
 export const defaultKeyAlgorithm: KeyAlgorithm = "ECDSA-P256";
 
-/** How long before its end a preview warns of a certificate: 14 days. */
-export const defaultWarnBefore = "336h";
-
 /** Life of a root: ten years. */
 export const defaultRootValidity = "87600h";
 

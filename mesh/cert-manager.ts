@@ -32,6 +32,9 @@ export interface CertManagerCertificate {
 export const certManagerGroup = "cert-manager.io";
 export const defaultIssuerKind = "Issuer";
 
+/** Life of a certificate for which no other is asked: cert-manager's own default. */
+export const defaultValidity = "2160h";
+
 /** Name of the Secrets that cert-manager fills, unless the stack says another. */
 export const managedSecretName = "gateway-serving-certificate-managed";
 

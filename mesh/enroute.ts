@@ -31,14 +31,6 @@ export const pullPolicies = ["Always", "IfNotPresent", "Never"] as const;
 export type PullPolicy = (typeof pullPolicies)[number];
 export const defaultPullPolicy: PullPolicy = "IfNotPresent";
 
-/** Oldest TLS versions that a host may be set to; EnRoute takes any other word to mean 1.1. */
-export const minimumTlsVersions = ["1.2", "1.3"] as const;
-export type MinimumTlsVersion = (typeof minimumTlsVersions)[number];
-export const defaultMinimumTlsVersion: MinimumTlsVersion = "1.2";
-
-/** Path prefix of a route that gives none. */
-export const defaultPrefix = "/";
-
 /** Name in the cluster of the GatewayHost of a host. */
 export function gatewayHostName(host: string): string {
   return host.replaceAll(".", "-");

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../base/annotations";
+import { type PeerAuthenticationObject, selectorOf, weaknessOf } from "./peer-authentication";
 
 /** How strictly a listener asks for mutual TLS; `STRICT` is what the mesh does everywhere else. */
 export const exceptionModes = ["PERMISSIVE", "DISABLE"] as const;
@@ -86,10 +87,30 @@ function conflict(one: MutualTlsException, other: MutualTlsException): string | 
   const [small, large] = [one.workload ?? {}, other.workload ?? {}].sort(
     (a, b) => Object.keys(a).length - Object.keys(b).length,
   );
-  const contained = Object.entries(small ?? {}).every(([key, value]) => large?.[key] === value);
-  return contained
+  return isPartOf(small ?? {}, large)
     ? "it selects workloads that another exception selects by fewer labels; Istio obeys only the oldest of the two policies"
     : undefined;
+}
+
+/** How weak the exceptions of a stack allow a policy to be; with a port, for that port. */
+export function allowedWeakness(
+  exceptions: readonly MutualTlsException[],
+  policy: PeerAuthenticationObject,
+  port?: number,
+): number {
+  const selected = selectorOf(policy);
+  const covering = exceptions.filter(
+    ({ namespace, workload, ports }) =>
+      namespace === policy.metadata.namespace &&
+      (workload === undefined || (Object.keys(selected).length > 0 && isPartOf(workload, selected))) &&
+      (ports === undefined || (port !== undefined && ports.includes(port))),
+  );
+  return Math.max(0, ...covering.map(({ mode }) => weaknessOf(mode)));
+}
+
+/** Whether labels are all among others. */
+export function isPartOf(few: Record<string, string>, many: Record<string, string> | undefined): boolean {
+  return Object.entries(few).every(([key, value]) => many?.[key] === value);
 }
 
 /** The policies of a list of exceptions: one for each workload, and one for each namespace. Order and names are stable. */
@@ -101,25 +122,25 @@ export function compileExceptions(exceptions: readonly MutualTlsException[]): Pe
   }
   return [...groups.keys()].sort().map((key) => {
     const group = groups.get(key)!;
-    const around = exceptions.find(
+    const namespaceException = exceptions.find(
       ({ namespace, workload }) => namespace === group[0]!.namespace && workload === undefined,
     );
-    return policy(group, around?.mode ?? "STRICT");
+    return policy(group, namespaceException?.mode ?? "STRICT");
   });
 }
 
-function policy(group: MutualTlsException[], around: "STRICT" | ExceptionMode): PeerAuthenticationPolicy {
+function policy(group: MutualTlsException[], namespaceMode: "STRICT" | ExceptionMode): PeerAuthenticationPolicy {
   const { namespace, workload } = group[0]!;
-  const said = (what: (exception: MutualTlsException) => string) => [...new Set(group.map(what))].join("; ");
+  const joinDistinct = (what: (exception: MutualTlsException) => string) => [...new Set(group.map(what))].join("; ");
   const annotations = {
-    [reasonAnnotation]: said(({ reason }) => reason),
-    [ownerAnnotation]: said(({ owner }) => owner),
+    [reasonAnnotation]: joinDistinct(({ reason }) => reason),
+    [ownerAnnotation]: joinDistinct(({ owner }) => owner),
     [untilAnnotation]: group.map(({ until }) => until).sort()[0]!,
   };
-  const whole = group.find((exception) => exception.ports === undefined);
+  const allPortsException = group.find((exception) => exception.ports === undefined);
   if (workload === undefined)
     // By convention the policy of a namespace is named `default`, and there can be only one.
-    return { name: "default", namespace, annotations, spec: { mtls: { mode: around } } };
+    return { name: "default", namespace, annotations, spec: { mtls: { mode: namespaceMode } } };
   const ports = group
     .flatMap((exception) => (exception.ports ?? []).map((port) => [port, exception.mode] as const))
     .sort(([a], [b]) => a - b);
@@ -129,9 +150,8 @@ function policy(group: MutualTlsException[], around: "STRICT" | ExceptionMode): 
     annotations,
     spec: {
       selector: { matchLabels: workload },
-      // Said even where it repeats what holds around it: left out, Istio would inherit a policy that others put into the
-      // namespace.
-      mtls: { mode: whole?.mode ?? around },
+      // Set even where it repeats the namespace's mode: left out, Istio would inherit a policy that others put there.
+      mtls: { mode: allPortsException?.mode ?? namespaceMode },
       ...(ports.length === 0
         ? {}
         : { portLevelMtls: Object.fromEntries(ports.map(([port, mode]) => [String(port), { mode }])) }),
@@ -153,5 +173,5 @@ function policyName(workload: Record<string, string>): string {
 
 function selectorKey(workload: Record<string, string> | undefined): string {
   if (workload === undefined) return "";
-  return JSON.stringify(Object.entries(workload).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(Object.entries(workload).sort());
 }

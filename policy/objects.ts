@@ -1,5 +1,7 @@
-import { type PolicyObject, asRecord, asText, unknownValue } from "./rule";
-import { isPrivateKey, plainKeyPaths } from "./rules/keys";
+import { holdsPrivateKey } from "../base/certificate";
+import { asText, asTree } from "../base/tree";
+import { type PolicyObject, unknownValue } from "./rule";
+import { plainKeyPaths } from "./rules/keys";
 
 /** A resource of a Pulumi program. */
 export interface ProgramResource {
@@ -30,11 +32,11 @@ export function toPolicyObject(
   const [scheme, module = "", kind = ""] = type.split(":");
   if (scheme !== "kubernetes" && scheme !== "tls") return undefined;
   const plainKeys: string[] = [];
-  const fields = asRecord(read(props, "", openSecret === undefined, openSecret ?? (() => undefined), plainKeys));
+  const fields = asTree(read(props, "", openSecret === undefined, openSecret ?? (() => undefined), plainKeys));
   const common = { ...fields, ...(plainKeys.length === 0 ? {} : { [plainKeyPaths]: plainKeys }) };
   if (scheme === "tls") return { ...common, apiVersion: "tls", kind, metadata: { name } };
   const isRelease = kind === "Release";
-  const metadata = isRelease ? fields : asRecord(fields["metadata"]);
+  const metadata = isRelease ? fields : asTree(fields["metadata"]);
   const namespace = asText(metadata["namespace"]);
   return {
     ...common,
@@ -53,7 +55,7 @@ export function toPolicyObject(
 function read(value: unknown, path: string, isSecret: boolean, open: OpenSecret, plainKeys: string[]): unknown {
   const secret = open(value);
   if (secret !== undefined) return read(secret.value, path, true, open, plainKeys);
-  if (typeof value === "string" && !isSecret && isPrivateKey(value)) plainKeys.push(path);
+  if (typeof value === "string" && !isSecret && holdsPrivateKey(value)) plainKeys.push(path);
   if (typeof value !== "object" || value === null) return value;
   const member = (key: string | number, below: string) => {
     let item: unknown;

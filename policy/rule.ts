@@ -1,18 +1,15 @@
+import { asText } from "../base/tree";
+import type { MeshObject } from "../mesh/object";
+
 /*
  * What a rule is. A rule looks at objects: rendered Kubernetes objects, and the resources of a Pulumi program in the same
  * form. It knows nothing of the engine, so that reviews and tests use the very same rules.
  */
 
 /** A Kubernetes object, or a resource of the program in that form: a Helm release is of kind `Release`. */
-export interface PolicyObject {
+export interface PolicyObject extends MeshObject {
   apiVersion: string;
   kind: string;
-  metadata: {
-    name: string;
-    namespace?: string;
-    labels?: Record<string, string>;
-    annotations?: Record<string, string>;
-  };
   [key: string]: unknown;
 }
 
@@ -71,63 +68,10 @@ export function isProduction(environment: string): boolean {
   return /^prod(uction)?([-_.]|$)/.test(environment);
 }
 
-/** `Kind namespace/name`. */
-export function nameOf({ kind, metadata }: PolicyObject): string {
-  return `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
-}
-
 /** Stands for what only the update will know, such as a certificate that is not issued yet. */
 export const unknownValue = "(known after the update)";
-
-/** The member of a tree at a path; undefined where there is none. */
-export function at(value: unknown, ...path: (string | number)[]): unknown {
-  return path.reduce<unknown>(
-    (node, key) =>
-      typeof node === "object" && node !== null ? (node as Record<string | number, unknown>)[key] : undefined,
-    value,
-  );
-}
-
-export function asList(value: unknown): unknown[] {
-  return Array.isArray(value) ? (value as unknown[]) : [];
-}
-
-export function asRecord(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
-}
-
-export function asText(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
-}
-
-/** Every text of a tree with its path, such as `spec.values[0].key`. */
-export function* texts(value: unknown, path = ""): Generator<{ path: string; text: string }> {
-  if (typeof value === "string") yield { path, text: value };
-  else if (Array.isArray(value)) for (const [index, item] of value.entries()) yield* texts(item, `${path}[${index}]`);
-  else
-    for (const [key, item] of Object.entries(asRecord(value))) yield* texts(item, path === "" ? key : `${path}.${key}`);
-}
 
 /** A Helm release, by the name of its chart without its place. */
 export function isRelease(object: PolicyObject, chart?: string): boolean {
   return object.kind === "Release" && (chart === undefined || asText(object["chart"])?.split("/").pop() === chart);
-}
-
-/** The pod template of a workload, or a pod itself; undefined for everything else. */
-export function podTemplate(object: unknown): Record<string, unknown> | undefined {
-  const kind = at(object, "kind");
-  if (kind === "Pod") return asRecord(object);
-  const template =
-    kind === "CronJob"
-      ? at(object, "spec", "jobTemplate", "spec", "template")
-      : ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"].includes(kind as string)
-        ? at(object, "spec", "template")
-        : undefined;
-  return typeof template === "object" && template !== null ? asRecord(template) : undefined;
-}
-
-/** As {@link podTemplate}, in its parts. */
-export function podOf(object: PolicyObject): Record<"metadata" | "spec", Record<string, unknown>> | undefined {
-  const template = podTemplate(object);
-  return template && { metadata: asRecord(template["metadata"]), spec: asRecord(template["spec"]) };
 }

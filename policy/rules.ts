@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Level, type PolicyObject, type PolicyOptions, type Rule, type Violation, nameOf } from "./rule";
+import { titleOf } from "../mesh/object";
+import type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 import { availabilityRules } from "./rules/availability";
 import { changeRules } from "./rules/changes";
 import { encryptionRules } from "./rules/encryption";
@@ -30,7 +31,7 @@ export function judgeBy(rule: Rule, objects: readonly PolicyObject[], options: P
   return rule.find(objects, options).map(({ object, message, fix }) => ({
     rule: rule.name,
     level,
-    object: typeof object === "string" ? object : nameOf(object),
+    object: typeof object === "string" ? object : titleOf(object),
     message,
     fix,
   }));

@@ -1,8 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { defined } from "../base/defined";
+import { defaultGatewayNamespace } from "../mesh/enroute";
+import { immutableChanges, isKept } from "../mesh/immutability";
+import { defaultIstioNamespace } from "../mesh/istio";
 import { encryptionMarks } from "./marks/encryption";
 import { generalMarks } from "./marks/general";
-import { immutableChanges, lifeMarks } from "./marks/life";
+import { lifeMarks } from "./marks/life";
 import {
   type Action,
   type Changed,
@@ -60,8 +63,8 @@ interface Entry {
 export function compare(before: Side, after: Side): Comparison {
   const [old, current] = [entries(before), entries(after)];
   const surroundings: Surroundings = {
-    rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? "istio-system",
-    gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? "enroute-system",
+    rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? defaultIstioNamespace,
+    gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? defaultGatewayNamespace,
     before: view(old),
     after: view(current),
   };
@@ -233,11 +236,7 @@ function actionOf(was: Entry | undefined, is: Entry | undefined, isMoved: boolea
 
 /** What neither Helm nor the provider deletes. */
 function staysBehind({ object, installedOnce, patch }: OwnedObject): boolean {
-  return (
-    installedOnce === true ||
-    patch === true ||
-    at(object, "metadata", "annotations", "helm.sh/resource-policy") === "keep"
-  );
+  return installedOnce === true || patch === true || isKept(object);
 }
 
 /** An object that goes and one that comes from the same resource of the program are one that is replaced. */

@@ -1,3 +1,4 @@
+import { floating } from "../mesh/pod-template";
 import { type Tree, at, plain, textsAt, treeAt, treesAt } from "./objects";
 
 /* Facts about Kubernetes objects that marks ask for. */
@@ -13,10 +14,9 @@ export function containers(template: Tree | undefined): Map<string, Tree> {
 }
 
 /** What an image is that does not say which bits are meant; undefined for one that does. */
-export function floating(image: string): string | undefined {
-  if (image.includes("@sha256:")) return undefined;
-  const tag = /:([^:/]+)$/.exec(image)?.[1];
-  return tag === undefined ? "without a tag, which means latest" : tag === "latest" ? "latest" : undefined;
+export function driftOf(image: string): string | undefined {
+  const found = floating(image);
+  return found && (found.tag ?? "without a tag, which means latest");
 }
 
 /** An image without its tag and digest. */

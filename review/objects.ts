@@ -1,6 +1,9 @@
-import { type PolicyObject, asRecord, at } from "../policy/rule";
+import { apiGroup } from "../mesh/object";
+import type { PolicyObject } from "../policy/rule";
 
-export { at, nameOf as title, podTemplate } from "../policy/rule";
+export { type Tree, at, isTree, plain, textsAt, treeAt, treesAt } from "../base/tree";
+export { apiGroup, titleOf as title } from "../mesh/object";
+export { podTemplateOf as podTemplate } from "../mesh/pod-template";
 
 /** An object of the cluster as it would be applied, in the form in which policies judge it. */
 export type KubernetesObject = PolicyObject;
@@ -39,38 +42,4 @@ export interface OwnedObject {
 /** What identifies an object in a cluster. The version of its API does not: all versions of a kind are one object. */
 export function identity({ apiVersion, kind, metadata }: KubernetesObject): string {
   return [apiGroup(apiVersion), kind, metadata.namespace ?? "", metadata.name].join("/");
-}
-
-/** Group of an API version; empty for the core group. */
-export function apiGroup(apiVersion: string): string {
-  return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
-}
-
-export type Tree = Record<string, unknown>;
-
-export function isTree(value: unknown): value is Tree {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** The branch below some keys; empty where there is none. */
-export function treeAt(value: unknown, ...keys: (string | number)[]): Tree {
-  return asRecord(at(value, ...keys));
-}
-
-/** The list below some keys, of trees only; empty where there is none. */
-export function treesAt(value: unknown, ...keys: (string | number)[]): Tree[] {
-  const found = at(value, ...keys);
-  return Array.isArray(found) ? found.filter(isTree) : [];
-}
-
-/** The list of texts below some keys; empty where there is none. */
-export function textsAt(value: unknown, ...keys: (string | number)[]): string[] {
-  const found = at(value, ...keys);
-  return Array.isArray(found) ? found.filter((item) => typeof item === "string") : [];
-}
-
-/** A value in words: scalars as they are, structures as JSON, `none` where there is nothing. */
-export function plain(value: unknown): string {
-  if (value === undefined || value === null) return "none";
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

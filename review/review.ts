@@ -4,7 +4,6 @@ import { ChartRenderer, type RenderOptions } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
 import { checkOutBase, hasProgramOf, headOf, linkPackages } from "./git";
 import type { Leg, Mark } from "./marks/mark";
-import { nameOf } from "../policy/rule";
 import { type Violation, judge, loadLevels } from "../policy/rules";
 import { type Release, title } from "./objects";
 import { ProgramRunner } from "./programs";
@@ -133,13 +132,13 @@ function policyFindings(environment: string, before: Side, after: Side): PolicyF
   const stays = new Set(
     before.objects.filter(({ installedOnce, patch }) => installedOnce ?? patch).map(({ object }) => title(object)),
   );
-  const kept = new Set(after.judged.map(nameOf));
+  const kept = new Set(after.judged.map(title));
   const found = judge(after.judged, {
     environment,
     levels,
     deletions: after.deletions,
     // What neither Helm nor the provider deletes is not deleted, whatever becomes of it in the program.
-    previous: before.judged.filter((object) => kept.has(nameOf(object)) || !stays.has(nameOf(object))),
+    previous: before.judged.filter((object) => kept.has(title(object)) || !stays.has(title(object))),
   });
   const old = judge(before.judged, { environment, levels, deletions: before.deletions });
   const isIn = (list: readonly Violation[]) => (one: Violation) =>

@@ -5,8 +5,8 @@ import { ReviewError } from "./error";
 import { layoutOf } from "./program-contract";
 import { ProgramRunner } from "./programs";
 import { type PolicyObject } from "../policy/rules";
+import { asTree } from "../base/tree";
 import { type ProgramResource, toPolicyObject } from "../policy/objects";
-import { asRecord } from "../policy/rule";
 import { type OwnedObject, type Release, at, identity, plain, treeAt } from "./objects";
 import { type MaskedConfiguration, stackConfiguration } from "./stack-file";
 
@@ -76,7 +76,7 @@ const releaseType = "kubernetes:helm.sh/v3:Release";
 
 function toRelease({ type, name, props: inputs }: ProgramResource): Release | undefined {
   if (type !== releaseType) return undefined;
-  const props = asRecord(inputs);
+  const props = asTree(inputs);
   const repository = at(props, "repositoryOpts", "repo");
   return defined({
     resource: name,

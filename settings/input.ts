@@ -227,7 +227,7 @@ export interface SettingsInput {
       service: string;
       /** Port of that Service. @example 80 */
       port: number;
-      /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS. @default no */
+      /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS. `verify` lets that path be, and no other. @default no */
       permitInsecure?: {
         /** Why, in words; kept on the object. @example "devices without TLS fetch their firmware here" */
         reason: string;

@@ -1,9 +1,11 @@
 import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
+import { defaultValidity as managedValidity } from "../mesh/cert-manager";
 import { ttlProblem } from "../mesh/enroute";
+import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { defaultValidity, leafLife, servingRoots } from "../mesh/serving-certificate";
+import { leafLife, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
 import { type Problem, problem } from "./error";
 import { maxTtl, meshWideTtl } from "./expected";
@@ -76,6 +78,14 @@ function namespaceProblems(settings: Settings): Problem[] {
       problems.push(problem(`namespaces[${index}].name`, name, `each namespace once; ${earlier} is it already`));
     seen.set(name, `namespaces[${index}]`);
   });
+  const unfit = (key: string, name: string) => {
+    if (neverInjected.includes(name))
+      problems.push(
+        problem(key, name, `a namespace that may be in the mesh: Istio never injects ${neverInjected.join(", ")}`),
+      );
+  };
+  unfit("gateway.namespace.name", settings.gateway.namespace.name);
+  settings.namespaces.forEach(({ name }, index) => unfit(`namespaces[${index}].name`, name));
   const members = settings.namespaces.map(({ name }) => name);
   const known = (key: string, name: string) => {
     if (members.includes(name)) return;
@@ -193,7 +203,7 @@ function rootProblems(key: string, roots: readonly string[], signer: string): Pr
   );
 }
 
-function certManagerProblems({ validity = defaultValidity, renewBefore }: Certificate<"certManager">): Problem[] {
+function certManagerProblems({ validity = managedValidity, renewBefore }: Certificate<"certManager">): Problem[] {
   const [life, before] = [durationSeconds(validity)!, durationSeconds(renewBefore ?? "5m")!];
   return found(
     life < 3600 && problem("certificate.validity", validity, "1h or more: cert-manager takes no less"),

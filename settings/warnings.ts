@@ -1,7 +1,8 @@
-import { commonName, endOfValidity, isPubliclyTrusted, parseChain } from "../base/certificate";
+import { commonName, isPubliclyTrusted, iso, parseChain } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import type { Issue } from "../base/issue";
 import { defaultHub, istioCharts, retiredHosts } from "../mesh/istio";
+import { isDue } from "../mesh/lives";
 import { isPast } from "../mesh/mutual-tls-policies";
 import type { Settings } from "./schema";
 
@@ -40,15 +41,15 @@ function exceptionWarnings({ mutualTls }: Settings, now: Date): Issue[] {
 
 function providedCertificateWarnings(certificate: Settings["certificate"], now: Date): Issue[] {
   if (certificate.issuer !== "provided") return [];
-  const end = endOfValidity(certificate.certificateChain);
-  const last = parseChain(certificate.certificateChain).at(-1)!;
+  const chain = parseChain(certificate.certificateChain);
+  const [leaf, last] = [chain[0]!, chain.at(-1)!];
   return [
-    ...(new Date(end).getTime() - now.getTime() <= durationSeconds(certificate.warnBefore)! * 1000
+    ...(isDue(leaf, now, durationSeconds(certificate.warnBefore)! * 1000)
       ? [
           warning(
             "certificate-ends",
             "certificate.certificateChain",
-            `ends on ${end}`,
+            `ends on ${iso(leaf.validTo)}`,
             "have it renewed, and set certificateChain and privateKey",
           ),
         ]

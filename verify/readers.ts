@@ -1,4 +1,5 @@
 import { enroute } from "../mesh/enroute";
+import { securePath } from "../mesh/gateway-host";
 import { istiodName } from "../settings/expected";
 import { gatewayAddress } from "./checks/client-leg";
 import type { VerifyFacts } from "./checks/define";
@@ -27,8 +28,10 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
     async read({ settings, timeout }, view) {
       const address = gatewayAddress(view, settings);
       if (address === undefined) return undefined;
-      const probe = async ({ host, minimumTlsVersion }: (typeof settings.hosts)[number]) =>
-        [host, await probeHost({ address, host, minimumTlsVersion, timeout })] as const;
+      const probe = async ({ host, minimumTlsVersion, routes }: (typeof settings.hosts)[number]) => {
+        const path = securePath(routes) ?? "/";
+        return [host, await probeHost({ address, host, minimumTlsVersion, path, timeout })] as const;
+      };
       return Object.fromEntries(await Promise.all(settings.hosts.map(probe)));
     },
   },

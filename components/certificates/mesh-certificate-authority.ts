@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { pemBlocks } from "../../base/certificate";
 import { durationHours } from "../../base/duration";
 import { defaultKeyAlgorithm, defaultRootValidity } from "../../mesh/authority";
 import { authoritySecretName, intermediateLife, meshRootName, meshRoots } from "../../mesh/mesh-authority";
@@ -85,5 +86,5 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
 }
 
 function firstCertificate(chain: string): string {
-  return `${/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/.exec(chain)![0]}\n`;
+  return `${pemBlocks(chain)[0]!}\n`;
 }

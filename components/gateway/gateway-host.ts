@@ -1,7 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { insecureRoutesAnnotation } from "../../base/annotations";
-import { type MinimumTlsVersion, defaultMinimumTlsVersion, defaultPrefix, gatewayHostName } from "../../mesh/enroute";
+import { gatewayHostName } from "../../mesh/enroute";
+import {
+  type MinimumTlsVersion,
+  declaredReasons,
+  defaultMinimumTlsVersion,
+  defaultPrefix,
+  reasonAnnotations,
+} from "../../mesh/gateway-host";
 import { fixedName } from "../chart";
 
 export { gatewayHostName };
@@ -37,9 +43,7 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
-    const insecure = args.routes.flatMap(({ prefix = defaultPrefix, permitInsecure }) =>
-      permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
-    );
+    const annotations = reasonAnnotations(declaredReasons(args.routes));
     this.gatewayHost = new k8s.apiextensions.CustomResource(
       name,
       {
@@ -48,9 +52,7 @@ export class GatewayHost extends pulumi.ComponentResource {
         metadata: {
           name: gatewayHostName(args.host),
           namespace: args.namespace,
-          ...(insecure.length === 0
-            ? {}
-            : { annotations: { [insecureRoutesAnnotation]: JSON.stringify(Object.fromEntries(insecure)) } }),
+          ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
         },
         spec: {
           virtualhost: {

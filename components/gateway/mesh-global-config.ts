@@ -1,23 +1,13 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
+import { meshConfigName, meshConfigType, meshGlobalConfig } from "../../mesh/global-config";
 import { fixedName } from "../chart";
+
+export { meshGlobalConfig };
 
 export interface MeshGlobalConfigArgs {
   /** Namespace of the gateway. */
   namespace: string;
-}
-
-/**
- * The text of the GlobalConfig that makes EnRoute use Istio's certificates towards workloads. The CRD takes any text, so it is
- * made by the JSON library, with sorted keys: the same settings always give the same text.
- */
-export function meshGlobalConfig(): string {
-  return JSON.stringify({
-    istio_enabled: true,
-    linkerd_enabled: false,
-    linkerd_header_disabled: false,
-    linkerd_servicemode_disabled: false,
-  });
 }
 
 /** EnRoute's switch for the leg gateway → workload: TLS with the certificates that Istio issued to the gateway. */
@@ -31,8 +21,8 @@ export class MeshGlobalConfig extends pulumi.ComponentResource {
       {
         apiVersion: "enroute.saaras.io/v1",
         kind: "GlobalConfig",
-        metadata: { name: "mesh", namespace: args.namespace },
-        spec: { name: "mesh", type: "globalconfig_globals", config: meshGlobalConfig() },
+        metadata: { name: meshConfigName, namespace: args.namespace },
+        spec: { name: meshConfigName, type: meshConfigType, config: meshGlobalConfig() },
       },
       { parent: this, ...fixedName },
     );

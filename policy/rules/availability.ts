@@ -1,17 +1,9 @@
 import { parse } from "yaml";
+import { asText, asTree, at, treeAt } from "../../base/tree";
 import { enroute } from "../../mesh/enroute";
-import {
-  type Finding,
-  type PolicyObject,
-  type Rule,
-  asRecord,
-  asText,
-  at,
-  isProduction,
-  isRelease,
-  nameOf,
-  podOf,
-} from "../rule";
+import { titleOf } from "../../mesh/object";
+import { podTemplateOf } from "../../mesh/pod-template";
+import { type Finding, type PolicyObject, type Rule, isProduction, isRelease } from "../rule";
 
 /** Rules for production alone: it survives the loss of a node, and nobody looks into it unasked. */
 export const availabilityRules: Rule[] = [
@@ -46,8 +38,8 @@ const istiodFix = "set istio.profile to ha";
 function releaseProblems(objects: readonly PolicyObject[]): Finding[] {
   return objects.flatMap((release): Finding[] => {
     if (isRelease(release, "istiod")) {
-      const given = asRecord(release["values"]);
-      const values = { ...given, ...asRecord(given["pilot"]) }; // both are read by the chart
+      const given = asTree(release["values"]);
+      const values = { ...given, ...asTree(given["pilot"]) }; // both are read by the chart
       const least = Number(
         (values["autoscaleEnabled"] ?? true) ? (values["autoscaleMin"] ?? 1) : (values["replicaCount"] ?? 1),
       );
@@ -91,7 +83,7 @@ function releaseProblems(objects: readonly PolicyObject[]): Finding[] {
 /** By the objects that the charts made. */
 function deploymentProblems(objects: readonly PolicyObject[]): Finding[] {
   return objects.flatMap((deployment): Finding[] => {
-    const labels = asRecord(podOf(deployment)?.metadata["labels"]);
+    const labels = treeAt(podTemplateOf(deployment), "metadata", "labels");
     const isIstiod = labels["app"] === "istiod";
     const isGateway = labels["app.kubernetes.io/name"] === enroute.selector["app.kubernetes.io/name"];
     if (deployment.kind !== "Deployment" || !(isIstiod || isGateway)) return [];
@@ -106,7 +98,7 @@ function deploymentProblems(objects: readonly PolicyObject[]): Finding[] {
     const [place, replicas] =
       scaler === undefined
         ? (["spec.replicas", Number(at(deployment, "spec", "replicas") ?? 1)] as const)
-        : ([`minReplicas of ${nameOf(scaler)}`, Number(at(scaler, "spec", "minReplicas") ?? 1)] as const);
+        : ([`minReplicas of ${titleOf(scaler)}`, Number(at(scaler, "spec", "minReplicas") ?? 1)] as const);
     return [
       ...(replicas >= 2
         ? []
@@ -138,7 +130,7 @@ function budgets(
 ): PolicyObject[] {
   return objects.filter((object) => {
     if (object.kind !== "PodDisruptionBudget" || object.metadata.namespace !== namespace) return false;
-    const wanted = Object.entries(asRecord(at(object, "spec", "selector", "matchLabels")));
+    const wanted = Object.entries(treeAt(object, "spec", "selector", "matchLabels"));
     return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value);
   });
 }

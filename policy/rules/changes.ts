@@ -1,16 +1,9 @@
-import { isDeepStrictEqual } from "node:util";
+import { asText, treesAt } from "../../base/tree";
+import { immutableChanges, isKept } from "../../mesh/immutability";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
-import {
-  type Finding,
-  type PolicyObject,
-  type Rule,
-  asText,
-  at,
-  isProduction,
-  isRelease,
-  nameOf,
-  podOf,
-} from "../rule";
+import { titleOf } from "../../mesh/object";
+import { podTemplateOf } from "../../mesh/pod-template";
+import { type Finding, type PolicyObject, type Rule, isProduction, isRelease } from "../rule";
 
 /** Rules about changes: they compare with the last deployment, where it is given. */
 export const changeRules: Rule[] = [
@@ -23,7 +16,7 @@ export const changeRules: Rule[] = [
       // Only the engine's resources can be protected; a rendered object does not say.
       const bare = objects
         .filter(({ protect }) => protect === false)
-        .filter((object) => !deletions.includes(nameOf(object)));
+        .filter((object) => !deletions.includes(titleOf(object)));
       const isOff = objects.every(({ protect }) => protect !== true);
       return isProduction(environment) && isOff && bare.length > 0
         ? [
@@ -43,21 +36,21 @@ export const changeRules: Rule[] = [
     scope: "change",
     find: (objects, { environment, previous = [], deletions = [] }) =>
       (isProduction(environment) ? previous : [])
-        .filter((old) => !deletions.includes(nameOf(old)))
+        .filter((old) => !deletions.includes(titleOf(old)))
         .flatMap((old): Finding[] => {
-          const now = objects.find((object) => nameOf(object) === nameOf(old));
-          const fix = `say so in the stack: deletionProtection.except with object "${nameOf(old)}" and a reason; or keep it`;
+          const now = objects.find((object) => titleOf(object) === titleOf(old));
+          const fix = `say so in the stack: deletionProtection.except with object "${titleOf(old)}" and a reason; or keep it`;
           if (now === undefined)
-            return old.metadata.annotations?.["helm.sh/resource-policy"] === "keep"
+            return isKept(old)
               ? []
               : [{ object: old, message: "it would be deleted, without anybody having said so.", fix }];
-          const changed = immutable.filter((path) => !isDeepStrictEqual(at(old, ...path), at(now, ...path)));
-          return changed.length === 0 || !isImmutable(old)
+          const changed = immutableChanges(old, now);
+          return changed.length === 0
             ? []
             : [
                 {
                   object: old,
-                  message: `${changed.map((path) => path.join(".")).join(", ")} cannot be changed in place: it would be deleted and made anew, and be missing in between.`,
+                  message: `${changed.join(", ")} cannot be changed in place: it would be deleted and made anew, and be missing in between.`,
                   fix,
                 },
               ];
@@ -79,21 +72,13 @@ export const changeRules: Rule[] = [
   },
 ];
 
-/** Fields that Kubernetes never changes, by kind. */
-const immutable: string[][] = [["spec", "selector"], ["roleRef"]];
-const kindsWithSelector = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "RoleBinding", "ClusterRoleBinding"];
-
-function isImmutable({ kind }: PolicyObject): boolean {
-  return kindsWithSelector.includes(kind);
-}
-
 /** The version of istiod among objects: of its chart, or of its image. */
 function istioVersion(objects: readonly PolicyObject[]): string | undefined {
   const release = objects.find((object) => isRelease(object, "istiod"));
   if (release !== undefined) return asText(release["version"]);
   const images = objects
     .filter((object) => object.kind === "Deployment" && object.metadata.labels?.["app"] === "istiod")
-    .flatMap((object) => (podOf(object)?.spec["containers"] as { image?: unknown }[] | undefined) ?? [])
+    .flatMap((object) => treesAt(podTemplateOf(object), "spec", "containers"))
     .map(({ image }) => /\/pilot:([^@]+)/.exec(asText(image) ?? "")?.[1]);
   return images.find((version) => version !== undefined);
 }

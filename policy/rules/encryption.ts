@@ -1,6 +1,12 @@
-import { insecureRoutesAnnotation, ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
+import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
+import { asText, at } from "../../base/tree";
+import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
+import { clientLegOf, oldestTlsOf, undeclaredPlainRoutes } from "../../mesh/gateway-host";
+import { isMeshConfig, turnsIstioOn, usesIstioCertificates } from "../../mesh/global-config";
+import { hasBothLabels, isInjected, neverInjected } from "../../mesh/injection";
 import { isPast } from "../../mesh/mutual-tls-policies";
-import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, isRelease } from "../rule";
+import { modesOf, meshPolicies, weakModes } from "../../mesh/peer-authentication";
+import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";
 
 /** Rules about the two encrypted legs: client → gateway and gateway → workload. */
 export const encryptionRules: Rule[] = [
@@ -11,11 +17,11 @@ export const encryptionRules: Rule[] = [
     scope: "object",
     find: (objects) =>
       each(objects, "PeerAuthentication").flatMap((policy) => {
-        const weak = modes(policy).filter(({ mode }) => isWeak(mode));
+        const weak = declaredWeak(policy, objects);
         if (weak.length === 0 || annotation(policy, reasonAnnotation) !== undefined) return [];
         return {
           object: policy,
-          message: `${weak.map(({ path, mode }) => `${path} is ${String(mode)}`).join(", ")}: workloads would take plain text, and nobody has said why.`,
+          message: `${weak.map(({ path, mode }) => `${path} is ${mode}`).join(", ")}: workloads would take plain text, and nobody has said why.`,
           fix: "set STRICT; or declare the exception in mutualTls.exceptions of the stack, with reason, owner and until",
         };
       }),
@@ -27,7 +33,7 @@ export const encryptionRules: Rule[] = [
     scope: "object",
     find: (objects, { now = new Date() }) =>
       each(objects, "PeerAuthentication").flatMap((policy): Finding[] => {
-        if (!modes(policy).some(({ mode }) => isWeak(mode))) return [];
+        if (declaredWeak(policy, objects).length === 0) return [];
         if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict tells
         const [owner, until] = [ownerAnnotation, untilAnnotation].map((key) => annotation(policy, key));
         const missing = [...(owner === undefined ? ["owner"] : []), ...(until === undefined ? ["until"] : [])];
@@ -67,9 +73,7 @@ export const encryptionRules: Rule[] = [
     scope: "stack",
     find: (objects) =>
       meshRoots(objects).flatMap(({ root, mesh }): Finding[] => {
-        const policies = each(objects, "PeerAuthentication").filter(
-          ({ metadata, ...rest }) => metadata.namespace === root && at(rest, "spec", "selector") === undefined,
-        );
+        const policies = meshPolicies(each(objects, "PeerAuthentication"), root);
         const fix = `keep PeerAuthentication ${root}/default with spec.mtls.mode STRICT (component MeshMutualTls)`;
         if (policies.length === 0)
           return [
@@ -79,13 +83,19 @@ export const encryptionRules: Rule[] = [
               fix,
             },
           ];
-        return policies
-          .filter((policy) => at(policy, "spec", "mtls", "mode") !== "STRICT")
-          .map((policy) => ({
-            object: policy,
-            message: `the mesh-wide mode is ${asText(at(policy, "spec", "mtls", "mode")) ?? "not set, which means PERMISSIVE"}: every workload without a policy of its own would take plain text.`,
-            fix,
-          }));
+        return policies.flatMap((policy): Finding[] => {
+          const [{ mode, weakness }] = modesOf(policy, root);
+          const found = mode === "UNSET" ? "not set, which means PERMISSIVE" : mode;
+          return weakness === 0
+            ? []
+            : [
+                {
+                  object: policy,
+                  message: `the mesh-wide mode is ${found}: every workload without a policy of its own would take plain text.`,
+                  fix,
+                },
+              ];
+        });
       }),
   },
   {
@@ -94,9 +104,7 @@ export const encryptionRules: Rule[] = [
     level: "mandatory",
     scope: "stack",
     find: (objects) => {
-      const globals = each(objects, "GlobalConfig").filter(
-        (object) => at(object, "spec", "type") === "globalconfig_globals",
-      );
+      const globals = each(objects, "GlobalConfig").filter(isMeshConfig);
       const fix = "keep the component MeshGlobalConfig, and istio.enable in the values of the chart enroute";
       return objects
         .filter((object) => isRelease(object, "enroute"))
@@ -110,12 +118,12 @@ export const encryptionRules: Rule[] = [
                   fix,
                 },
               ]),
-          ...(globals.some(isMeshConfig)
+          ...(usesIstioCertificates(globals)
             ? []
             : [
                 {
-                  object: globals[0] ?? release,
-                  message: "no GlobalConfig sets istio_enabled: the gateway would speak plain text to the workloads.",
+                  object: globals.find((config) => !turnsIstioOn(config)) ?? release,
+                  message: `${globals.some(turnsIstioOn) ? "it is one of several GlobalConfigs, and does not set" : "no GlobalConfig sets"} istio_enabled: the gateway would speak plain text to the workloads.`,
                   fix,
                 },
               ]),
@@ -129,8 +137,7 @@ export const encryptionRules: Rule[] = [
     scope: "object",
     find: (objects) =>
       each(objects, "GatewayHost").flatMap((host): Finding[] => {
-        const tls = at(host, "spec", "virtualhost", "tls");
-        if (asText(at(tls, "secretName")) === undefined)
+        if (clientLegOf(host) !== "tls")
           return [
             {
               object: host,
@@ -138,8 +145,8 @@ export const encryptionRules: Rule[] = [
               fix: "set spec.virtualhost.tls.secretName (component GatewayHost does)",
             },
           ];
-        const version = at(tls, "minimumProtocolVersion");
-        return version === "1.2" || version === "1.3"
+        const version = at(host, "spec", "virtualhost", "tls", "minimumProtocolVersion");
+        return oldestTlsOf(host) !== "1.1"
           ? []
           : [
               {
@@ -156,18 +163,13 @@ export const encryptionRules: Rule[] = [
     level: "mandatory",
     scope: "object",
     find: (objects) =>
-      [...each(objects, "GatewayHost"), ...each(objects, "ServiceRoute")].flatMap((object) => {
-        const declared = declaredInsecureRoutes(object);
-        return routes(object)
-          .filter((route) => at(route, "permitInsecure") === true)
-          .map((route) => asText(at(asList(at(route, "conditions"))[0], "prefix")) ?? "/")
-          .filter((prefix) => asText(declared[prefix])?.trim() === undefined)
-          .map((prefix) => ({
-            object,
-            message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and nobody has said why.`,
-            fix: "remove it; or declare it in the stack: hosts[].routes[].permitInsecure with a reason",
-          }));
-      }),
+      [...each(objects, "GatewayHost"), ...each(objects, "ServiceRoute")].flatMap((object) =>
+        undeclaredPlainRoutes(object).map((prefix) => ({
+          object,
+          message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and nobody has said why.`,
+          fix: "remove it; or declare it in the stack: hosts[].routes[].permitInsecure with a reason",
+        })),
+      ),
   },
   {
     name: "destination-rule-tls",
@@ -176,23 +178,11 @@ export const encryptionRules: Rule[] = [
     scope: "object",
     find: (objects) =>
       each(objects, "DestinationRule").flatMap((rule) =>
-        clientTls(rule).flatMap(({ path, tls }): Finding[] => {
-          const wrong =
-            at(tls, "mode") === "DISABLE"
-              ? "mode is DISABLE: sidecars would send plain text"
-              : at(tls, "insecureSkipVerify") === true
-                ? "insecureSkipVerify is true: sidecars would trust whoever answers"
-                : undefined;
-          return wrong === undefined
-            ? []
-            : [
-                {
-                  object: rule,
-                  message: `${path}.${wrong} to ${asText(at(rule, "spec", "host")) ?? "its hosts"}.`,
-                  fix: `remove ${path}: sidecars choose mutual TLS by themselves`,
-                },
-              ];
-        }),
+        clientTlsProblems(rule).map(({ path, setting, effect }) => ({
+          object: rule,
+          message: `${path}.${setting}: sidecars would send requests to ${hostOf(rule)} ${effect}.`,
+          fix: `remove ${path}: sidecars choose mutual TLS by themselves`,
+        })),
       ),
   },
   {
@@ -218,15 +208,20 @@ export const encryptionRules: Rule[] = [
       return [
         ...[...needed].flatMap(([name, why]): Finding[] => {
           const found = namespaces(objects).filter(({ metadata }) => metadata.name === name);
-          return found.some(isInjected)
-            ? []
-            : [{ object: found[0] ?? `Namespace ${name}`, message: `no label has sidecars injected: ${why}.`, fix }];
+          if (found.some(isInjected)) return [];
+          const object = found[0] ?? `Namespace ${name}`;
+          return neverInjected.includes(name)
+            ? [
+                {
+                  object,
+                  message: `Istio injects no pod of it, whatever its labels: ${why}.`,
+                  fix: "use another namespace",
+                },
+              ]
+            : [{ object, message: `no label has sidecars injected: ${why}.`, fix }];
         }),
         ...namespaces(objects)
-          .filter(
-            ({ metadata }) =>
-              metadata.labels?.["istio-injection"] !== undefined && metadata.labels["istio.io/rev"] !== undefined,
-          )
+          .filter(hasBothLabels)
           .map((object) => ({
             object,
             message: "it has both labels, istio-injection and istio.io/rev: Istio ignores the revision.",
@@ -246,19 +241,11 @@ function annotation({ metadata }: PolicyObject, key: string): string | undefined
   return value === "" ? undefined : value;
 }
 
-function modes(policy: PolicyObject): { path: string; mode: unknown }[] {
-  return [
-    { path: "mtls.mode", mode: at(policy, "spec", "mtls", "mode") },
-    ...Object.entries(asRecord(at(policy, "spec", "portLevelMtls"))).map(([port, value]) => ({
-      path: `portLevelMtls.${port}.mode`,
-      mode: at(value, "mode"),
-    })),
-  ];
-}
-
-/** UNSET, and no mode at all, inherit what holds around the policy. */
-function isWeak(mode: unknown): boolean {
-  return mode !== undefined && mode !== "STRICT" && mode !== "UNSET";
+/** What a policy says against mutual TLS. That the mesh-wide one says nothing is told by mtls-mesh-wide. */
+function declaredWeak(policy: PolicyObject, objects: readonly PolicyObject[]) {
+  // Judged by itself, without the release of istiod, a policy of the root namespace counts like any other.
+  const root = meshRoots(objects).find((mesh) => mesh.root === policy.metadata.namespace)?.root;
+  return weakModes(policy, root).filter(({ mode }) => mode !== "UNSET");
 }
 
 /** The root namespace of each mesh among the objects, and what installs that mesh. */
@@ -270,46 +257,4 @@ function meshRoots(objects: readonly PolicyObject[]): { root: string; mesh: Poli
     return root === undefined ? [] : [{ root, mesh: object }];
   });
   return found.filter(({ root }, index) => found.findIndex((other) => other.root === root) === index);
-}
-
-function isMeshConfig(config: PolicyObject): boolean {
-  try {
-    return at(JSON.parse(asText(at(config, "spec", "config")) ?? "{}"), "istio_enabled") === true;
-  } catch {
-    return false;
-  }
-}
-
-function routes(object: PolicyObject): unknown[] {
-  return object.kind === "ServiceRoute" ? [at(object, "spec", "route")].flat() : asList(at(object, "spec", "routes"));
-}
-
-function declaredInsecureRoutes(object: PolicyObject): Record<string, unknown> {
-  try {
-    return asRecord(JSON.parse(annotation(object, insecureRoutesAnnotation) ?? "{}"));
-  } catch {
-    return {};
-  }
-}
-
-function isInjected({ metadata: { labels = {} } }: PolicyObject): boolean {
-  return labels["istio-injection"] === "enabled" || (labels["istio.io/rev"] ?? "") !== "";
-}
-
-/** The TLS settings of a DestinationRule, wherever they stand. */
-function clientTls(rule: PolicyObject): { path: string; tls: unknown }[] {
-  const policies = [
-    { path: "spec.trafficPolicy", policy: at(rule, "spec", "trafficPolicy") },
-    ...asList(at(rule, "spec", "subsets")).map((subset, index) => ({
-      path: `spec.subsets[${index}].trafficPolicy`,
-      policy: at(subset, "trafficPolicy"),
-    })),
-  ];
-  return policies.flatMap(({ path, policy }) => [
-    { path: `${path}.tls`, tls: at(policy, "tls") },
-    ...asList(at(policy, "portLevelSettings")).map((settings, index) => ({
-      path: `${path}.portLevelSettings[${index}].tls`,
-      tls: at(settings, "tls"),
-    })),
-  ]);
 }

@@ -1,8 +1,10 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { extraNamesAnnotation } from "../../base/annotations";
-import { parseChain } from "../../base/certificate";
+import { holdsPrivateKey, parseChain } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
-import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, texts, unknownValue } from "../rule";
+import { asList, asText, at, texts, treeAt } from "../../base/tree";
+import { defaultValidity } from "../../mesh/cert-manager";
+import { type Finding, type PolicyObject, type Rule, unknownValue } from "../rule";
 
 /** What clients accept as the life of a server's certificate, in days (CA/Browser Forum ballot SC-31, and Apple). */
 const longestLifeDays = 398;
@@ -27,7 +29,7 @@ export const keyRules: Rule[] = [
           ];
         // The keys of these resources are the engine's business: what counts is that they are secrets, see above.
         if (object.kind === "Secret" || isTls(object)) return [];
-        const found = [...texts(object)].filter(({ text }) => isPrivateKey(text)).map(({ path }) => path);
+        const found = [...texts(object)].filter(({ text }) => holdsPrivateKey(text)).map(({ path }) => path);
         return found.length === 0
           ? []
           : [
@@ -127,10 +129,6 @@ export const keyRules: Rule[] = [
  */
 export const plainKeyPaths = "plainKeyPaths";
 
-export function isPrivateKey(text: string): boolean {
-  return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
-}
-
 /** A resource of @pulumi/tls. */
 function isTls({ apiVersion }: PolicyObject): boolean {
   return apiVersion === "tls";
@@ -155,10 +153,7 @@ function weakKeys(object: PolicyObject): string[] {
       return weakAlgorithm(object["algorithm"], object["rsaBits"] ?? 2048, object["ecdsaCurve"] ?? "P224");
     if (isCertManager(object)) {
       // The defaults of cert-manager.
-      const { algorithm = "RSA", size } = asRecord(at(object, "spec", "privateKey")) as Record<
-        string,
-        number | undefined
-      >;
+      const { algorithm = "RSA", size } = treeAt(object, "spec", "privateKey") as Record<string, number | undefined>;
       return weakAlgorithm(algorithm, size ?? 2048, `P${size ?? 256}`);
     }
     return undefined;
@@ -208,7 +203,7 @@ function lifeInDays(object: PolicyObject): number | undefined {
     return object["isCaCertificate"] === true || Number.isNaN(hours) ? undefined : hours / 24;
   }
   if (isCertManager(object)) {
-    const seconds = durationSeconds(asText(at(object, "spec", "duration")) ?? "2160h");
+    const seconds = durationSeconds(asText(at(object, "spec", "duration")) ?? defaultValidity);
     return at(object, "spec", "isCA") === true || seconds === undefined ? undefined : seconds / 86_400;
   }
   const leaf = chainOf(object)?.[0];

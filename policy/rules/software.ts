@@ -1,17 +1,8 @@
 import semver from "semver";
-import { retiredHosts } from "../../mesh/istio";
-import {
-  type Finding,
-  type PolicyObject,
-  type Rule,
-  asList,
-  asRecord,
-  asText,
-  at,
-  isProduction,
-  isRelease,
-  podOf,
-} from "../rule";
+import { asList, asText, asTree, at, parsedJson } from "../../base/tree";
+import { defaultHub, istioCharts, retiredHosts } from "../../mesh/istio";
+import { floating, podTemplateOf } from "../../mesh/pod-template";
+import { type Finding, type PolicyObject, type Rule, isProduction, isRelease } from "../rule";
 
 /** Rules about what is installed: charts and images. */
 export const softwareRules: Rule[] = [
@@ -48,7 +39,7 @@ export const softwareRules: Rule[] = [
                 {
                   object,
                   message: `${path} is ${place}: ${retired} is being switched off, and pods that need it would not start any more.`,
-                  fix: "take charts from https://blob.istio.io/istio-release/charts and images from docker.io/istio",
+                  fix: `take charts from ${istioCharts} and images from ${defaultHub}`,
                 },
               ];
         }),
@@ -92,11 +83,11 @@ export function imagesOf(object: PolicyObject): ImageUse[] {
     return [...images, ...(isRedisUnset ? [{ path: "values.images.redis.tag", reference: "redis:latest" }] : [])];
   }
   if (object.kind === "ConfigMap" && object.metadata.name.startsWith("istio-sidecar-injector"))
-    return valueImages(parsed(at(object, "data", "values")), "data.values");
-  const pod = podOf(object);
-  if (pod === undefined) return [];
+    return valueImages(parsedJson(at(object, "data", "values")), "data.values");
+  const template = podTemplateOf(object);
+  if (template === undefined) return [];
   return ["initContainers", "containers", "ephemeralContainers"].flatMap((list) =>
-    asList(pod.spec[list]).flatMap((container): ImageUse[] => {
+    asList(at(template, "spec", list)).flatMap((container): ImageUse[] => {
       const reference = asText(at(container, "image"));
       // "auto" is a place that istiod's webhook fills.
       return reference === undefined || reference === "auto"
@@ -109,7 +100,7 @@ export function imagesOf(object: PolicyObject): ImageUse[] {
 /** Values that name an image, by the conventions of charts: `image: r:t`, `repository` and `tag`, `hub` and `tag`, `image_name` and `image_version`. */
 function valueImages(value: unknown, path: string): ImageUse[] {
   if (Array.isArray(value)) return value.flatMap((item, index) => valueImages(item, `${path}[${index}]`));
-  const record = asRecord(value);
+  const record = asTree(value);
   const repository = asText(record["repository"]) ?? asText(record["hub"]) ?? asText(record["image_name"]);
   const tag = record["tag"] ?? record["image_version"];
   const isTagged = typeof tag === "string" || typeof tag === "number";
@@ -137,13 +128,12 @@ const anyTag = ":(the chart's)";
 
 /** Why a reference may mean other bits tomorrow; undefined if it cannot. */
 function mutable(reference: string, isProd: boolean): string | undefined {
-  if (/@sha256:[0-9a-f]{64}$/.test(reference) || reference.endsWith(anyTag)) return undefined;
-  const tag = /:([^/:]+)$/.exec(reference)?.[1];
-  if (tag === undefined) return "it has no tag, which means latest";
-  if (tag === "latest") return "latest is whatever was pushed last";
-  if (isProd && !/^v?\d+\.\d+\.\d+([-+._][\w.+-]*)?$/.test(tag))
-    return `${tag} is no full version: its publisher moves it to each new release`;
-  return undefined;
+  const drift = reference.endsWith(anyTag) ? undefined : floating(reference, isProd);
+  if (drift === undefined) return undefined;
+  if (drift.tag === undefined) return "it has no tag, which means latest";
+  return drift.tag === "latest"
+    ? "latest is whatever was pushed last"
+    : `${drift.tag} is no full version: its publisher moves it to each new release`;
 }
 
 function chartPlaces(object: PolicyObject): { path: string; place: string }[] {
@@ -152,12 +142,4 @@ function chartPlaces(object: PolicyObject): { path: string; place: string }[] {
     { path: "chart", place: asText(object["chart"]) ?? "" },
     { path: "repositoryOpts.repo", place: asText(at(object, "repositoryOpts", "repo")) ?? "" },
   ];
-}
-
-function parsed(text: unknown): unknown {
-  try {
-    return JSON.parse(asText(text) ?? "{}");
-  } catch {
-    return {};
-  }
 }

@@ -1,4 +1,18 @@
-import { type Tree, at, isTree, plain, podTemplate, treeAt, treesAt } from "../objects";
+import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
+import {
+  carriedReasons,
+  clientLegOf,
+  defaultMinimumTlsVersion,
+  fqdnOf,
+  oldestTlsOf,
+  plainRoutes,
+} from "../../mesh/gateway-host";
+import { isMeshConfig, servesCertificates, turnsIstioOn } from "../../mesh/global-config";
+import { injectorOf, isOptedOut, optOutKey } from "../../mesh/injection";
+import type { MeshObject } from "../../mesh/object";
+import { type PolicyMode, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
+import type { PodTemplate } from "../../mesh/pod-template";
+import { type Tree, at, plain, podTemplate, treeAt } from "../objects";
 import { type Changed, type Mark, type Marker, type Surroundings, mark, weaker } from "./mark";
 
 /** Whether one of the two encrypted legs gets weaker. */
@@ -8,6 +22,8 @@ export const encryptionMarks: Marker = (changed, surroundings) => {
       return peerAuthentication(changed, surroundings);
     case "GatewayHost":
       return gatewayHost(changed);
+    case "ServiceRoute":
+      return plainRouteMarks(changed);
     case "GlobalConfig":
       return globalConfig(changed);
     case "DestinationRule":
@@ -21,146 +37,116 @@ export const encryptionMarks: Marker = (changed, surroundings) => {
   }
 };
 
-const strictness = ["DISABLE", "PERMISSIVE", "STRICT"];
-const taken: Record<string, string> = {
-  PERMISSIVE: "plain text is taken as well",
-  DISABLE: "only plain text is taken",
-};
-
-/** Modes of a policy: that of all ports, and of each port that has its own. */
-function modes(policy: Tree | undefined, isMeshWide: boolean): Map<string, string> {
-  // Istio's own default is PERMISSIVE; below the mesh-wide policy, what says nothing takes over what stands above it.
-  const inherited = isMeshWide ? "PERMISSIVE" : "STRICT";
-  const mode = (value: unknown) => (typeof value === "string" && value !== "UNSET" ? value : undefined);
-  const all = policy === undefined ? inherited : (mode(at(policy, "spec", "mtls", "mode")) ?? inherited);
-  const ports = Object.entries(treeAt(policy, "spec", "portLevelMtls"));
-  return new Map([
-    ["", all],
-    ...ports.map(([port, setting]) => [port, mode(at(setting, "mode")) ?? all] as [string, string]),
-  ]);
+/** A side of a change as the mesh's questions take it. */
+function objectOf(tree: Tree | undefined): MeshObject | undefined {
+  return tree as MeshObject | undefined;
 }
+
+/** By weakness. */
+const modes = ["STRICT", "PERMISSIVE", "DISABLE"];
+const taken = ["", "plain text is taken as well", "only plain text is taken"];
 
 function peerAuthentication({ object, before, after }: Changed, { rootNamespace }: Surroundings): Mark[] {
+  const scope = scopeOf(object, rootNamespace);
+  const labels = Object.entries(selectorOf(object)).map(([key, value]) => `${key}=${value}`);
   const { namespace } = object.metadata;
-  const selector = treeAt(after ?? before, "spec", "selector", "matchLabels");
-  const isMeshWide = namespace === rootNamespace && Object.keys(selector).length === 0;
-  const labels = Object.entries(selector).map(([key, value]) => `${key}=${plain(value)}`);
-  const whom = isMeshWide
-    ? "the whole mesh"
-    : `${labels.length === 0 ? "every workload" : `workloads ${labels.join(",")}`} of ${namespace}`;
-  const [old, current] = [modes(before, isMeshWide), modes(after, isMeshWide)];
-  // A policy that is new weakens what stood above it, and that is STRICT.
-  const was = (port: string) => (before === undefined ? "STRICT" : (old.get(port) ?? old.get("")!));
-  const is = (port: string) => current.get(port) ?? current.get("")!;
+  const whom =
+    scope === "mesh"
+      ? "the whole mesh"
+      : `${labels.length === 0 ? "every workload" : `workloads ${labels.join(",")}`} of ${namespace}`;
+  // Where there is no policy, what stands above counts: a mesh that is STRICT; above the mesh, Istio's default.
+  const none: MeshObject = { metadata: { ...object.metadata }, spec: {} };
+  const strict: MeshObject = { ...none, spec: { mtls: { mode: "STRICT" } } };
+  const byPort = (policy: MeshObject) =>
+    new Map(modesOf(policy, rootNamespace).map((mode: PolicyMode) => [mode.port, mode.weakness]));
+  const [old, current] = [byPort(objectOf(before) ?? strict), byPort(objectOf(after) ?? none)];
+  const on = (side: typeof old, port: number | undefined) => side.get(port) ?? side.get(undefined)!;
   const ports = [...new Set([...old.keys(), ...current.keys()])];
   const marks = ports.flatMap((port) => {
-    const [from, to] = [was(port), is(port)];
-    if (from === to || (port !== "" && was("") === from && is("") === to)) return [];
-    const where = `${whom}${port === "" ? "" : `, port ${port}`}: ${from} → ${to}`;
-    return strictness.indexOf(to) < strictness.indexOf(from)
-      ? [weaker("gateway → workload", `${where}, ${taken[to] ?? "an unknown mode"}`)]
+    const [from, to] = [on(old, port), on(current, port)];
+    const isToldOfAll = port !== undefined && on(old, undefined) === from && on(current, undefined) === to;
+    if (from === to || isToldOfAll) return [];
+    const where = `${whom}${port === undefined ? "" : `, port ${port}`}: ${modes[from]} → ${modes[to]}`;
+    return to > from
+      ? [weaker("gateway → workload", `${where}, ${taken[to]}`)]
       : [mark("notice", "encryption", `${where}, stronger`)];
   });
-  const isLax = [...current.values()].some((mode) => mode !== "STRICT");
-  const oldSelector = JSON.stringify(treeAt(before, "spec", "selector"));
-  if (
-    isLax &&
+  const isLax = [...current.values()].some((weakness) => weakness > 0);
+  const isOther =
     before !== undefined &&
     after !== undefined &&
-    oldSelector !== JSON.stringify(treeAt(after, "spec", "selector"))
-  )
-    marks.push(weaker("gateway → workload", `the exception now holds for ${whom}`));
+    JSON.stringify(treeAt(before, "spec", "selector")) !== JSON.stringify(treeAt(after, "spec", "selector"));
+  if (isLax && isOther) marks.push(weaker("gateway → workload", `the exception now holds for ${whom}`));
   return marks;
 }
 
-function gatewayHost({ before, after }: Changed): Mark[] {
-  const fqdn = plain(at(after ?? before, "spec", "virtualhost", "fqdn"));
+const clientLeg = "client → gateway";
+
+function gatewayHost(changed: Changed): Mark[] {
+  const { before, after } = changed;
+  const fqdn = plain(fqdnOf(after ?? before ?? {}));
   if (after === undefined) return [mark("outage", "outage", `${fqdn} is no longer served`)];
-  const leg = "client → gateway";
-  const [old, current] = [treeAt(before, "spec", "virtualhost", "tls"), treeAt(after, "spec", "virtualhost", "tls")];
   const marks: Mark[] = before === undefined ? [mark("notice", "exposure", `${fqdn} is served from now on`)] : [];
-  const isServedTls = (tls: Tree) => typeof tls["secretName"] === "string" || tls["passthrough"] === true;
-  if (!isServedTls(current) && (before === undefined || isServedTls(old)))
-    marks.push(weaker(leg, `${fqdn} is served without TLS`));
-  // EnRoute takes any other word to mean 1.1.
-  const version = (tls: Tree) => ({ "1.2": 2, "1.3": 3 })[plain(tls["minimumProtocolVersion"])] ?? 1;
-  const floor = before === undefined ? 2 : version(old);
-  if (isServedTls(current) && version(current) < floor)
-    marks.push(weaker(leg, `${fqdn}: oldest TLS version 1.${floor} → 1.${version(current)}`));
-  const insecure = (host: Tree | undefined) =>
-    treesAt(host, "spec", "routes").flatMap((route) =>
-      route["permitInsecure"] === true ? [plain(at(route, "conditions", 0, "prefix") ?? "/")] : [],
-    );
-  for (const prefix of insecure(after).filter((route) => !insecure(before).includes(route)))
-    marks.push(weaker(leg, `${fqdn}${prefix} is also served in plain text (permitInsecure)`));
-  if (before !== undefined && old["secretName"] !== current["secretName"] && isServedTls(current))
+  const isServedTls = (host: Tree) => clientLegOf(host) !== "plain";
+  if (!isServedTls(after) && (before === undefined || isServedTls(before)))
+    marks.push(weaker(clientLeg, `${fqdn} is served without TLS`));
+  const [floor, version] = [before === undefined ? defaultMinimumTlsVersion : oldestTlsOf(before), oldestTlsOf(after)];
+  if (clientLegOf(after) === "tls" && version < floor)
+    marks.push(weaker(clientLeg, `${fqdn}: oldest TLS version ${floor} → ${version}`));
+  marks.push(...plainRouteMarks(changed));
+  const secret = (host: Tree) => at(host, "spec", "virtualhost", "tls", "secretName");
+  if (before !== undefined && secret(before) !== secret(after) && clientLegOf(after) === "tls")
     marks.push(
-      mark("notice", "certificate", `${fqdn} is served with the certificate of Secret ${plain(current["secretName"])}`),
+      mark("notice", "certificate", `${fqdn} is served with the certificate of Secret ${plain(secret(after))}`),
     );
   return marks;
+}
+
+/** Routes that are plain from now on, each with its reason if the stack gives one. */
+function plainRouteMarks({ object, before, after }: Changed): Mark[] {
+  if (after === undefined) return [];
+  const reasons = carriedReasons(object);
+  const old = plainRoutes(before ?? {});
+  return plainRoutes(after)
+    .filter((prefix) => !old.includes(prefix))
+    .map((prefix) => {
+      const why = reasons[prefix] === undefined ? "" : `: ${plain(reasons[prefix])}`;
+      return weaker(clientLeg, `${plain(fqdnOf(after))}${prefix} is also served in plain text (permitInsecure${why})`);
+    });
 }
 
 function globalConfig({ before, after }: Changed): Mark[] {
-  const isOn = (config: Tree | undefined) => at(config, "spec", "config", "istio_enabled") === true;
-  return isOn(before) && !isOn(after)
+  const isOn = (config: Tree | undefined) => config !== undefined && turnsIstioOn(config);
+  const isRival = before === undefined && after !== undefined && isMeshConfig(after);
+  return (isOn(before) || isRival) && !isOn(after)
     ? [weaker("gateway → workload", "EnRoute no longer uses Istio's certificates towards workloads (istio_enabled)")]
     : [];
 }
 
-/** TLS modes of a rule by where they stand. */
-function tlsModes(value: unknown, path = ""): Map<string, string> {
-  const found = new Map<string, string>();
-  const visit = (branch: unknown, place: string) => {
-    if (Array.isArray(branch)) branch.forEach((item, index) => visit(item, `${place}[${index}]`));
-    if (!isTree(branch)) return;
-    const mode = at(branch, "tls", "mode");
-    if (typeof mode === "string") found.set(place, mode);
-    for (const [key, item] of Object.entries(branch))
-      if (key !== "tls") visit(item, place === "" ? key : `${place}.${key}`);
-  };
-  visit(value, path);
-  return found;
-}
-
-function destinationRule({ before, after }: Changed): Mark[] {
-  const host = plain(at(after ?? before, "spec", "host"));
-  const isInMesh = !host.includes(".") || host.includes(".svc") || host.endsWith(".local");
-  const isWeak = (mode: string | undefined) => mode === "DISABLE" || (mode === "SIMPLE" && isInMesh);
-  const old = tlsModes(treeAt(before, "spec"));
-  return [...tlsModes(treeAt(after, "spec"))].flatMap(([place, mode]) => {
-    const was = old.get(place);
-    if (!isWeak(mode) || (isWeak(was) && !(was === "SIMPLE" && mode === "DISABLE"))) return [];
-    const what = mode === "DISABLE" ? "without TLS" : "without a certificate of the client";
-    return [
-      weaker(
-        "gateway → workload",
-        `requests to ${host} go ${what} (${place}.tls.mode ${was ?? "automatic"} → ${mode})`,
-      ),
-    ];
+function destinationRule({ object, before, after }: Changed): Mark[] {
+  const problems = (rule: Tree | undefined) => (rule === undefined ? [] : clientTlsProblems(objectOf(rule)!));
+  const old = problems(before);
+  return problems(after).flatMap(({ path, setting, effect, weakness }) => {
+    const was = old.find((one) => one.path === path);
+    return was !== undefined && was.weakness >= weakness
+      ? []
+      : [weaker("gateway → workload", `requests to ${hostOf(object)} go ${effect} (${path}.${setting})`)];
   });
 }
 
 function injection({ object, before, after }: Changed): Mark[] {
-  const isInjected = (namespace: Tree | undefined) => {
-    const labels = treeAt(namespace, "metadata", "labels");
-    return (
-      labels["istio-injection"] === "enabled" || (labels["istio-injection"] === undefined && "istio.io/rev" in labels)
-    );
-  };
-  const revision = (namespace: Tree | undefined) => at(namespace, "metadata", "labels", "istio.io/rev");
   const { name } = object.metadata;
-  if (after !== undefined && isInjected(before) && !isInjected(after))
-    return [
-      weaker(
-        "gateway → workload",
-        `new pods of ${name} get no sidecar: they take plain text, whatever the policies say`,
-      ),
-    ];
-  if (before !== undefined && after !== undefined && revision(before) !== revision(after))
-    return [
-      mark("notice", "restart", `pods of ${name} join another control plane when they are restarted, and not before`),
-    ];
-  return [];
+  if (after === undefined || before === undefined) return [];
+  const [was, is] = [before, after].map((namespace) => injectorOf(objectOf(namespace)!));
+  if (was === is || was === undefined) return [];
+  return is === undefined
+    ? [
+        weaker(
+          "gateway → workload",
+          `new pods of ${name} get no sidecar: they take plain text, whatever the policies say`,
+        ),
+      ]
+    : [mark("notice", "restart", `pods of ${name} join another control plane when they are restarted, and not before`)];
 }
 
 /** Settings of the whole mesh, in the ConfigMap that istiod reads. */
@@ -185,46 +171,30 @@ function meshConfig({ before, after }: Changed): Mark[] {
   return marks;
 }
 
-const sidecarKeys = [
-  "sidecar.istio.io/inject",
-  "traffic.sidecar.istio.io/excludeInboundPorts",
-  "traffic.sidecar.istio.io/excludeOutboundPorts",
-  "traffic.sidecar.istio.io/excludeOutboundIPRanges",
-];
+/** Annotations by which traffic of a pod goes around its sidecar. */
+const bypassKeys = ["excludeInboundPorts", "excludeOutboundPorts", "excludeOutboundIPRanges"].map(
+  (key) => `traffic.sidecar.istio.io/${key}`,
+);
 
 /** What takes a pod, or ports of it, out of the mesh; and the certificates that the gateway gets from it. */
 function sidecar({ object, before, after }: Changed, { gatewayNamespace }: Surroundings): Mark[] {
   const [old, current] = [podTemplate(before), podTemplate(after)];
-  const told = (template: Tree | undefined, key: string) =>
-    at(template, "metadata", "labels", key) ?? at(template, "metadata", "annotations", key);
-  const marks = sidecarKeys.flatMap((key) => {
-    const [was, is] = [told(old, key), told(current, key)];
-    const takesOut =
-      key === "sidecar.istio.io/inject"
-        ? is === "false" && was !== "false" && old !== undefined
-        : is !== undefined && is !== "" && is !== was;
-    return takesOut
-      ? [
-          weaker(
-            "gateway → workload",
-            `${object.metadata.name}: ${key} is ${JSON.stringify(is)}, so that traffic bypasses the sidecar`,
-          ),
-        ]
-      : [];
-  });
+  const leg = "gateway → workload";
+  const bypassed = (key: string, value: unknown) =>
+    weaker(leg, `${object.metadata.name}: ${key} is ${JSON.stringify(value)}, so that traffic bypasses the sidecar`);
+  const marks: Mark[] = [];
+  if (old !== undefined && isOptedOut(current) && !isOptedOut(old)) marks.push(bypassed(optOutKey, "false"));
+  const annotation = (template: PodTemplate | undefined, key: string) => at(template, "metadata", "annotations", key);
+  for (const key of bypassKeys) {
+    const is = annotation(current, key);
+    if (is !== undefined && is !== "" && is !== annotation(old, key)) marks.push(bypassed(key, is));
+  }
   if (object.metadata.namespace !== gatewayNamespace || before === undefined) return marks;
-  const hasServer = (template: Tree | undefined) =>
-    treesAt(template, "spec", "containers").some(({ name }) => name === "cert-server");
-  if (hasServer(old) && !hasServer(current))
-    marks.push(
-      weaker(
-        "gateway → workload",
-        "the gateway loses its cert-server, and with it Istio's certificates towards workloads",
-      ),
-    );
-  const output = (template: Tree | undefined) =>
-    at(template, "metadata", "annotations", "proxy.istio.io/config", "proxyMetadata", "OUTPUT_CERTS");
+  if (servesCertificates(old) && !servesCertificates(current))
+    marks.push(weaker(leg, "the gateway loses its cert-server, and with it Istio's certificates towards workloads"));
+  const output = (template: PodTemplate | undefined) =>
+    at(annotation(template, "proxy.istio.io/config"), "proxyMetadata", "OUTPUT_CERTS");
   if (output(old) !== undefined && output(current) === undefined)
-    marks.push(weaker("gateway → workload", "the gateway's sidecar no longer writes the certificates (OUTPUT_CERTS)"));
+    marks.push(weaker(leg, "the gateway's sidecar no longer writes the certificates (OUTPUT_CERTS)"));
   return marks;
 }

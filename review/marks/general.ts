@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { containers, floating, looseness, named, placeOf, rightsBeyond } from "../kubernetes";
+import { containers, driftOf, looseness, named, placeOf, rightsBeyond } from "../kubernetes";
 import { type Tree, at, plain, podTemplate, textsAt, treeAt, treesAt } from "../objects";
 import { type Changed, type Mark, type Marker, type Surroundings, type Topic, mark } from "./mark";
 import { fewestPods, restartMark } from "./restart";
@@ -174,7 +174,7 @@ function images({ both }: Change): Row[] {
     const [was, is] = [old.get(name)?.["image"], plain(image)];
     const isOther = typeof image === "string" && image !== was;
     const text = `container ${name}: ${typeof was === "string" ? `${was} → ` : "new, "}${is}`;
-    const drift = floating(is);
+    const drift = driftOf(is);
     if (drift !== undefined) return [isOther, "danger", "image", `${text} (${drift}: other bits at every restart)`];
     if (typeof was === "string" && placeOf(was) !== placeOf(is))
       return [isOther, "danger", "image", `${text} (from another place)`];

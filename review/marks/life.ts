@@ -1,27 +1,6 @@
-import { isDeepStrictEqual } from "node:util";
-import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at, podTemplate } from "../objects";
+import { immutableChanges } from "../../mesh/immutability";
+import { type KubernetesObject, type OwnedObject, type Tree, podTemplate } from "../objects";
 import { type Action, type Changed, type Mark, mark } from "./mark";
-
-/** Fields that cannot be changed in place, by group and kind, as the Kubernetes provider and the API server have them. */
-const immutable: Record<string, string[]> = {
-  "/Service": ["spec.clusterIP"],
-  "/Secret": ["type"],
-  "/PersistentVolumeClaim": ["spec.accessModes", "spec.selector", "spec.storageClassName", "spec.volumeName"],
-  "apps/Deployment": ["spec.selector"],
-  "apps/DaemonSet": ["spec.selector"],
-  "apps/StatefulSet": ["spec.selector", "spec.serviceName", "spec.podManagementPolicy", "spec.volumeClaimTemplates"],
-  "batch/Job": ["spec.selector", "spec.template", "spec.completions"],
-  "rbac.authorization.k8s.io/ClusterRoleBinding": ["roleRef"],
-  "rbac.authorization.k8s.io/RoleBinding": ["roleRef"],
-};
-
-/** Paths of what differs and cannot be changed in place. */
-export function immutableChanges(before: Tree, after: Tree): string[] {
-  const { apiVersion, kind } = after as KubernetesObject;
-  return (immutable[`${apiGroup(apiVersion)}/${kind}`] ?? []).filter(
-    (path) => !isDeepStrictEqual(at(before, ...path.split(".")), at(after, ...path.split("."))),
-  );
-}
 
 /** What it means that an object comes, goes, or cannot be changed. */
 export function lifeMarks(

@@ -1,6 +1,11 @@
 import { z } from "zod";
 import { defaultKeyAlgorithm, keyAlgorithms } from "../../mesh/authority";
-import { certManagerGroup, defaultIssuerKind, managedSecretName } from "../../mesh/cert-manager";
+import {
+  certManagerGroup,
+  defaultIssuerKind,
+  defaultValidity as managedValidity,
+  managedSecretName,
+} from "../../mesh/cert-manager";
 import { defaultServingRoot, defaultValidity } from "../../mesh/serving-certificate";
 import { array, certificateName, dnsLabel, duration, enumOf, hours, ipAddress, object, string } from "../builders";
 import { generatedAuthority, pem, privateKey, warnBefore, wholeHours } from "./common";
@@ -106,7 +111,7 @@ export const certificate = z
           .meta({
             description: "Life to ask for, `1h` or more; ACME issuers decide by themselves.",
             examples: ["1440h"],
-            unset: `cert-manager's \`${defaultValidity}\``,
+            unset: `cert-manager's \`${managedValidity}\``,
           })
           .exactOptional(),
         renewBefore: duration

@@ -1,11 +1,15 @@
 import { z } from "zod";
-import { defaultRootValidity, defaultKeyAlgorithm, defaultWarnBefore, keyAlgorithms } from "../../mesh/authority";
+import { defaultRootValidity, defaultKeyAlgorithm, keyAlgorithms } from "../../mesh/authority";
 import { defaultTimeoutSeconds } from "../../mesh/charts";
 import { defaultPullPolicy, pullPolicies } from "../../mesh/enroute";
+import { injectionLabelKeys } from "../../mesh/injection";
+import { defaultWarnBefore } from "../../mesh/lives";
+import { floating } from "../../mesh/pod-template";
 import {
   array,
   boolean,
   chartRepository,
+  checkedString,
   dnsLabel,
   duration,
   enumOf,
@@ -50,7 +54,6 @@ export function release(values: Record<string, unknown>) {
   };
 }
 
-const injectionLabelKeys = ["istio-injection", "istio.io/rev"];
 export const namespaceLabels = record
   .refine((labels) => injectionLabelKeys.every((key) => !(key in labels)), {
     error: `no ${injectionLabelKeys.join(" or ")} here: say it with injection. With both on one namespace Istio ignores the revision`,
@@ -90,9 +93,11 @@ export const image = {
     description: "Repository of the image, without a tag.",
     examples: ["registry.example.com/redis"],
   }),
-  tag: string(
+  tag: checkedString(
     "a fixed image tag such as 7.4.1, optionally pinned as 7.4.1@sha256:<64 hex digits>; not latest, which is other bits tomorrow",
-    /^(?!latest(@|$))\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/,
+    // Without latest for editors, which know no more than the pattern.
+    /^(?!latest$)\w[\w.-]{0,127}(@sha256:[0-9a-f]{64})?$/,
+    (tag) => floating(`:${tag}`) === undefined,
   ).meta({
     description: "Fixed tag of the image; may be pinned: `7.4.1@sha256:…`. Not `latest`.",
     examples: ["7.4.1"],

@@ -2,16 +2,14 @@ import {
   defaultCpuPercent,
   defaultGatewayNamespace,
   defaultLogLevel,
-  defaultMinimumTlsVersion,
   defaultOutputPath,
-  defaultPrefix,
   defaultWorkloadCertificateTtl,
   enrouteCharts,
   logLevels,
   maxWorkloadCertificateTtl,
   minWorkloadCertificateTtl,
-  minimumTlsVersions,
 } from "../../mesh/enroute";
+import { defaultMinimumTlsVersion, defaultPrefix, minimumTlsVersions } from "../../mesh/gateway-host";
 import { array, dnsLabel, duration, enumOf, hostName, integer, object, orNumber, record, string } from "../builders";
 import { chart, create, image, injection, namespaceLabels, release } from "./common";
 
@@ -134,7 +132,8 @@ const route = object({
     }),
   })
     .meta({
-      description: "Serves the path in clear text on port 80, too, instead of sending clients to HTTPS.",
+      description:
+        "Serves the path in clear text on port 80, too, instead of sending clients to HTTPS. `verify` lets that path be, and no other.",
       unset: "no",
     })
     .exactOptional(),

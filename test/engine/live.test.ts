@@ -9,7 +9,7 @@ import { loadSettings } from "../../settings/load";
 import type { Report } from "../../base/report";
 import { verify } from "../../verify/verify";
 import { pulumi, succeed } from "./sandbox-fixture";
-import { makeStack } from "./stacks";
+import { editStack, makeStack } from "./stacks";
 
 /*
  * Encryption shown by traffic: real requests through the gateway's Envoy and the workload's sidecar, with right settings and with
@@ -210,6 +210,48 @@ describe("a live request through both legs", function () {
     await assert.rejects(sendRequest({ address: service, port: 9080, host: "productpage" }), { code: "ECONNRESET" });
   });
 
+  it("may be in clear text on a route that the stack declares plain: the update verifies itself, and comes up", async function () {
+    this.timeout(300_000);
+    const productpage = { service: "productpage", port: 9080 };
+    const permitInsecure = { reason: "clients that speak no TLS" };
+    const withRoutes = async (...routes: object[]) => {
+      const change = (config: Record<string, unknown>) => {
+        config["verifyAfterUp"] = true;
+        config["hosts"] = [{ host, namespace: "bookinfo", routes }];
+      };
+      await editStack(stack, change, stack, sandbox);
+      const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox });
+      assert.equal(code, 0, stdout + stderr);
+      const summary = await succeed("pulumi", ["stack", "output", "verification", "--json", "--stack", stack], {
+        sandbox,
+      });
+      assert.deepEqual((JSON.parse(summary) as { failed: string[] }).failed, []);
+    };
+    const isServed = ({ status }: { status?: number }) => status === 200;
+    await withRoutes({ ...productpage, prefix: "/old", permitInsecure }, productpage);
+    assert.ok(isServed(await eventually(() => plain({ path: "/old" }), isServed)));
+    assert.equal((await plain({ path: "/productpage" })).status, 301);
+    assert.equal((await request({ path: "/old" })).status, 200);
+    await withRoutes({ ...productpage, permitInsecure });
+    assert.ok(isServed(await eventually(() => plain({ path: "/productpage" }), isServed)));
+    // Without the reason in the stack it is a fault again.
+    const found = await report();
+    assert.deepEqual(failed(found), []);
+    const patch = (operations: object[]) =>
+      kubectl(
+        "patch",
+        "gatewayhost",
+        host.replaceAll(".", "-"),
+        "--namespace=bookinfo",
+        "--type=json",
+        `--patch=${JSON.stringify(operations)}`,
+      );
+    await patch(openRoute);
+    assert.deepEqual(failed(await report()), ["hosts/secure-routes"]);
+    await patch([{ op: "remove", path: "/spec/routes/1" }]);
+    await withRoutes(productpage);
+  });
+
   it("listens on loopback only, and leaves no process behind", async () => {
     const pids = [...new Set(sandbox.pids().flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]))];
     const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
@@ -257,6 +299,19 @@ describe("a live request through both legs", function () {
     );
   }
 });
+
+/** Adds a route in clear text that no stack declares. */
+const openRoute = [
+  {
+    op: "add",
+    path: "/spec/routes/-",
+    value: {
+      conditions: [{ prefix: "/hidden" }],
+      services: [{ name: "productpage", port: 9080 }],
+      permitInsecure: true,
+    },
+  },
+];
 
 /** A key of somebody else's, in base64 as in a Secret. */
 async function otherKey(): Promise<string> {

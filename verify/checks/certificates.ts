@@ -1,6 +1,7 @@
 import { type X509Certificate, createPublicKey } from "node:crypto";
 import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain, tryParse } from "../../base/certificate";
 import { count, listed } from "../../base/text";
+import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
 import { leafLife } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -11,20 +12,12 @@ import { valueOf } from "./reading";
 
 const day = 24 * 3600_000;
 
-const fixes: Record<Settings["certificate"]["issuer"], string> = {
-  generated: "run pulumi up --refresh",
-  provided:
-    "set a certificate and key that belong together in certificate.certificateChain and .privateKey, then pulumi up",
-  existingSecret: "have its issuer make it again",
-  certManager: "see what holds cert-manager back: kubectl describe certificate, in the namespace of the hosts",
-};
-
 const present = verifyCheck({
   id: "certificates/present",
   title: "the serving certificate's Secret is in every namespace with hosts",
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
-  fix: ({ settings }) => fixes[settings.certificate.issuer],
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].repair,
   docs: {
     meaning: "the TLS Secret is in each namespace with hosts. Without it EnRoute serves clear text on port 80",
     fix: "`pulumi up --refresh`, or its issuer",
@@ -93,7 +86,8 @@ const type = verifyCheck({
   title: "the Secret is of type kubernetes.io/tls",
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
-  fix: ({ settings }) => `a Secret's type cannot be changed: delete it, then ${fixes[settings.certificate.issuer]}`,
+  fix: ({ settings }) =>
+    `a Secret's type cannot be changed: delete it, then ${servingRemedies[settings.certificate.issuer].repair}`,
   docs: {
     meaning: "the Secret is of type `kubernetes.io/tls`",
     fix: "delete it, then `pulumi up --refresh`, or its issuer",
@@ -114,7 +108,7 @@ const keyMatches = verifyCheck({
   title: "the private key belongs to the certificate",
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
-  fix: ({ settings }) => fixes[settings.certificate.issuer],
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].repair,
   docs: {
     meaning: "the key belongs to the certificate. Only the key's public half is kept for the comparison",
     fix: "`pulumi up --refresh`, or its issuer",
@@ -135,7 +129,7 @@ const coversHosts = verifyCheck({
   title: "the certificate covers the hosts of its namespace",
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
-  fix: ({ settings }) => fixes[settings.certificate.issuer],
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].repair,
   docs: { meaning: "the certificate covers the hosts of the namespace", fix: "`pulumi up --refresh`, or its issuer" },
   run(view, { settings }, problem) {
     const covered = ofChains(view, settings, ({ where, namespace, leaf }) => {
@@ -156,7 +150,7 @@ const valid = verifyCheck({
   title: "the certificate is valid now",
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
-  fix: ({ settings }) => fixes[settings.certificate.issuer],
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].repair,
   docs: { meaning: "every certificate of the chain is valid now", fix: "`pulumi up --refresh`, or its issuer" },
   run(view, { settings, now }, problem) {
     const ends = ofChains(view, settings, ({ where, chain: certificates, leaf }) => {
@@ -181,17 +175,15 @@ const endsSoon = verifyCheck({
   fix: ({ settings }) =>
     settings.certificate.issuer === "generated"
       ? `run pulumi up --refresh, which renews it from ${leafLife(settings.certificate).earlyRenewalHours}h before its end`
-      : fixes[settings.certificate.issuer],
+      : servingRemedies[settings.certificate.issuer].repair,
   docs: {
     meaning: "the leaf lasts for `--days` days (of a short-lived one: a third of its life)",
     fix: "`pulumi up --refresh` renews a generated one",
   },
   run(view, { settings, now, days }, problem) {
     const lives = ofChains(view, settings, ({ where, leaf }) => {
-      const left = new Date(leaf.validTo).getTime() - now.getTime();
-      // A certificate made for a short life is renewed in its last third; until then its end is no news.
-      const life = new Date(leaf.validTo).getTime() - new Date(leaf.validFrom).getTime();
-      if (left <= Math.min(days * day, life / 3))
+      const left = timeLeft(leaf, now);
+      if (isDue(leaf, now, days * day))
         problem(`${where} ${left > 0 ? "ends" : "ended"} on ${iso(leaf.validTo)}`, { subject: where });
       return `${count(Math.floor(left / day), "day")} left`;
     });
@@ -205,7 +197,7 @@ const chain = verifyCheck({
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
   fix: ({ settings }) =>
-    `tls.crt must hold the leaf first, then each issuer but the root; ${fixes[settings.certificate.issuer]}`,
+    `tls.crt must hold the leaf first, then each issuer but the root; ${servingRemedies[settings.certificate.issuer].repair}`,
   docs: {
     meaning:
       "each certificate was signed by the next, and the last by a public root, by `ca.crt` of the Secret, or by the CA that the stack names. Where no CA is known, it could not tell",

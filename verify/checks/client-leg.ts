@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { listed } from "../../base/text";
 import { enroute } from "../../mesh/enroute";
+import { securePath } from "../../mesh/gateway-host";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { HostProbe } from "../probes/client-leg";
@@ -118,18 +119,20 @@ const minimumVersion = verifyCheck({
 
 const plainHttp = verifyCheck({
   id: "client-leg/plain-http",
-  title: "plain HTTP is refused, or redirected to https",
+  title: "plain HTTP is refused, or redirected to https, but for routes that the stack declares",
   needs: ["clientLeg"],
   subject: "hosts",
   fix: "look at certificates/* and hosts/*: EnRoute serves a host in clear text if its Secret is missing or wrong",
   docs: {
     meaning:
-      "port 80 is closed to the host, or redirects to https. If it answers with an error status, the check could not tell: gateway and application look the same",
+      "port 80 is closed to the host, or redirects to https, asked for a path that the stack does not declare plain. If it answers with an error status, the check could not tell: gateway and application look the same",
     fix: "`certificates/*`",
   },
   run({ clientLeg }, { settings }, problem) {
     const silent: string[] = [];
     const outcomes = probed(settings, clientLeg).map(({ host, handshake, plain }) => {
+      const { routes } = settings.hosts.find((entry) => entry.host === host)!;
+      if (securePath(routes) === undefined) return `${host}: plain as declared`;
       if (plain.outcome === "answered") {
         const { status, location } = plain;
         const redirected = status >= 300 && status < 400 && location?.toLowerCase().startsWith("https://");

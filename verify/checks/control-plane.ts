@@ -2,12 +2,13 @@ import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
 import { count } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { defaultTrustDomain } from "../../mesh/istio";
 import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
-import { itemsOf, pemBlocks, valueOf } from "./reading";
+import { certificateTexts, itemsOf, valueOf } from "./reading";
 
 const ready = verifyCheck({
   id: "control-plane/istiod-ready",
@@ -105,7 +106,7 @@ const configuration = verifyCheck({
     const root = mesh.rootNamespace ?? namespace.name;
     if (root !== namespace.name)
       problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`);
-    const domain = mesh.trustDomain ?? "cluster.local";
+    const domain = mesh.trustDomain ?? defaultTrustDomain;
     if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`);
     // A stack may say so itself; then its reasons are its own, but the clients speak plain text all the same.
     if (mesh.enableAutoMtls === false)
@@ -209,7 +210,7 @@ const webhookCa = verifyCheck({
     const { name: namespace } = settings.istio.namespace;
     const injectors = injectorsOf(view, settings);
     const validators = validatorsOf(view, settings);
-    const roots = pemBlocks(
+    const roots = certificateTexts(
       valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[
         "root-cert.pem"
       ],
@@ -217,7 +218,7 @@ const webhookCa = verifyCheck({
     if (roots.length === 0)
       throw notThere(`namespace ${namespace} has no ConfigMap istio-ca-root-cert`, "identity/mesh-root");
     for (const { name, configuration: owner, clientConfig } of [...injectors, ...validators]) {
-      const bundle = pemBlocks(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
+      const bundle = certificateTexts(Buffer.from(clientConfig.caBundle ?? "", "base64").toString());
       if (bundle.length === 0) problem(`${name} of ${owner} has no caBundle: the API server refuses istiod's answer`);
       else if (!bundle.some((certificate) => roots.includes(certificate)))
         problem(`${name} of ${owner} has a caBundle without the mesh's root certificate`);

@@ -1,21 +1,20 @@
 import { listed } from "../../base/text";
 import type { GlobalConfig } from "../../cluster/kinds";
+import { isMeshConfig, meshConfigName, meshConfigType, switchesOf, turnsIstioOn } from "../../mesh/global-config";
 import { notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf } from "./reading";
 
-/** The type of GlobalConfig that holds EnRoute's switches for meshes. */
-const globals = "globalconfig_globals";
 const nameOf = ({ metadata }: GlobalConfig) => `${metadata.namespace}/${metadata.name}`;
 
 function ofType(view: Pick<ClusterView, "globalConfigs">): GlobalConfig[] {
-  return itemsOf(view.globalConfigs, "GlobalConfigs").filter(({ spec }) => spec?.type === globals);
+  return itemsOf(view.globalConfigs, "GlobalConfigs").filter(isMeshConfig);
 }
 
 const one = verifyCheck({
   id: "global-config/one",
-  title: `there is exactly one GlobalConfig of type ${globals}, in the gateway's namespace`,
+  title: `there is exactly one GlobalConfig of type ${meshConfigType}, in the gateway's namespace`,
   needs: ["globalConfigs"],
   subject: "GlobalConfig",
   fix: "run pulumi up --refresh",
@@ -25,14 +24,14 @@ const one = verifyCheck({
   },
   run(view, { settings }, problem) {
     const found = ofType(view);
-    const others = itemsOf(view.globalConfigs, "GlobalConfigs").filter(({ spec }) => spec?.type !== globals);
+    const others = itemsOf(view.globalConfigs, "GlobalConfigs").filter((config) => !isMeshConfig(config));
     const home = settings.gateway.namespace.name;
     if (found.length === 0)
       problem(
         `there is none${others.length === 0 ? "" : `; others: ${listed(others.map((other) => `${nameOf(other)} of type ${other.spec?.type ?? "(none)"}`))}`}`,
       );
     if (found.length > 1) {
-      const foreign = found.filter((config) => nameOf(config) !== `${home}/mesh`);
+      const foreign = found.filter((config) => nameOf(config) !== `${home}/${meshConfigName}`);
       problem(`${listed(found.map(nameOf))}: which of them EnRoute obeys is chance`, {
         fix: `delete what is not ours: ${foreign
           .map(({ metadata }) => `kubectl -n ${metadata.namespace} delete globalconfig ${metadata.name}`)
@@ -50,16 +49,8 @@ function parsed(
   view: Pick<ClusterView, "globalConfigs">,
 ): { config: GlobalConfig; switches: Record<string, unknown> | undefined }[] {
   const found = ofType(view);
-  if (found.length === 0) throw notThere(`no GlobalConfig of type ${globals}`, "global-config/one");
-  return found.map((config) => {
-    try {
-      const value = JSON.parse(config.spec?.config ?? "") as unknown;
-      const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-      return { config, switches: isObject ? (value as Record<string, unknown>) : undefined };
-    } catch {
-      return { config, switches: undefined };
-    }
-  });
+  if (found.length === 0) throw notThere(`no GlobalConfig of type ${meshConfigType}`, "global-config/one");
+  return found.map((config) => ({ config, switches: switchesOf(config) }));
 }
 
 const json = verifyCheck({
@@ -88,7 +79,7 @@ const istioEnabled = verifyCheck({
     const all = parsed(view);
     const readable = all.filter(({ switches }) => switches !== undefined);
     for (const { config, switches } of readable)
-      if (switches!["istio_enabled"] !== true) {
+      if (!turnsIstioOn(config)) {
         const near = Object.keys(switches!).filter((key) => /istio/i.test(key));
         const found =
           "istio_enabled" in switches!

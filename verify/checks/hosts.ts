@@ -1,6 +1,15 @@
 import { count, listed } from "../../base/text";
-import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
+import type { GatewayHost } from "../../cluster/kinds";
 import { gatewayHostName } from "../../mesh/enroute";
+import {
+  type RoutingObject,
+  declaredReasons,
+  fqdnOf,
+  plainRoutes,
+  routesOf,
+  undeclaredPlainRoutes,
+} from "../../mesh/gateway-host";
+import { placeOf, titleOf } from "../../mesh/object";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -9,7 +18,7 @@ import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf } from "./reading";
 
 type Host = Settings["hosts"][number];
-const nameOf = ({ metadata }: Named) => `${metadata.namespace}/${metadata.name}`;
+const placeOfHost = ({ host, namespace }: Host) => placeOf({ metadata: { name: gatewayHostName(host), namespace } });
 
 function hostsOf(view: Pick<ClusterView, "gatewayHosts">): GatewayHost[] {
   return itemsOf(view.gatewayHosts, "GatewayHosts");
@@ -40,8 +49,8 @@ const present = verifyCheck({
   run(view, { settings }, problem) {
     for (const host of settings.hosts)
       if (find(view, host) === undefined) {
-        const name = `${host.namespace}/${gatewayHostName(host.host)}`;
-        const namesake = hostsOf(view).find((candidate) => nameOf(candidate) === name);
+        const name = placeOfHost(host);
+        const namesake = hostsOf(view).find((candidate) => placeOf(candidate) === name);
         problem(
           namesake === undefined
             ? `GatewayHost ${name} is missing`
@@ -61,14 +70,14 @@ const unique = verifyCheck({
   fix: "delete the other",
   docs: { meaning: "no other GatewayHost claims a host: EnRoute would serve neither", fix: "delete the other" },
   run(view, { settings }, problem) {
-    for (const { host, namespace } of settings.hosts) {
+    for (const wanted of settings.hosts) {
+      const { host } = wanted;
       const rivals = hostsOf(view).filter(
         (candidate) =>
-          candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host &&
-          nameOf(candidate) !== `${namespace}/${gatewayHostName(host)}`,
+          candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host && placeOf(candidate) !== placeOfHost(wanted),
       );
       if (rivals.length > 0)
-        problem(`${host} is claimed by ${listed(rivals.map(nameOf))} too: EnRoute serves neither`, {
+        problem(`${host} is claimed by ${listed(rivals.map(placeOf))} too: EnRoute serves neither`, {
           subject: host,
           fix: rivals
             .map(({ metadata }) => `kubectl -n ${metadata.namespace} delete gatewayhost ${metadata.name}`)
@@ -94,7 +103,7 @@ const tls = verifyCheck({
       const found = find(view, host);
       if (found === undefined) continue;
       const asked = found.spec?.virtualhost?.tls;
-      const name = `GatewayHost ${nameOf(found)}`;
+      const name = `GatewayHost ${placeOf(found)}`;
       seen.push(`${host.host}: Secret ${asked?.secretName}, TLS ${asked?.minimumProtocolVersion}+`);
       if (asked === undefined) problem(`${name} has no tls: it is served in clear text`);
       else if (asked.passthrough === true) problem(`${name} passes TLS through: the gateway presents no certificate`);
@@ -110,45 +119,52 @@ const tls = verifyCheck({
   },
 });
 
-/** Every route that is served for a host, with the object that it comes from. */
-function routes(
+/** What routes a host: its GatewayHosts, and ServiceRoutes that add to them. */
+function routing(
   view: Pick<ClusterView, "gatewayHosts" | "serviceRoutes">,
-  host: string,
-): { from: string; route: GatewayRoute }[] {
-  return [
-    ...hostsOf(view)
-      .filter(({ spec }) => spec?.virtualhost?.fqdn?.toLowerCase() === host)
-      .flatMap((found) => (found.spec?.routes ?? []).map((route) => ({ from: `GatewayHost ${nameOf(found)}`, route }))),
-    ...itemsOf(view.serviceRoutes, "ServiceRoutes")
-      .filter(({ spec }) => spec?.fqdn?.toLowerCase() === host)
-      .flatMap((found) =>
-        found.spec?.route === undefined ? [] : [{ from: `ServiceRoute ${nameOf(found)}`, route: found.spec.route }],
-      ),
-  ];
+  { host }: Host,
+): (RoutingObject & { kind: string })[] {
+  const of = (kind: string, objects: RoutingObject[]) =>
+    objects.filter((object) => fqdnOf(object)?.toLowerCase() === host).map((object) => ({ ...object, kind }));
+  return [...of("GatewayHost", hostsOf(view)), ...of("ServiceRoute", itemsOf(view.serviceRoutes, "ServiceRoutes"))];
 }
 
 const secureRoutes = verifyCheck({
   id: "hosts/secure-routes",
-  title: "no route of a host may be used without TLS",
+  title: "no route of a host may be used without TLS, unless the stack says why",
   needs: ["gatewayHosts", "serviceRoutes"],
   subject: "hosts",
-  fix: "remove permitInsecure from it, or run pulumi up --refresh where it is ours",
+  fix: "declare the route in hosts[].routes[].permitInsecure with a reason, or take permitInsecure away",
   docs: {
-    meaning: "no route of a host, from a GatewayHost or a ServiceRoute, has `permitInsecure`",
-    fix: "remove that",
+    meaning:
+      "no route of a host, from a GatewayHost or a ServiceRoute, has `permitInsecure`, but for those that `hosts[].routes[].permitInsecure` declares with a reason",
+    fix: "declare it, or take `permitInsecure` away",
   },
   run(view, { settings }, problem) {
-    const all = settings.hosts.flatMap(({ host }) => routes(view, host));
-    const bare = settings.hosts.filter(({ host }) => routes(view, host).length === 0).map(({ host }) => host);
-    const open = all.filter(({ route }) => route.permitInsecure === true);
-    if (open.length > 0)
-      problem(
-        `served in clear text on port 80 by permitInsecure: ${listed([...new Set(open.map(({ from }) => from))])}`,
-      );
+    const all = settings.hosts.flatMap((host) =>
+      routing(view, host).map((object) => {
+        const isOurs = object.kind === "GatewayHost" && placeOf(object) === placeOfHost(host);
+        return { object, host: host.host, reasons: isOurs ? declaredReasons(host.routes) : {} };
+      }),
+    );
+    // Not pulumi up --refresh: the provider does not see a route that was added behind those of the stack.
+    for (const { object, reasons } of all) {
+      const open = undeclaredPlainRoutes(object, reasons);
+      const { kind, metadata } = object;
+      if (open.length > 0)
+        problem(`${titleOf(object)} serves ${listed(open)} in clear text on port 80 by permitInsecure`, {
+          subject: titleOf(object),
+          fix: `declare the route in hosts[].routes[].permitInsecure with a reason, or take permitInsecure away: kubectl -n ${metadata.namespace} edit ${kind.toLowerCase()} ${metadata.name}`,
+        });
+    }
     thereIsEach(view, settings);
+    const routed = all.filter(({ object }) => routesOf(object).length > 0).map(({ host }) => host);
+    const bare = settings.hosts.map(({ host }) => host).filter((host) => !routed.includes(host));
     if (bare.length > 0)
       throw new CannotTell(`${listed(bare)} has no route: nothing to look at`, "run pulumi up --refresh");
-    return count(all.length, "route");
+    const plain = all.flatMap(({ object }) => plainRoutes(object).map((prefix) => `${fqdnOf(object)}${prefix}`));
+    const routes = count(all.flatMap(({ object }) => routesOf(object)).length, "route");
+    return plain.length === 0 ? routes : `${routes}; without TLS as declared: ${listed(plain)}`;
   },
 });
 

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { chainProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
 import { listed } from "../../base/text";
 import type { TrustedRoots } from "../../mesh/authority";
+import { isDue, meshRenewal, timeLeft } from "../../mesh/lives";
 import {
   authoritySecretName,
   intermediateLife,
@@ -13,7 +14,7 @@ import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView, MeshAuthority } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
-import { pemBlocks, valueOf } from "./reading";
+import { certificateTexts, valueOf } from "./reading";
 
 /** A root, as the texts call it: by its name where it is one of ours, else by what its certificate says. */
 export function rootText(root: X509Certificate): string {
@@ -76,14 +77,14 @@ const rootEverywhere = verifyCheck({
     const root = settings.istio.namespace.name;
     const read = (namespace: string) =>
       valueOf(view.rootCertificates[namespace], `ConfigMap istio-ca-root-cert of namespace ${namespace}`)?.data?.[key];
-    const wanted = pemBlocks(read(root)).sort().join();
+    const wanted = certificateTexts(read(root)).sort().join();
     if (wanted === "") {
       problem(`namespace ${root} has no ConfigMap istio-ca-root-cert`);
       return "";
     }
     const members = meshMembers(settings).map(({ name }) => name);
     for (const name of members) {
-      const found = pemBlocks(read(name)).sort().join();
+      const found = certificateTexts(read(name)).sort().join();
       if (found === "")
         problem(`namespace ${name} has none: its proxies cannot start`, { subject: `Namespace ${name}` });
       else if (found !== wanted)
@@ -172,7 +173,7 @@ const authorityLasts = verifyCheck({
   fix: ({ settings }) =>
     settings.istio.ca.issuer === "generated"
       ? `run pulumi up --refresh, which renews it from ${intermediateLife(settings.istio.ca).earlyRenewalHours}h before its end`
-      : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+      : meshRenewal[settings.istio.ca.issuer],
   docs: {
     meaning: "that CA lasts for `--days` days (of a short-lived one: a third of its life)",
     fix: "`pulumi up --refresh` renews a generated one",
@@ -183,10 +184,8 @@ const authorityLasts = verifyCheck({
     if (found === undefined && wantedRoots(settings) === undefined)
       return "none is plugged in, as the stack asks: istiod renews its own";
     if (signing === undefined) throw notThere("no CA that can be read", "identity/authority");
-    const end = new Date(signing.validTo).getTime();
-    const life = end - new Date(signing.validFrom).getTime();
-    if (end - now.getTime() <= Math.min(days * 24 * 3600_000, life / 3))
-      problem(`it ${end > now.getTime() ? "ends" : "ended"} on ${iso(signing.validTo)}`);
+    if (isDue(signing, now, days * 24 * 3600_000))
+      problem(`it ${timeLeft(signing, now) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`);
     return `until ${iso(signing.validTo)}`;
   },
 });

@@ -1,6 +1,14 @@
 import { count, listed } from "../../base/text";
 import type { Container, Pod } from "../../cluster/kinds";
-import { injectionLabels } from "../../mesh/injection";
+import {
+  injectionLabelKeys,
+  injectionLabels,
+  injectionText,
+  isInjected,
+  isOptedOut,
+  neverInjected,
+} from "../../mesh/injection";
+import { placeOf } from "../../mesh/object";
 import { istioTag, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -9,8 +17,6 @@ import { type VerifyCheck, verifyCheck } from "./define";
 import { isInjector } from "./control-plane";
 import { itemsOf, selects, valueOf } from "./reading";
 
-const injectionKeys = ["istio-injection", "istio.io/rev"];
-
 const labels = verifyCheck({
   id: "injection/namespace-labels",
   title: "the mesh's namespaces are labelled for injection",
@@ -18,7 +24,8 @@ const labels = verifyCheck({
   subject: "the mesh's namespaces",
   fix: "run pulumi up --refresh, then restart what runs there: kubectl -n <namespace> rollout restart deployment",
   docs: {
-    meaning: "each has exactly the injection label of the stack",
+    meaning:
+      "each has exactly the injection label of the stack, and is no namespace that Istio never injects (`kube-system` and the like)",
     fix: "`pulumi up --refresh`, then restart the workloads",
   },
   run(view, { settings }, problem) {
@@ -33,11 +40,15 @@ const labels = verifyCheck({
         continue;
       }
       const wanted = injectionLabels(injection);
-      const text = (all: Record<string, string>) =>
-        injectionKeys.flatMap((key) => (all[key] === undefined ? [] : [`${key}=${all[key]}`])).join(", ");
-      if (text(found) !== text(wanted))
-        problem(`namespace ${name} has ${text(found) || "no injection label"} instead of ${text(wanted)}`, {
+      const [is, ought] = [injectionText(found), injectionText(wanted)];
+      if (is !== ought)
+        problem(`namespace ${name} has ${is || "no injection label"} instead of ${ought}`, {
           subject: `Namespace ${name}`,
+        });
+      else if (!isInjected({ metadata: { name, labels: found } }))
+        problem(`Istio injects no pod of namespace ${name}, whatever its labels`, {
+          subject: `Namespace ${name}`,
+          fix: `use another namespace than ${neverInjected.join(", ")}`,
         });
     }
     return members.map(({ name }) => name).join(", ");
@@ -64,7 +75,7 @@ const revisionWebhook = verifyCheck({
       const labelled = valueOf(view.namespaces[name], `namespace ${name}`);
       if (labelled === undefined) missing.push(name);
       // With the label that it should have; that it has it is another check's matter.
-      const rest = Object.entries(labelled ?? {}).filter(([key]) => !injectionKeys.includes(key));
+      const rest = Object.entries(labelled ?? {}).filter(([key]) => !injectionLabelKeys.includes(key));
       const wanted = injectionLabels(injection);
       const all = { ...Object.fromEntries(rest), ...wanted };
       if (!injectors.some((webhook) => selects(webhook.namespaceSelector, all) && selects(webhook.objectSelector, {})))
@@ -111,10 +122,6 @@ function withProxy(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   return pods;
 }
 
-const isOptedOut = ({ metadata }: Pod) =>
-  (metadata.labels?.["sidecar.istio.io/inject"] ?? metadata.annotations?.["sidecar.istio.io/inject"]) === "false";
-const nameOf = ({ metadata }: Pod) => `${metadata.namespace}/${metadata.name}`;
-
 const podsInMesh = verifyCheck({
   id: "injection/pods-in-mesh",
   title: "every pod of the mesh's namespaces carries a proxy",
@@ -130,9 +137,9 @@ const podsInMesh = verifyCheck({
     const outside = pods.filter((pod) => proxyOf(pod) === undefined);
     const onHost = outside.filter(({ spec }) => spec.hostNetwork === true);
     const rest = outside.filter(({ spec }) => spec.hostNetwork !== true);
-    if (rest.length > 0) problem(`without a proxy: ${listed(rest.map(nameOf))}`);
+    if (rest.length > 0) problem(`without a proxy: ${listed(rest.map(placeOf))}`);
     if (onHost.length > 0)
-      problem(`without a proxy, being on the host's network: ${listed(onHost.map(nameOf))}`, {
+      problem(`without a proxy, being on the host's network: ${listed(onHost.map(placeOf))}`, {
         fix: "Istio injects no pod with hostNetwork: move it to a namespace outside of the mesh",
       });
     if (pods.length === 0) throw notThere("every pod has opted out", "injection/opted-out");
@@ -151,7 +158,7 @@ const optedOut = verifyCheck({
   run(view, { settings }, problem) {
     const pods = members(view, settings);
     const out = pods.filter((pod) => isOptedOut(pod) && proxyOf(pod) === undefined);
-    if (out.length > 0) problem(`speaks plain text by sidecar.istio.io/inject=false: ${listed(out.map(nameOf))}`);
+    if (out.length > 0) problem(`speaks plain text by sidecar.istio.io/inject=false: ${listed(out.map(placeOf))}`);
     return `none of ${count(pods.length, "pod")}`;
   },
 });
@@ -171,10 +178,10 @@ const proxiesReady = verifyCheck({
       );
     const starting = pods.filter((pod) => statusOf(pod) === undefined);
     const waiting = pods.filter((pod) => statusOf(pod)?.ready === false);
-    if (waiting.length > 0) problem(`not ready: ${listed(waiting.map(nameOf))}`);
+    if (waiting.length > 0) problem(`not ready: ${listed(waiting.map(placeOf))}`);
     if (starting.length > 0)
-      throw new CannotTell(`not started yet: ${listed(starting.map(nameOf))}`, "wait, and verify again");
-    return `${count(pods.length, "proxy").replace("proxys", "proxies")} ready`;
+      throw new CannotTell(`not started yet: ${listed(starting.map(placeOf))}`, "wait, and verify again");
+    return `${count(pods.length, "proxy")} ready`;
   },
 });
 
@@ -195,7 +202,7 @@ const proxiesCurrent = verifyCheck({
     const stale = pods.filter((pod) => tagOf(proxyOf(pod)?.image) !== wanted);
     if (stale.length > 0)
       problem(
-        `not ${wanted}: ${listed(stale.map((pod) => `${nameOf(pod)} (${tagOf(proxyOf(pod)?.image) ?? "no tag"})`))}`,
+        `not ${wanted}: ${listed(stale.map((pod) => `${placeOf(pod)} (${tagOf(proxyOf(pod)?.image) ?? "no tag"})`))}`,
       );
     return `all ${wanted}`;
   },

@@ -1,3 +1,4 @@
+import { pemBlocks } from "../../base/certificate";
 import type { LabelSelector } from "../../cluster/kinds";
 import { CannotTell } from "../check";
 import type { Read } from "../facts";
@@ -38,9 +39,7 @@ export function selects(selector: LabelSelector | undefined, labels: Record<stri
   );
 }
 
-/** The certificates of a PEM text, compared by content. */
-export function pemBlocks(text: string | undefined): string[] {
-  return (text?.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map((block) =>
-    block.replace(/\s+/g, ""),
-  );
+/** The certificates of a PEM text, to be compared by content. */
+export function certificateTexts(pem: string | undefined): string[] {
+  return pemBlocks(pem).map((block) => block.replace(/\s+/g, ""));
 }

@@ -1,6 +1,16 @@
 import { count, listed } from "../../base/text";
-import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../../cluster/kinds";
-import { compileExceptions } from "../../mesh/mutual-tls-policies";
+import type { DestinationRule, PeerAuthentication } from "../../cluster/kinds";
+import { clientTlsProblems } from "../../mesh/destination-rule";
+import { allowedWeakness, compileExceptions, isPartOf } from "../../mesh/mutual-tls-policies";
+import { placeOf } from "../../mesh/object";
+import {
+  type PeerAuthenticationObject,
+  byAge,
+  meshPolicies,
+  modesOf,
+  scopeOf,
+  selectorOf,
+} from "../../mesh/peer-authentication";
 import { meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -8,28 +18,11 @@ import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf, valueOf } from "./reading";
 
-const weakness: Record<MtlsMode, number> = { UNSET: 0, STRICT: 0, PERMISSIVE: 1, DISABLE: 2 };
 const declareOrDelete = "declare it in mutualTls.exceptions with its reason, or delete it";
 const removal = ({ metadata: { namespace, name } }: PeerAuthentication) => ({
   subject: `PeerAuthentication ${namespace}/${name}`,
   fix: `${declareOrDelete}: kubectl -n ${namespace} delete peerauthentication ${name}`,
 });
-const nameOf = ({ metadata }: PeerAuthentication) => `${metadata.namespace}/${metadata.name}`;
-const selectorOf = ({ spec }: PeerAuthentication) => spec?.selector?.matchLabels ?? {};
-const isSelective = (policy: PeerAuthentication) => Object.keys(selectorOf(policy)).length > 0;
-const modeOf = (mtls: { mode?: MtlsMode } | undefined): MtlsMode => mtls?.mode ?? "UNSET";
-
-/** In the order in which Istio prefers policies that compete: the oldest, then by name. */
-export function byAge<Policy extends PeerAuthentication>(policies: readonly Policy[]): Policy[] {
-  const age = ({ metadata }: Policy) =>
-    `${metadata.creationTimestamp ?? ""} ${metadata.name}.${metadata.namespace ?? ""}`;
-  return [...policies].sort((a, b) => (age(a) < age(b) ? -1 : 1));
-}
-
-/** The policies for the whole mesh, the one that Istio obeys first. */
-export function meshPolicies(policies: readonly PeerAuthentication[], rootNamespace: string): PeerAuthentication[] {
-  return byAge(policies.filter((policy) => policy.metadata.namespace === rootNamespace && !isSelective(policy)));
-}
 
 /** Every policy of the cluster. Where their kind is not installed, `strict/mesh-wide` fails, and nothing else can be said. */
 function all(view: Pick<ClusterView, "peerAuthentications">): PeerAuthentication[] {
@@ -59,17 +52,17 @@ const meshWide = verifyCheck({
       problem(`there is no mesh-wide PeerAuthentication in ${root}: plain text is taken everywhere`);
       return "";
     }
-    const mode = modeOf(obeyed.spec?.mtls);
-    if (mode !== "STRICT") {
-      const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(nameOf))}`;
-      problem(`Istio obeys ${nameOf(obeyed)}, which is ${mode}${others}`, {
+    const [{ mode, weakness }] = modesOf(obeyed, root);
+    if (weakness > 0) {
+      const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(placeOf))}`;
+      problem(`Istio obeys ${placeOf(obeyed)}, which is ${mode}${others}`, {
         fix:
           obeyed.metadata.name === "default"
             ? "run pulumi up --refresh"
             : `kubectl -n ${root} delete peerauthentication ${obeyed.metadata.name}`,
       });
     }
-    return `${nameOf(obeyed)} is STRICT`;
+    return `${placeOf(obeyed)} is STRICT`;
   },
 });
 
@@ -88,34 +81,30 @@ const onlyMeshPolicy = verifyCheck({
     const foreign = policies.filter(({ metadata }) => metadata.name !== "default");
     if (policies.length > 1)
       problem(
-        `${listed(policies.map(nameOf))}: Istio obeys the oldest, ${nameOf(policies[0]!)}, and ignores the others without a word`,
+        `${listed(policies.map(placeOf))}: Istio obeys the oldest, ${placeOf(policies[0]!)}, and ignores the others without a word`,
         {
           fix: foreign
             .map(({ metadata }) => `kubectl -n ${root} delete peerauthentication ${metadata.name}`)
             .join("; "),
         },
       );
-    return count(policies.length, "policy").replace("policys", "policies");
+    return count(policies.length, "policy");
   },
 });
 
-/** How weak the declared exceptions allow it to be, for what a policy selects; with a port, for that port. */
-function allowed(settings: Settings, policy: PeerAuthentication, port?: number): number {
-  const selected = selectorOf(policy);
-  const covering = settings.mutualTls.exceptions.filter(
-    ({ namespace, workload, ports }) =>
-      namespace === policy.metadata.namespace &&
-      (workload === undefined
-        ? true
-        : isSelective(policy) && Object.entries(workload).every(([key, value]) => selected[key] === value)) &&
-      (ports === undefined || (port !== undefined && ports.includes(port))),
-  );
-  return Math.max(0, ...covering.map(({ mode }) => weakness[mode]));
-}
-
-/** Policies below the mesh-wide one. Those with a selector in the root namespace count for nothing in Istio. */
-function below(view: Pick<ClusterView, "peerAuthentications">, settings: Settings): PeerAuthentication[] {
-  return all(view).filter(({ metadata }) => metadata.namespace !== settings.istio.namespace.name);
+/** Policies of namespaces, or of workloads, and those that go further than the stack's exceptions allow them to. */
+function judged(
+  view: Pick<ClusterView, "peerAuthentications">,
+  { istio, mutualTls: { exceptions: declared } }: Settings,
+  scope: "namespace" | "workload",
+) {
+  const root = istio.namespace.name;
+  const policies = all(view).filter((policy) => scopeOf(policy, root) === scope);
+  const weak = policies.flatMap((policy) => {
+    const [{ mode, weakness }] = modesOf(policy, root);
+    return weakness > allowedWeakness(declared, policy) ? [{ policy, mode }] : [];
+  });
+  return { policies, weak };
 }
 
 const namespacePolicies = verifyCheck({
@@ -129,13 +118,9 @@ const namespacePolicies = verifyCheck({
     fix: "declare it in `mutualTls.exceptions`, or delete it",
   },
   run(view, { settings }, problem) {
-    const policies = below(view, settings).filter((policy) => !isSelective(policy));
-    for (const policy of policies) {
-      const mode = modeOf(policy.spec?.mtls);
-      if (weakness[mode] > allowed(settings, policy))
-        problem(`${nameOf(policy)} makes its namespace ${mode}`, removal(policy));
-    }
-    return policies.length === 0 ? "no policy for a namespace" : `fine: ${listed(policies.map(nameOf))}`;
+    const { policies, weak } = judged(view, settings, "namespace");
+    for (const { policy, mode } of weak) problem(`${placeOf(policy)} makes its namespace ${mode}`, removal(policy));
+    return policies.length === 0 ? "no policy for a namespace" : `fine: ${listed(policies.map(placeOf))}`;
   },
 });
 
@@ -150,13 +135,10 @@ const workloadPolicies = verifyCheck({
     fix: "declare it in `mutualTls.exceptions`, or delete it",
   },
   run(view, { settings }, problem) {
-    const policies = below(view, settings).filter(isSelective);
-    for (const policy of policies) {
-      const mode = modeOf(policy.spec?.mtls);
-      if (weakness[mode] > allowed(settings, policy))
-        problem(`${nameOf(policy)} makes ${describe(selectorOf(policy))} ${mode}`, removal(policy));
-    }
-    return policies.length === 0 ? "no policy for a workload" : `fine: ${listed(policies.map(nameOf))}`;
+    const { policies, weak } = judged(view, settings, "workload");
+    for (const { policy, mode } of weak)
+      problem(`${placeOf(policy)} makes ${describe(selectorOf(policy))} ${mode}`, removal(policy));
+    return policies.length === 0 ? "no policy for a workload" : `fine: ${listed(policies.map(placeOf))}`;
   },
 });
 
@@ -171,21 +153,21 @@ const portPolicies = verifyCheck({
     fix: "declare it in `mutualTls.exceptions`, or delete it",
   },
   run(view, { settings }, problem) {
-    const ports = below(view, settings)
-      .filter(isSelective)
-      .flatMap((policy) =>
-        Object.entries(policy.spec?.portLevelMtls ?? {}).map(([port, mtls]) => ({
-          policy,
-          port,
-          mode: modeOf(mtls),
-        })),
-      );
-    for (const { policy, port, mode } of ports)
-      if (weakness[mode] > allowed(settings, policy, Number(port)))
-        problem(`${nameOf(policy)} makes port ${port} of ${describe(selectorOf(policy))} ${mode}`, removal(policy));
+    const ports = all(view).flatMap((policy) =>
+      modesOf(policy, settings.istio.namespace.name).flatMap(({ port, mode, weakness }) =>
+        // What a port inherits is told of its workload.
+        port === undefined || mode === "UNSET" ? [] : [{ policy, port, mode, weakness }],
+      ),
+    );
+    for (const { policy, port, mode, weakness } of ports)
+      if (weakness > allowedWeakness(settings.mutualTls.exceptions, policy, port))
+        problem(
+          `${placeOf(policy)} makes port ${port} of ${describe(selectorOf(policy)) || "every workload"} ${mode}`,
+          removal(policy),
+        );
     return ports.length === 0
       ? "no policy for a port"
-      : `fine: ${listed(ports.map(({ policy, port }) => `${nameOf(policy)} port ${port}`))}`;
+      : `fine: ${listed(ports.map(({ policy, port }) => `${placeOf(policy)} port ${port}`))}`;
   },
 });
 
@@ -202,21 +184,21 @@ const exceptions = verifyCheck({
   run(view, { settings }, problem) {
     const wanted = compileExceptions(settings.mutualTls.exceptions);
     for (const { name, namespace, spec } of wanted) {
+      const declared = { metadata: { name, namespace }, spec };
       const rivals = byAge(
         all(view).filter(
           (policy) =>
-            policy.metadata.namespace === namespace &&
-            describe(selectorOf(policy)) === describe(spec.selector?.matchLabels ?? {}),
+            policy.metadata.namespace === namespace && describe(selectorOf(policy)) === describe(selectorOf(declared)),
         ),
       );
       const mine = rivals.find(({ metadata }) => metadata.name === name);
       if (mine === undefined) problem(`${namespace}/${name} is missing: its clients are refused`);
       else if (rivals[0] !== mine)
-        problem(`Istio obeys the older ${nameOf(rivals[0]!)} instead of ${namespace}/${name}`, {
+        problem(`Istio obeys the older ${placeOf(rivals[0]!)} instead of ${namespace}/${name}`, {
           fix: `kubectl -n ${namespace} delete peerauthentication ${rivals[0]!.metadata.name}`,
         });
-      else if (modes(mine.spec) !== modes(spec))
-        problem(`${namespace}/${name} says ${modes(mine.spec)} instead of ${modes(spec)}`);
+      else if (modes(mine) !== modes(declared))
+        problem(`${namespace}/${name} says ${modes(mine)} instead of ${modes(declared)}`);
     }
     return wanted.length === 0
       ? "none is declared"
@@ -224,9 +206,9 @@ const exceptions = verifyCheck({
   },
 });
 
-function modes(spec: PeerAuthentication["spec"]): string {
-  const ports = Object.entries(spec?.portLevelMtls ?? {}).map(([port, mtls]) => `port ${port} ${modeOf(mtls)}`);
-  return [modeOf(spec?.mtls), ...ports.sort()].join(", ");
+function modes(policy: PeerAuthenticationObject): string {
+  const [every, ...ports] = modesOf(policy, undefined);
+  return [every.mode, ...ports.map(({ port, mode }) => `port ${port} ${mode}`).sort()].join(", ");
 }
 
 function describe(labels: Record<string, string>): string {
@@ -241,10 +223,10 @@ const destinationRules = verifyCheck({
   title: "no DestinationRule makes clients speak plain text to the mesh",
   needs: ["destinationRules", "services"],
   subject: "DestinationRules",
-  fix: "remove tls.mode DISABLE from it, or delete it",
+  fix: "remove its tls settings, or delete it",
   docs: {
     meaning:
-      "no DestinationRule turns TLS off (`DISABLE`) towards the mesh's namespaces; rules for hosts outside, and for declared exceptions, are fine",
+      "no DestinationRule turns TLS off (`DISABLE`), or half of it (`SIMPLE`, `insecureSkipVerify`), towards the mesh's namespaces; rules for hosts outside, and for declared exceptions, are fine",
     fix: "remove it",
   },
   run(view, { settings }, problem) {
@@ -252,53 +234,28 @@ const destinationRules = verifyCheck({
     const namespaces = meshMembers(settings).map(({ name }) => name);
     const unread = new Set<string>();
     for (const rule of rules) {
-      const places = plainTextPlaces(rule);
-      if (places.length === 0) continue;
-      const targets = namespaces.filter((namespace) => aimsAt(rule, namespace));
+      const targets = namespaces.filter((namespace) => clientTlsProblems(rule, [namespace]).length > 0);
       const harmful = targets.filter((namespace) => {
         const services = view.services[namespace];
         if (services?.state === "unreadable") unread.add(namespace);
         return !isExcepted(rule, namespace, view, settings);
       });
-      if (harmful.length > 0)
-        problem(
-          `${rule.metadata.namespace}/${rule.metadata.name} turns TLS off for ${rule.spec?.host} (${places.join(", ")})`,
-          {
-            subject: `DestinationRule ${rule.metadata.namespace}/${rule.metadata.name}`,
-            fix: `remove tls.mode DISABLE from it, or delete it: kubectl -n ${rule.metadata.namespace} delete destinationrule ${rule.metadata.name}`,
-          },
-        );
+      if (harmful.length === 0) continue;
+      const found = clientTlsProblems(rule, harmful);
+      const isPlain = found.some(({ weakness }) => weakness === 2);
+      const places = found.map(({ where, setting, weakness }) => (weakness === 2 ? where : `${where}: ${setting}`));
+      problem(
+        `${placeOf(rule)} ${isPlain ? "turns TLS off" : "weakens TLS"} for ${rule.spec?.host} (${places.join(", ")})`,
+        {
+          subject: `DestinationRule ${placeOf(rule)}`,
+          fix: `remove ${found.map(({ path }) => path).join(", ")} from it, or delete it: kubectl -n ${rule.metadata.namespace} delete destinationrule ${rule.metadata.name}`,
+        },
+      );
     }
     if (unread.size > 0) throw new CannotTell(`Services of ${listed([...unread])} could not be read`);
     return rules.length === 0 ? "there is none" : `${count(rules.length, "rule")}, none of them does`;
   },
 });
-
-/** Where a rule says DISABLE. */
-function plainTextPlaces({ spec }: DestinationRule): string[] {
-  const inside = (policy: TrafficPolicy | undefined, where: string) => [
-    ...(policy?.tls?.mode === "DISABLE" ? [where] : []),
-    ...(policy?.portLevelSettings ?? [])
-      .filter(({ tls }) => tls?.mode === "DISABLE")
-      .map(({ port }) => `${where}, port ${port?.number ?? "?"}`),
-  ];
-  return [
-    ...inside(spec?.trafficPolicy, "all traffic"),
-    ...(spec?.subsets ?? []).flatMap((subset) => inside(subset.trafficPolicy, `subset ${subset.name}`)),
-  ];
-}
-
-/** Whether a rule's host means Services of a namespace. A short name means one of the rule's own namespace. */
-function aimsAt({ metadata, spec }: DestinationRule, namespace: string): boolean {
-  const host = spec?.host ?? "";
-  if (!host.includes(".") && !host.startsWith("*")) return metadata.namespace === namespace;
-  if (host.startsWith("*")) {
-    const rest = host.slice(1);
-    // "*", "*.local" and the like take in every Service; "*.shop.svc.cluster.local" those of one namespace.
-    return rest === "" || `.${namespace}.svc.cluster.local`.endsWith(rest) || rest.startsWith(`.${namespace}.svc`);
-  }
-  return host.split(".")[1] === namespace && (host.split(".")[2] ?? "svc") === "svc";
-}
 
 /** Whether the Services that a rule means take plain text by a declared exception. */
 function isExcepted(
@@ -315,9 +272,7 @@ function isExcepted(
     services?.state === "read"
       ? services.value.find(({ metadata }) => metadata.name === name)?.spec.selector
       : undefined;
-  return declared.some(({ workload = {} }) =>
-    Object.entries(workload).every(([key, value]) => selector?.[key] === value),
-  );
+  return declared.some(({ workload = {} }) => isPartOf(workload, selector));
 }
 
 /** Whether mutual TLS is demanded everywhere, and nothing below the mesh-wide policy takes it back. */

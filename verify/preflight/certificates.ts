@@ -4,6 +4,7 @@ import { durationSeconds } from "../../base/duration";
 import type { Cluster } from "../../cluster/client";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { type CertManagerCertificate, certManagerGroup } from "../../mesh/cert-manager";
+import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
 import { leafLife, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -72,7 +73,7 @@ const existingSecret = preflightCheck({
   needs: ["servingSecrets"],
   when: withIssuer("existingSecret"),
   subject,
-  fix: "have its issuer make it again",
+  fix: servingRemedies.existingSecret.repair,
   docs: {
     meaning:
       "the existing Secret is missing, or does not hold what can be served: its type, key, hosts, dates, order of the chain and issuers were looked at. EnRoute would serve its hosts in clear text, or nobody could connect",
@@ -171,13 +172,6 @@ const issuer = preflightCheck({
   },
 });
 
-const renewal: Record<Certificate["issuer"], string> = {
-  generated: "pulumi up --refresh renews it; run that on a schedule",
-  provided: "set the renewed one in certificate.certificateChain and .privateKey",
-  existingSecret: "have its issuer renew it",
-  certManager: "see what holds cert-manager back: kubectl describe certificate",
-};
-
 const renewals = preflightCheck({
   id: "certificates/renewal",
   title: "the certificate in use does not end soon",
@@ -186,7 +180,7 @@ const renewals = preflightCheck({
   // The settings hold the one that is provided, and it may be a new one.
   when: withIssuer("generated", "existingSecret", "certManager"),
   subject,
-  fix: ({ settings }) => renewal[settings.certificate.issuer],
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].renew,
   docs: {
     meaning: "the certificate in use ends within `certificate.warnBefore` (of a short-lived one: a third of its life)",
     fix: "renew it; `pulumi up --refresh` renews a generated one",
@@ -196,11 +190,8 @@ const renewals = preflightCheck({
       if (secret === undefined) return [];
       const leaf = tryParse(secret.certificateChain)?.[0];
       if (leaf === undefined) throw new CannotTell(`${where} holds no certificate that can be read`);
-      const [start, end] = [new Date(leaf.validFrom).getTime(), new Date(leaf.validTo).getTime()];
-      // One that was made for a short life is renewed in its last third; until then its end is no news.
-      const notice = Math.min(durationSeconds(certificate.warnBefore)! * 1000, (end - start) / 3);
-      if (end - now.getTime() <= notice)
-        problem(`the certificate in ${where} ${end <= now.getTime() ? "ended" : "ends"} on ${iso(leaf.validTo)}`, {
+      if (isDue(leaf, now, durationSeconds(certificate.warnBefore)! * 1000))
+        problem(`the certificate in ${where} ${timeLeft(leaf, now) > 0 ? "ends" : "ended"} on ${iso(leaf.validTo)}`, {
           subject: where,
         });
       return [`until ${iso(leaf.validTo)}`];
@@ -255,7 +246,7 @@ const rootEnds = preflightCheck({
       if (before === undefined || skippedPhase(before, after) !== undefined) return [];
       const signer = tryParse(secret?.ca)?.find((root) => servingRootOf(commonName(root.subject)) === after.signer);
       if (signer === undefined) return [];
-      if (new Date(signer.validTo).getTime() - now.getTime() <= life)
+      if (timeLeft(signer, now) <= life)
         problem(
           `root ${after.signer} in ${where} ends on ${iso(signer.validTo)}, before a certificate that it signed now would`,
           { subject: where },

@@ -5,12 +5,12 @@ import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { byAge, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
 import { itemsOf, valueOf } from "../checks/reading";
-import { byAge, meshPolicies } from "../checks/strict";
 import { type PreflightCheck, preflightCheck } from "./define";
 
 type List<Item> = { items: Item[] };

@@ -1,4 +1,3 @@
-import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
 import { commonName, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
@@ -6,6 +5,7 @@ import type { Cluster } from "../../cluster/client";
 import type { ConfigMap, Named, Pod, SecretObject } from "../../cluster/kinds";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { defaultWorkloadCertificateTtl } from "../../mesh/enroute";
+import { isDue, meshRenewal, timeLeft } from "../../mesh/lives";
 import { authoritySecretName, intermediateLife } from "../../mesh/mesh-authority";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { meshConfigName } from "../../settings/expected";
@@ -290,7 +290,6 @@ const pluggedIn = {
   text: "istio.ca.issuer: generated or provided",
   holds: ({ istio }: Settings) => istio.ca.issuer !== "istiod",
 };
-const leftOf = ({ validTo }: X509Certificate, now: Date) => new Date(validTo).getTime() - now.getTime();
 
 /** The CA that istiod signs by, of the settings or of the cluster; undefined where there is none yet. */
 function signingOf(facts: Pick<PreflightFacts, "authority">, { istio: { ca } }: Settings) {
@@ -312,10 +311,7 @@ const renewal = preflightCheck({
   needs: ["authority"],
   when: pluggedIn,
   subject,
-  fix: ({ settings }) =>
-    settings.istio.ca.issuer === "generated"
-      ? "pulumi up --refresh renews it; run that on a schedule"
-      : "set a new one in istio.ca.certificateChain and .privateKey, below the same root",
+  fix: ({ settings }) => meshRenewal[settings.istio.ca.issuer],
   docs: {
     meaning:
       "the CA that istiod signs by ends within `istio.ca.warnBefore` (of a short-lived one: a third of its life)",
@@ -324,11 +320,9 @@ const renewal = preflightCheck({
   run(facts, { settings, now }, problem) {
     const signing = signingOf(facts, settings)?.signing;
     if (signing === undefined) return notYet;
-    const life = new Date(signing.validTo).getTime() - new Date(signing.validFrom).getTime();
-    const left = leftOf(signing, now);
-    if (left <= Math.min(warnBefore(settings), life / 3))
+    if (isDue(signing, now, warnBefore(settings)))
       problem(
-        `the CA that istiod signs by, ${commonName(signing.subject)}, ${left > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
+        `the CA that istiod signs by, ${commonName(signing.subject)}, ${timeLeft(signing, now) > 0 ? "ends" : "ended"} on ${iso(signing.validTo)}`,
       );
     return `until ${iso(signing.validTo)}`;
   },
@@ -355,7 +349,7 @@ const rootEnds = preflightCheck({
     const needed =
       ca.issuer === "generated" ? intermediateLife(ca).validityPeriodHours * 3600_000 : warnBefore(settings);
     // A root that signs by itself is the CA, and the other check's matter.
-    if (root.fingerprint256 !== signing.fingerprint256 && leftOf(root, now) <= needed)
+    if (root.fingerprint256 !== signing.fingerprint256 && timeLeft(root, now) <= needed)
       problem(
         `the mesh's root ${rootText(root)} ends on ${iso(root.validTo)}${ca.issuer === "generated" ? ", before an intermediate that it signed now would" : ""}`,
       );

@@ -31,6 +31,8 @@ export interface HostProbeOptions {
   address: string;
   host: string;
   minimumTlsVersion: "1.2" | "1.3";
+  /** What is asked for without TLS. @default "/" */
+  path?: string;
   /** @default 443 */
   httpsPort?: number;
   /** @default 80 */
@@ -88,13 +90,19 @@ function shakeHands(options: HostProbeOptions, maxVersion?: SecureVersion): Prom
   });
 }
 
-function requestPlain({ address, host, httpPort = 80, timeout = 3000 }: HostProbeOptions): Promise<HttpAttempt> {
+function requestPlain({
+  address,
+  host,
+  path = "/",
+  httpPort = 80,
+  timeout = 3000,
+}: HostProbeOptions): Promise<HttpAttempt> {
   return new Promise((resolve) => {
     const call = request({
       host: address,
       family: isIP(address),
       port: httpPort,
-      path: "/",
+      path,
       headers: { Host: host },
       agent: false,
     });

@@ -2,6 +2,7 @@ import { X509Certificate, webcrypto } from "node:crypto";
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import { PortForward } from "@kubernetes/client-node";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
+import { pemBlocks } from "../../base/certificate";
 import { type Cluster, isAbsent, messageOf } from "../../cluster/client";
 
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
@@ -111,9 +112,7 @@ async function examine(chain: string[], keys: webcrypto.CryptoKeyPair, roots: st
   const publicKey = Buffer.from(await webcrypto.subtle.exportKey("spki", keys.publicKey));
   if (!leaf.publicKey.export({ type: "spki", format: "der" }).equals(publicKey))
     return { outcome: "denied", reason: "istiod signed another key than ours" };
-  const anchors = (roots.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? []).map(
-    (pem) => new X509Certificate(pem),
-  );
+  const anchors = pemBlocks(roots).map((pem) => new X509Certificate(pem));
   // From the leaf upwards, until an issuer is one of the mesh's roots.
   let current = leaf;
   let trusted = false;

@@ -621,6 +621,33 @@ describe("the policy rules", () => {
     for (const { name, description } of rules) assert.match(`${name}: ${description}`, /^[a-z-]+: [A-Z].*\.$/);
   });
 
+  it("have a level, and are judged at a time, each by itself or all together", () =>
+    assert.deepEqual(
+      rules.map(({ name, level, scope }) => `${name}: ${level}, ${scope}`),
+      [
+        "mtls-strict: mandatory, object",
+        "mtls-exceptions: mandatory, object",
+        "mtls-mesh-wide: mandatory, stack",
+        "gateway-in-mesh: mandatory, stack",
+        "host-tls: mandatory, object",
+        "host-insecure-routes: mandatory, object",
+        "destination-rule-tls: mandatory, object",
+        "namespace-injection: mandatory, stack",
+        "private-keys: mandatory, object",
+        "key-strength: mandatory, object",
+        "certificate-life: mandatory, object",
+        "certificate-names: mandatory, stack",
+        "chart-versions: mandatory, object",
+        "retired-hosts: mandatory, object",
+        "image-tags: mandatory, object",
+        "high-availability: mandatory, stack",
+        "kiali-login: mandatory, object",
+        "deletion-protection: mandatory, stack",
+        "no-deletions: mandatory, change",
+        "istio-upgrades: mandatory, change",
+      ],
+    ));
+
   it("are described, each with its row", () => {
     const text = readFileSync(join(__dirname, "../../../docs/review.md"), "utf8");
     const rows = [...text.matchAll(/^\| `([a-z-]+)` +\|/gm)].map(([, name]) => name);

@@ -70,7 +70,7 @@ describe("marks of the leg gateway → workload", () => {
   it("know EnRoute's switch, injection, destination rules, and mesh settings", () => {
     const globals = (on: boolean) =>
       own(
-        `{apiVersion: enroute.saaras.io/v1, kind: GlobalConfig, metadata: {name: mesh, namespace: e}, spec: {config: '{"istio_enabled": ${on}}'}}`,
+        `{apiVersion: enroute.saaras.io/v1, kind: GlobalConfig, metadata: {name: mesh, namespace: e}, spec: {type: globalconfig_globals, config: '{"istio_enabled": ${on}}'}}`,
       );
     assert.match(marks([globals(true)], [globals(false)])[0]!, /^weaker encryption: EnRoute no longer uses/);
     assert.deepEqual(marks([globals(false)], [globals(true)]), []);

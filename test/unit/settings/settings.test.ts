@@ -506,8 +506,9 @@ describe("loadSettings", () => {
 
     it("warns ahead of its end, and where nobody can tell whether its chain is whole", async () => {
       const root = await issue({ name: "root", ca: true });
-      const notAfter = new Date(Date.now() + 10 * 24 * 3600_000);
-      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], issuer: root, notAfter });
+      const day = 24 * 3600_000;
+      const [notBefore, notAfter] = [new Date(Date.now() - 80 * day), new Date(Date.now() + 10 * day)];
+      const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], issuer: root, notBefore, notAfter });
       const settings = loadSettings(dev(provided(certificate, privateKey), secret));
       const warnings = settingsWarnings(settings);
       const texts = warnings.map(({ problem, fix }) => `${problem} | ${fix}`);

@@ -213,7 +213,11 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
             fqdn: host,
             tls: { secretName: servingSecret(settings), minimumProtocolVersion: minimumTlsVersion },
           },
-          routes: routes.map((route) => ({ services: [{ name: route.service, port: route.port }] })),
+          routes: routes.map(({ prefix = "/", service: name, port, permitInsecure }) => ({
+            conditions: [{ prefix }],
+            services: [{ name, port }],
+            ...(permitInsecure === undefined ? {} : { permitInsecure: true }),
+          })),
         },
       })),
     ),
