@@ -2,6 +2,60 @@ import eslint from "@eslint/js";
 import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
+/**
+ * The floors of the product, from the ground up: what each may import beside itself. Nothing imports from above it.
+ * `types`: of these the types alone. `sdk`: whether it may load the Pulumi SDK, which takes half a second; @default all of it.
+ */
+export const floors = {
+  base: { imports: [], sdk: "none" },
+  mesh: { imports: ["base"], sdk: "none" },
+  components: { imports: ["base", "mesh"] },
+  settings: { imports: ["base", "mesh"], sdk: "none" },
+  cluster: { imports: ["base", "settings"], sdk: "none" },
+  verify: { imports: ["base", "mesh", "settings", "cluster"], sdk: "none" },
+  stacks: { imports: ["base", "mesh", "components", "settings", "verify"] },
+  recovery: { imports: ["base", "settings", "cluster"], sdk: "types" },
+  policy: { imports: ["base", "mesh"], sdk: "policy" },
+  // A program that is reviewed brings its own modules and SDK.
+  review: { imports: ["base", "mesh", "policy"], types: ["settings", "stacks"], sdk: "types" },
+  automation: { imports: ["base", "settings", "cluster", "verify", "stacks", "recovery"] },
+  cli: { imports: ["base", "automation", "review"], sdk: "none" },
+};
+
+const outside = { regex: "(^|/)(sandbox|test|benchmarks|examples)(/|$)", message: "The product stands without it." };
+
+function floorRules(floor, { imports, types = [], sdk }) {
+  const others = Object.keys(floors).filter((other) => other !== floor && !imports.includes(other));
+  const message = `${floor}/ may import ${[...imports, ...types.map((name) => `types of ${name}`)].join(", ") || "no other floor"}.`;
+  const into = (names) => `^(\\.\\./)+(${names.join("|")})(/|$)`;
+  const packages = {
+    none: [{ regex: "^@pulumi/", message: `${floor}/ loads without the Pulumi SDK.` }],
+    types: [{ regex: "^@pulumi/", message: `${floor}/ loads without the Pulumi SDK.`, allowTypeImports: true }],
+    policy: [{ regex: "^@pulumi/(?!policy$)", message: `${floor}/ loads without the Pulumi SDK.` }],
+  };
+  const patterns = [
+    outside,
+    { regex: into(others.filter((other) => !types.includes(other))), message },
+    ...(types.length === 0 ? [] : [{ regex: into(types), message, allowTypeImports: true }]),
+    ...(packages[sdk] ?? []),
+    ...(["base", "mesh"].includes(floor) ? [{ regex: "^@kubernetes/", message: `${floor}/ knows no cluster.` }] : []),
+  ];
+  const upwards = into(others).replaceAll("/", "\\/");
+  const late = [
+    `CallExpression[callee.name="require"] > Literal[value=/${upwards}/]`,
+    `ImportExpression > Literal[value=/${upwards}/]`,
+  ];
+  return {
+    files: [`${floor}/**/*.ts`],
+    rules: {
+      // A component longer than that decides what a pure function beside it could.
+      "max-lines": ["error", { max: floor === "components" ? 120 : 350, skipBlankLines: true }],
+      "@typescript-eslint/no-restricted-imports": ["error", { patterns }],
+      "no-restricted-syntax": ["error", ...late.map((selector) => ({ selector, message }))],
+    },
+  };
+}
+
 export default defineConfig(
   { ignores: ["node_modules/", ".sandbox/", "dist/"] },
   eslint.configs.recommended,
@@ -25,16 +79,8 @@ export default defineConfig(
   },
   {
     // The product is usable without the sandbox, so it never imports from it.
-    files: [
-      "index.ts",
-      "components/**",
-      "stacks/**",
-      "policy/**",
-      "review/**",
-      "automation/**",
-      "verify/**",
-      "recovery/**",
-    ],
-    rules: { "no-restricted-imports": ["error", { patterns: ["**/sandbox/**", "**/test/**"] }] },
+    files: ["index.ts"],
+    rules: { "@typescript-eslint/no-restricted-imports": ["error", { patterns: [outside] }] },
   },
+  ...Object.entries(floors).map(([floor, rules]) => floorRules(floor, rules)),
 );

@@ -2,10 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { type ConfigMap, LocalWorkspace, type OutputMap, Stack } from "@pulumi/pulumi/automation";
+import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { RecoveryError } from "../recovery/error";
+import { SettingsError } from "../settings/error";
+import { atFolder, loadSettings } from "../settings/load";
+import { type Settings } from "../settings/schema";
 import type { Refusal } from "../stacks/program";
-import { type Settings, atFolder, loadSettings } from "../stacks/settings";
-import { SettingsError } from "../stacks/settings-error";
 import {
   type RolloutError,
   type RolloutErrorCode,
@@ -13,82 +15,16 @@ import {
   explanations,
   failure,
   isRolloutError,
+  recoveryError,
   settingsError,
   stopOf,
   stoppedLooking,
 } from "./errors";
-import {
-  type Change,
-  EventTranslator,
-  type Phase,
-  type ResourceRef,
-  type RolloutEvent,
-  isComponent,
-  shortType,
-} from "./events";
-import { PulumiCommandError, pulumiCommand } from "./pulumi-command";
+import { EventTranslator, type Phase, type RolloutEvent, isComponent, shortType } from "./events";
 import * as lazy from "./lazy";
+import { PulumiCommandError, pulumiCommand } from "./pulumi-command";
+import type { Operation, Outcome, Request, StackRecovery } from "./request";
 import { watchWaits } from "./waits";
-
-export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover";
-
-/** Everything that an operation needs, as plain data. */
-export interface Request {
-  operation: Operation;
-  stack: string;
-  /** Name of the Pulumi project. */
-  projectName: string;
-  /** Folder of the Pulumi project that holds the stack file; none where the settings come as an object. */
-  project?: string;
-  settings?: Settings;
-  kubeconfig?: string;
-  /** The whole environment of the tools. */
-  env: Record<string, string>;
-  secretsProvider?: string;
-  createIfMissing: boolean;
-  parallel?: number;
-  message?: string;
-  refresh?: boolean;
-  expectNoChanges?: boolean;
-  policyPacks?: string[];
-  policyPackConfigs?: string[];
-  /** With destroy: remove the stack and its history afterwards. */
-  remove?: boolean;
-  /** With recover: put right what was found. */
-  apply?: boolean;
-}
-
-/** What an operation came to. */
-export interface Outcome {
-  changes: Partial<Record<Change, number>>;
-  changed: { resource: ResourceRef; change: Change; differs: string[] }[];
-  outputs?: OutputMap;
-  settings?: Settings;
-  status?: StackStatus;
-  recovery?: StackRecovery;
-}
-
-/** What a cut-off operation left behind. */
-export interface StackRecovery {
-  /** When the whole copy was written that takes the place of a state file that was cut short, RFC 3339 in UTC. */
-  stateOf?: string;
-  /** Records that Helm forgets; the objects stay. */
-  forget: { namespace: string; name: string; revisions: number[]; why: string }[];
-  /** Operations that the engine began and never finished, as `type name`. */
-  pending: string[];
-  /** Whether it was put right. */
-  done: boolean;
-}
-
-/** What is known of a stack without looking at its cluster. */
-export interface StackStatus {
-  /** The last operation on it; undefined if there was none. */
-  last?: { kind: string; result: string; startTime: string; endTime: string; message: string };
-  /** How many resources its state has. */
-  resources: number;
-  /** Operations that the engine began and never finished, as `type name`. */
-  pending: string[];
-}
 
 export interface Control {
   onEvent: (event: RolloutEvent) => void;
@@ -185,6 +121,8 @@ async function operate(
     if (request.operation === "refresh") await stack.refresh(options);
     if (request.operation === "destroy") {
       await stack.destroy(options);
+      // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
+      if (signal.aborted) throw new Error("stopped between two steps");
       if (request.remove === true) await stack.workspace.removeStack(request.stack, { preserveConfig: true });
     }
     events.finish("succeeded");
@@ -234,7 +172,7 @@ async function read(stack: Stack, request: Request, folder: string): Promise<Out
   const nothing = { changes: {}, changed: [] };
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
   if (request.operation === "settings") return { ...nothing, settings: await settingsOfStack(stack, request, folder) };
-  if (request.operation === "recover") return { ...nothing, recovery: await recoverStack(stack, request, folder) };
+  if (request.operation === "recover") return { ...nothing, recovery: await recovered(stack, request, folder) };
   const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const last = info === undefined ? undefined : { ...pick(info, "kind", "result", "message") };
@@ -249,6 +187,14 @@ async function read(stack: Stack, request: Request, folder: string): Promise<Out
       pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
     },
   };
+}
+
+async function recovered(stack: Stack, request: Request, folder: string): Promise<StackRecovery> {
+  try {
+    return await recoverStack(stack, request, folder);
+  } catch (error) {
+    throw error instanceof RecoveryError ? recoveryError(error) : error;
+  }
 }
 
 async function recoverStack(stack: Stack, request: Request, folder: string): Promise<StackRecovery> {

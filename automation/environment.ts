@@ -1,16 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
-import type { Settings, SettingsInput } from "../stacks/settings";
-import { SettingsError } from "../stacks/settings-error";
-import type { Finding } from "../verify/finding";
-import type { Report } from "../verify/report";
+import type { Finding } from "../base/finding";
+import type { Report } from "../base/report";
+import { SettingsError } from "../settings/error";
+import type { Settings, SettingsInput } from "../settings/schema";
 import type { VerifyOptions } from "../verify/verify";
-import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./engine";
 import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
 import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
+import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
 import { work } from "./workers";
 
 /**

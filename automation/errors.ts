@@ -1,6 +1,7 @@
-import type { Problem, SettingsError } from "../stacks/settings-error";
-import type { Finding } from "../verify/finding";
-import type { Report } from "../verify/report";
+import type { Finding } from "../base/finding";
+import type { Report } from "../base/report";
+import type { RecoveryError } from "../recovery/error";
+import type { Problem, SettingsError } from "../settings/error";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
 export interface Left {
@@ -338,4 +339,10 @@ export function settingsError(error: SettingsError): RolloutError {
   return failure("settings-invalid", error.message, explanations["settings-invalid"].next, {
     problems: error.problems,
   });
+}
+
+export function recoveryError({ code, message, fix, findings }: RecoveryError): RolloutError {
+  return code === "state-damaged"
+    ? failure(code, `${explanations[code].cause}: ${message}`, fix, {})
+    : failure(code, message, fix, { findings });
 }

@@ -238,7 +238,8 @@ export class EventTranslator {
     // What is only read again comes without a beginning.
     if (begun === undefined && status === "done") return;
     const resource = begun?.resource ?? this.ref(metadata.urn);
-    const change = changes[metadata.op] ?? "update";
+    // What the stack only reads is not its own: a refresh that finds it otherwise, if only in the provider's notes, is no change.
+    const change = isExternal(metadata) ? "read" : (changes[metadata.op] ?? "update");
     const differs = Object.keys(metadata.detailedDiff ?? {});
     if (status === "failed") this.failed.push(resource);
     const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
@@ -306,6 +307,11 @@ function isStack(urn: string): boolean {
 /** The stack, providers and components: nothing of them is in the cluster. */
 function isPlumbing({ type }: StepEventMetadata): boolean {
   return type === stackType || type.startsWith("pulumi:providers:") || isComponent(type);
+}
+
+/** Whether the stack only reads the resource. The engine tells (apitype, `external`), but the SDK's type leaves it out. */
+function isExternal({ new: after, old: before }: StepEventMetadata): boolean {
+  return ((after ?? before) as { external?: boolean } | undefined)?.external === true;
 }
 
 /** A message without the engine's colour codes. */

@@ -10,14 +10,14 @@ export type {
   UpOptions,
   UpResult,
 } from "./environment";
-export type { StackRecovery, StackStatus } from "./engine";
+export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
 export type { Left, RolloutError, RolloutErrorCode } from "./errors";
 export type * from "./events";
 export { type ComponentProgress, type Progress, advance, startProgress } from "./progress";
 export { type Settled, forEachEnvironment } from "./many";
 export { OutputValue, type Outputs } from "./outputs";
-export type { Settings, SettingsInput } from "../stacks/settings";
-export type { Problem } from "../stacks/settings-error";
-export type { Finding } from "../verify/finding";
-export type { Report } from "../verify/report";
+export type { Settings, SettingsInput } from "../settings/schema";
+export type { Problem } from "../settings/error";
+export type { Finding } from "../base/finding";
+export type { Report } from "../base/report";

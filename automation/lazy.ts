@@ -3,19 +3,17 @@
  * rollout with the SDKs, as much again for client-node.
  */
 /* eslint-disable @typescript-eslint/no-require-imports */
+import type * as clusterModule from "../cluster/client";
 import type * as recoverModule from "../recovery/recover";
 import type * as stateFileModule from "../recovery/state-file";
+import type * as settingsModule from "../settings/load";
 import type * as programModule from "../stacks/program";
-import type * as settingsModule from "../stacks/settings";
-import type * as clusterModule from "../verify/cluster";
-import type * as expectedModule from "../verify/expected";
 import type * as preflightModule from "../verify/preflight";
 import type * as verifyModule from "../verify/verify";
 
 export const program = () => require("../stacks/program") as typeof programModule;
-export const settings = () => require("../stacks/settings") as typeof settingsModule;
-export const cluster = () => require("../verify/cluster") as typeof clusterModule;
-export const expected = () => require("../verify/expected") as typeof expectedModule;
+export const settings = () => require("../settings/load") as typeof settingsModule;
+export const cluster = () => require("../cluster/client") as typeof clusterModule;
 export const preflight = () => require("../verify/preflight") as typeof preflightModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => ({

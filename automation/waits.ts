@@ -1,5 +1,6 @@
-import type { Settings } from "../stacks/settings";
-import type { Cluster } from "../verify/cluster";
+import type { Cluster } from "../cluster/client";
+import { expectedReleases } from "../settings/expected";
+import type { Settings } from "../settings/schema";
 import type { EventTranslator } from "./events";
 import * as lazy from "./lazy";
 
@@ -117,12 +118,7 @@ export function watchWaits(events: EventTranslator) {
       const opened = lazy.cluster().openCluster(settings);
       if ("problem" in opened) return;
       cluster = opened;
-      where = new Map(
-        lazy
-          .expected()
-          .expectedReleases(settings)
-          .map(({ name, namespace }) => [name, namespace]),
-      );
+      where = new Map(expectedReleases(settings).map(({ name, namespace }) => [name, namespace]));
       schedule();
     },
     stop: () => {

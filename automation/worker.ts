@@ -1,7 +1,8 @@
 import { parentPort } from "node:worker_threads";
-import { type Outcome, type Request, run } from "./engine";
+import { run } from "./engine";
 import { type PlainError, type RolloutError } from "./errors";
 import type { RolloutEvent } from "./events";
+import type { Outcome, Request } from "./request";
 
 /*
  * A thread that runs operations, one at a time. The SDK keeps the state of a running program in its process (listeners for

@@ -1,8 +1,8 @@
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { Outcome, Request } from "./engine";
 import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
 import type { RolloutEvent } from "./events";
+import type { Outcome, Request } from "./request";
 import type { Answer, Order } from "./worker";
 
 export interface WorkOptions {

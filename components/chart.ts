@@ -1,5 +1,7 @@
 import type * as k8s from "@pulumi/kubernetes";
-import type { Values } from "./merge";
+import type { Values } from "../base/merge";
+
+export { retiredHosts } from "../mesh/istio";
 
 /** Where a chart comes from and how long Helm may wait for it. */
 export interface ChartArgs {
@@ -23,9 +25,6 @@ export function chartSource(
     ? { chart: `${args.chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
     : { chart, version: args.version, repositoryOpts: { repo: args.chartRepository }, timeout };
 }
-
-/** Hosts of Istio's charts and images that are being switched off; nothing from Istio 1.31 on is published there. */
-export const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/istio-release", "registry.istio.io"];
 
 /**
  * Options of everything whose name in the cluster is fixed: its successor cannot be made while it exists.

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
+import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../base/report";
 import { refusal } from "./refusal";
-import { type Report, type ReportSummary, failuresText, summaryOf, summaryText } from "../verify/report";
 
 export interface VerificationArgs {
   /** Certificate of the CA that clients trust, PEM, where it is known. */

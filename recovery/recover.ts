@@ -1,8 +1,9 @@
 import type { Stack } from "@pulumi/pulumi/automation";
-import { failure } from "../automation/errors";
-import type { Settings } from "../stacks/settings";
-import { type Cluster, openCluster } from "../verify/cluster";
-import { expectedReleases } from "../verify/expected";
+import { type Cluster, openCluster } from "../cluster/client";
+import { helmRevisions } from "../cluster/helm-releases";
+import { expectedReleases } from "../settings/expected";
+import type { Settings } from "../settings/schema";
+import { RecoveryError } from "./error";
 import { type Forget, type Revision, planRecovery } from "./plan";
 
 /** What a cut-off update left behind. */
@@ -62,7 +63,7 @@ async function unlock(stack: Stack): Promise<void> {
 
 function open(settings: Settings): Cluster {
   const cluster = openCluster(settings);
-  if ("problem" in cluster) throw failure("cluster-unreachable", cluster.problem, cluster.fix, { findings: [cluster] });
+  if ("problem" in cluster) throw new RecoveryError("cluster-unreachable", cluster.problem, cluster.fix, [cluster]);
   return cluster;
 }
 
@@ -71,19 +72,13 @@ async function revisions(cluster: Cluster, settings: Settings): Promise<Revision
   const expected = expectedReleases(settings);
   const namespaces = [...new Set(expected.map(({ namespace }) => namespace))];
   const found = await Promise.all(
-    namespaces.map(async (namespace) => {
-      const { items } = await cluster.get<{ items: { metadata: { labels?: Record<string, string> } }[] }>(
-        `/api/v1/namespaces/${namespace}/secrets?labelSelector=owner%3Dhelm`,
-        { metadata: true },
-      );
-      return items.flatMap(({ metadata: { labels = {} } }): Revision[] => {
-        const { name, version, status } = labels;
-        return name !== undefined &&
-          expected.some((release) => release.name === name && release.namespace === namespace)
-          ? [{ namespace, name, revision: Number(version), status: status ?? "unknown" }]
-          : [];
-      });
-    }),
+    namespaces.map(async (namespace) =>
+      (await helmRevisions(cluster, namespace)).flatMap((revision): Revision[] =>
+        expected.some((release) => release.name === revision.name && release.namespace === namespace)
+          ? [{ namespace, ...revision }]
+          : [],
+      ),
+    ),
   );
   return found.flat();
 }

@@ -3,7 +3,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Workspace } from "@pulumi/pulumi/automation";
-import { explanations, failure } from "../automation/errors";
+import { RecoveryError } from "./error";
 
 /** A state file that was cut short, and the newest whole copy of it. */
 export interface DamagedState {
@@ -17,7 +17,7 @@ export interface DamagedState {
  * The stack's state file, if it was cut short: by a full disk, or by a kill in the middle of writing it. Only the file backend
  * (`file://`) can leave one; it also keeps copies, from just before the last step (`.bak`) and of every update (history).
  *
- * @throws {RolloutError} `state-damaged`, if there is no whole copy.
+ * @throws {@link RecoveryError} `state-damaged`, if there is no whole copy.
  */
 export async function damagedState(workspace: Workspace, stack: string): Promise<DamagedState | undefined> {
   const { url } = await workspace.whoAmI();
@@ -41,11 +41,10 @@ export function findDamage(folder: string, project: string, stack: string): Dama
   );
   const [backup] = copies.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
   if (backup === undefined)
-    throw failure(
+    throw new RecoveryError(
       "state-damaged",
-      `${explanations["state-damaged"].cause}: the state file of stack ${stack} is cut short, and there is no whole copy of it: ${file}`,
+      `the state file of stack ${stack} is cut short, and there is no whole copy of it: ${file}`,
       "restore it from your own backup, or import what is in the cluster into a new stack",
-      {},
     );
   return { file, backup, from: statSync(backup).mtime };
 }

@@ -1,10 +1,9 @@
-import { join } from "node:path";
 import type * as pulumiModule from "@pulumi/pulumi";
-import type * as composition from "../stacks/encrypted-ingress";
-import type * as settingsModule from "../stacks/settings";
+import type { Settings } from "../settings";
 import type { ProgramResource } from "../policy/objects";
 import { unknownValue } from "../policy/rule";
 import { isTree } from "./objects";
+import { type Program, loadProgram } from "./program-contract";
 import type { MaskedConfiguration } from "./stack-file";
 
 /*
@@ -15,7 +14,7 @@ import type { MaskedConfiguration } from "./stack-file";
 /** What the parent asks for. */
 export interface CollectRequest {
   id: number;
-  /** Folder with the program's `stacks/` and `components/`. */
+  /** Folder with the program. */
   program: string;
   configuration: MaskedConfiguration;
   /** The time at which certificates are judged, RFC 3339. */
@@ -34,7 +33,8 @@ export type CollectReply = { id: number } & ({ collected: Collected } | { proble
 
 async function collect({ program, configuration, now }: CollectRequest): Promise<Collected> {
   const pulumi = sdkOf(program);
-  const settings = loadMasked(program, configuration, new Date(now));
+  const { encryptedIngress, ...loading } = loadProgram(program);
+  const settings = loadMasked(loading, configuration, new Date(now));
   const resources: ProgramResource[] = [];
   const isProtected = new Map<string, boolean>();
   await pulumi.runtime.setMocks(
@@ -61,11 +61,10 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
     isProtected.set(`${request.getType()} ${request.getName()}`, request.getProtect());
     return register(request, callback);
   };
-  const { encryptedIngress } = load<typeof composition>(program, "stacks/encrypted-ingress");
   encryptedIngress(settings);
   await pulumi.runtime.disconnect();
   // Older programs have no such setting.
-  const { deletionProtection } = settings as Partial<settingsModule.Settings>;
+  const { deletionProtection } = settings as Partial<Settings>;
   return { resources, deletions: (deletionProtection?.except ?? []).map(({ object }) => object) };
 }
 
@@ -78,8 +77,11 @@ interface Monitor {
 }
 
 /** The settings of a configuration with placeholders: what is said against a placeholder does not count. */
-function loadMasked(program: string, configuration: MaskedConfiguration, now: Date): settingsModule.Settings {
-  const { loadSettings, settingsSchema } = load<typeof settingsModule>(program, "stacks/settings");
+function loadMasked(
+  { loadSettings, settingsSchema }: Pick<Program, "loadSettings" | "settingsSchema">,
+  configuration: MaskedConfiguration,
+  now: Date,
+): Settings {
   try {
     return loadSettings(configuration, now);
   } catch (error) {
@@ -119,11 +121,6 @@ type Sdk = typeof pulumiModule;
 function sdkOf(program: string): Sdk {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
   return require(require.resolve("@pulumi/pulumi", { paths: [program] })) as Sdk;
-}
-
-function load<Module>(program: string, path: string): Module {
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return require(join(program, path)) as Module;
 }
 
 // One after the other: Pulumi's runtime is one per process.

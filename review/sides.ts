@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { ChartRenderer, type RenderOptions } from "./charts";
 import { ReviewError } from "./error";
+import { layoutOf } from "./program-contract";
 import { ProgramRunner } from "./programs";
 import { type PolicyObject } from "../policy/rules";
 import { type ProgramResource, toPolicyObject } from "../policy/objects";
@@ -38,7 +38,7 @@ const ownRoot = join(__dirname, "..");
 
 /** Folder with the program of a project: its own, or where it is installed as a package the same for both sides. */
 export function programOf(project: string): string {
-  return existsSync(join(project, "stacks/encrypted-ingress.ts")) ? project : ownRoot;
+  return layoutOf(project) === undefined ? ownRoot : project;
 }
 
 /** Renders one side: its stack's settings → its program's resources → the charts of its releases. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import type { StackConfiguration } from "../stacks/settings";
+import type { StackConfiguration } from "../settings/schema";
 import { ReviewError } from "./error";
 import { type Tree, isTree } from "./objects";
 

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { type Module, actionlint, istioVersion, modules } from "./go/modules";
 import { withLock } from "./lock";
 import { type Report, duration } from "./progress";
 
@@ -19,80 +20,12 @@ export interface Binaries {
   readonly kubectl: string;
   readonly tether: string;
   readonly pulumi: string;
+  /** Pulumi's official kubernetes provider, of version {@link kubernetesProviderVersion}. */
+  readonly kubernetesProvider: string;
   /** Folders to put first on PATH. */
   readonly folders: readonly string[];
   /** Folder of the packaged Istio charts. */
   readonly charts: string;
-}
-
-/** The release line of the Istio module: its charts are packaged as this version. */
-export const istioVersion = "1.31.0";
-
-interface Module {
-  /** Name of its folder in sandbox/go. */
-  readonly name: string;
-  /** Binary → Go package. */
-  readonly parts: Readonly<Record<string, string>>;
-  /** Go variable → version that a release build would have put there; `goMod` is the text of the module's go.mod. */
-  readonly stamps: (goMod: string) => Record<string, string>;
-}
-
-const modules: readonly Module[] = [
-  { name: "tether", parts: { tether: "." }, stamps: () => ({}) },
-  {
-    name: "pulumi",
-    parts: { pulumi: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi" },
-    stamps: (goMod) => ({
-      "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": requiredVersion(
-        goMod,
-        "github.com/pulumi/pulumi/pkg/v3",
-      ),
-    }),
-  },
-  {
-    name: "cluster",
-    parts: {
-      controlplane: ".",
-      kwok: "sigs.k8s.io/kwok/cmd/kwok",
-      helm: "helm.sh/helm/v3/cmd/helm",
-      kubectl: "k8s.io/kubernetes/cmd/kubectl",
-      "pilot-discovery": "istio.io/istio/pilot/cmd/pilot-discovery",
-      "pilot-agent": "istio.io/istio/pilot/cmd/pilot-agent",
-      istioctl: "istio.io/istio/istioctl/cmd/istioctl",
-    },
-    stamps: (goMod) => {
-      const kubernetes = requiredVersion(goMod, "k8s.io/kubernetes");
-      const [major = "", minor = ""] = kubernetes.slice(1).split(".");
-      return {
-        "k8s.io/component-base/version.gitVersion": kubernetes,
-        "k8s.io/component-base/version.gitMajor": major,
-        "k8s.io/component-base/version.gitMinor": minor,
-        "k8s.io/client-go/pkg/version.gitVersion": kubernetes,
-        "istio.io/istio/pkg/version.buildVersion": istioVersion,
-      };
-    },
-  },
-];
-
-/** A tool of the tests; a sandbox does not need it. */
-const actionlint: Module = {
-  name: "actionlint",
-  parts: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
-  stamps: () => ({}),
-};
-
-/** The version that a go.mod requires of a module. */
-export function requiredVersion(goMod: string, module: string): string {
-  for (const line of goMod.split("\n")) {
-    const [path, version] = line
-      .trim()
-      .replace(/^require\s+/, "")
-      .split(/\s+/);
-    if (path === module && version?.startsWith("v")) {
-      return version;
-    }
-  }
-  throw new Error(`go.mod requires no version of ${module}`);
 }
 
 /** Where built things are kept, outside any checkout: ${XDG_CACHE_HOME:-~/.cache}/enroute-istio. */
@@ -120,8 +53,11 @@ export async function buildBinaries(options: { readonly report?: Report } = {}):
   const folders: Record<string, string> = {};
   const total = modules.reduce((sum, module) => sum + Object.keys(module.parts).length, 0);
   let position = 0;
+  let announced = false;
   for (const module of modules) {
     folders[module.name] = await buildModule(module, report, (part) => {
+      if (!announced) report(firstBuild);
+      announced = true;
       const index = position + Object.keys(module.parts).indexOf(part) + 1;
       return `[${index}/${total}] ${part}`;
     });
@@ -138,10 +74,16 @@ export async function buildBinaries(options: { readonly report?: Report } = {}):
     kubectl: join(cluster, "kubectl"),
     tether: join(folders["tether"]!, "tether"),
     pulumi: join(folders["pulumi"]!, "pulumi"),
+    kubernetesProvider: join(folders["kubernetes-provider"]!, "pulumi-resource-kubernetes"),
     folders: [folders["pulumi"]!, cluster],
     charts: join(cluster, "charts"),
   };
 }
+
+/** What the person who waits for the first build is told. */
+const firstBuild =
+  "The sandbox builds real Kubernetes, Istio, Helm and Pulumi from their Go modules, once: about 25 minutes on two cores. " +
+  "Each part that is done is kept, also if you stop. `npm test -- --unit` and the docs work meanwhile.";
 
 /** As {@link buildBinaries}, for the checker of GitHub workflows. Returns its path. */
 export async function buildActionlint({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
@@ -149,7 +91,7 @@ export async function buildActionlint({ report = () => {} }: { readonly report?:
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {
-  const source = join(__dirname, "go", module.name);
+  const source = join(__dirname, "go", module.folder ?? module.name);
   const parts = Object.keys(module.parts);
   const isComplete = (folder: string) =>
     parts.every((part) => existsSync(join(folder, part))) && (module.name !== "cluster" || hasIstioFiles(folder));
@@ -203,10 +145,8 @@ async function buildModule(module: Module, report: Report, label: (part: string)
 /** Changes with whatever goes into the module's binaries, other than the Go toolchain. */
 function sourceKey(module: Module, source: string): string {
   const texts: Record<string, string> = { recipe: JSON.stringify([module.parts, flags(module, source)]) };
-  for (const name of readdirSync(source).filter(
-    (name) => name === "go.mod" || name === "go.sum" || name.endsWith(".go"),
-  )) {
-    texts[name] = readFileSync(join(source, name), "utf8");
+  for (const name of readdirSync(source, { recursive: true, encoding: "utf8" })) {
+    if (/(^|\/)go\.(mod|sum)$|\.go$/.test(name)) texts[name] = readFileSync(join(source, name), "utf8");
   }
   return keyOf(texts);
 }
@@ -245,7 +185,9 @@ async function buildPart(
   const elapsed = () => duration(Date.now() - started);
   report(`${label}: building…`);
   const partial = join(folder, `.${part}.${process.pid}`);
-  const args = ["build", "-v", ...flags(module, source), "-o", partial, module.parts[part]!];
+  const overlay = join(folder, `.${part}.${process.pid}.overlay.json`);
+  writeFileSync(overlay, JSON.stringify({ Replace: module.overlay?.(source) ?? {} }));
+  const args = ["build", "-v", "-overlay", overlay, ...flags(module, source), "-o", partial, module.parts[part]!];
   const child = spawn("go", args, {
     cwd: source,
     env: { ...process.env, CGO_ENABLED: "0" },
@@ -278,7 +220,7 @@ async function buildPart(
   } finally {
     clearInterval(heartbeat);
     process.off("exit", endChild);
-    rmSync(partial, { force: true });
+    [partial, overlay].forEach((path) => rmSync(path, { force: true }));
   }
 }
 

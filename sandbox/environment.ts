@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
+import { version as packagedVersion } from "@pulumi/kubernetes/package.json";
 import { cacheFolder } from "./build";
 import { type Sandbox, passphrasePath } from "./cluster";
 import { installEngine } from "./engine/install";
@@ -40,10 +41,14 @@ export async function prepareWorkplace(sandbox: Sandbox, report: Report): Promis
     cacheFolder: cacheFolder(),
     pulumiHome: home,
     builtPulumi: binaries.pulumi,
+    builtKubernetes: binaries.kubernetesProvider,
     report,
   });
+  // The release that belongs to the npm package is what a program asks for unless its stack says otherwise.
+  const isPackaged = engine.kubernetesVersion === packagedVersion;
+  const endpoints = isPackaged ? sandbox : { ...sandbox, kubernetesPluginVersion: engine.kubernetesVersion };
   writePassphrase(folder);
-  const project = writeProject(checkout, folder, sandbox, report);
+  const project = writeProject(checkout, folder, endpoints, report);
   const own = Object.entries(process.env).filter(([name]) => !foreign.includes(name));
   const env = {
     ...Object.fromEntries(own),
@@ -58,6 +63,15 @@ export async function prepareWorkplace(sandbox: Sandbox, report: Report): Promis
     PULUMI_BACKEND_URL: `file://${state}`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphrasePath(folder),
     PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(isPackaged
+      ? {}
+      : {
+          // Before 4.29 the provider knows this as a variable only, not as the argument that the program gives it.
+          PULUMI_K8S_ENABLE_PATCH_FORCE: "true",
+          ENROUTE_SANDBOX_KUBERNETES_VERSION: engine.kubernetesVersion,
+        }),
+    // Everything is there; the engine would look for the npm package's release of the provider before each update.
+    PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     // Makes every `pulumi` work in the sandbox's project, wherever it is called.
     PULUMI_OPTION_CWD: project.folder,
     // A review compares commits: of the checkout, with the sandbox's charts on both sides.

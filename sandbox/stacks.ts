@@ -5,9 +5,12 @@ export interface SandboxEndpoints {
   readonly kubeconfig: string;
   readonly context: string;
   readonly chartRepository: string;
+  /** Version of Pulumi's kubernetes plugin, where it is not the one of the npm package. */
+  readonly kubernetesPluginVersion?: string;
 }
 
 const project = "enroute-istio";
+export const pluginVersionKey = `${project}:kubernetesPluginVersion`;
 
 /** Sections of the settings that install a chart; where they do not say from where, the published repository is meant. */
 const chartSections = ["istio", "gateway", "prometheus", "kiali"];
@@ -56,6 +59,7 @@ export function forSandbox(stack: unknown, sandbox: SandboxEndpoints): unknown {
       ...replaced,
       [`${project}:kubeconfig`]: sandbox.kubeconfig,
       [`${project}:context`]: sandbox.context,
+      ...(sandbox.kubernetesPluginVersion === undefined ? {} : { [pluginVersionKey]: sandbox.kubernetesPluginVersion }),
     },
   };
 }

@@ -1,23 +1,24 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { Bookinfo } from "../components/bookinfo";
+import type { ReportSummary } from "../base/report";
+import { MeshCertificateAuthority } from "../components/certificates/mesh-certificate-authority";
+import { ServingCertificate } from "../components/certificates/serving-certificate";
 import { deletionProtection } from "../components/deletion-protection";
-import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../components/enroute-values";
-import { EnRouteGateway } from "../components/enroute-gateway";
-import { GatewayHost } from "../components/gateway-host";
-import { IstioControlPlane } from "../components/istio-control-plane";
-import { Kiali } from "../components/kiali";
-import { MeshCertificateAuthority } from "../components/mesh-certificate-authority";
-import { MeshGlobalConfig } from "../components/mesh-global-config";
-import { MeshMutualTls } from "../components/mesh-mutual-tls";
-import { MeshNamespace } from "../components/mesh-namespace";
-import { Prometheus } from "../components/prometheus";
-import { ServingCertificate } from "../components/serving-certificate";
+import { EnRouteGateway } from "../components/gateway/enroute-gateway";
+import { GatewayHost } from "../components/gateway/gateway-host";
+import { MeshGlobalConfig } from "../components/gateway/mesh-global-config";
+import { IstioControlPlane } from "../components/istio/istio-control-plane";
+import { MeshMutualTls } from "../components/istio/mesh-mutual-tls";
+import { MeshNamespace } from "../components/istio/mesh-namespace";
+import { Kiali } from "../components/observability/kiali";
+import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
-import type { ReportSummary } from "../verify/report";
+import { Bookinfo } from "../components/workload/bookinfo";
+import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
+import { defaultInjection, maxTtl, meshWideTtl } from "../settings/expected";
+import { type Settings } from "../settings/schema";
 import type * as verification from "../verify/verify";
-import { type Settings, defaultInjection, maxTtl, meshWideTtl } from "./settings";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
 export interface StackOutputs {
@@ -218,8 +219,9 @@ function verifier(): typeof verification {
 }
 
 /** The cluster of the stack, and nothing that the shell points at. */
-function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): k8s.Provider {
-  return new k8s.Provider("cluster", {
+function clusterProvider(settings: Settings): k8s.Provider {
+  const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(context === "" ? {} : { context }),
     // Other credentials, or another path of the same kubeconfig, are no other cluster: nothing is replaced.
@@ -233,7 +235,8 @@ function clusterProvider({ kubeconfig, context, clusterIdentifier }: Settings): 
     // An update that was cut off may have made objects that the state does not know of; the next one takes them over. What
     // belongs to somebody else under one of our names, preflight refuses before.
     upsertExistingObjects: true,
-  });
+  };
+  return new k8s.Provider("cluster", args, version === "" ? {} : { version });
 }
 
 function versions({ istio, gateway, prometheus, kiali, bookinfo }: Settings): Record<string, string> {

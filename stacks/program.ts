@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { refusal } from "../components/refusal";
+import { SettingsError } from "../settings/error";
+import { atFolder, loadSettings } from "../settings/load";
+import { type Settings } from "../settings/schema";
+import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, findingText, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
-import { type Settings, atFolder, loadSettings, settingsWarnings } from "./settings";
-import { SettingsError } from "./settings-error";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };

@@ -70,7 +70,7 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
     // --parallel: the files of unit tests share nothing, and many of them wait for processes of their own.
     ...(isEngine
       ? ["--exit", "--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")]
-      : ["--parallel", "--jobs", String(availableParallelism() + 1)]),
+      : ["--parallel", "--jobs", String(availableParallelism())]),
     ...specs,
   ];
   // Engine tests count temporary files, and those of another lot are not theirs. Others keep tsx's cache, which lies there, too.

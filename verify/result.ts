@@ -1,22 +1,5 @@
-import type { Severity } from "./finding";
-
-/** What a check came to. `unknown` is "could not tell": neither proof nor fault, and never counted as passed. */
-export type Status = "passed" | "failed" | "unknown";
-
-/** The outcome of one check. */
-export interface Result {
-  /** Stable name, such as `strict/mesh-wide`; docs/verify.md describes each. */
-  check: string;
-  /** What holds where the check passes. */
-  title: string;
-  status: Status;
-  /** How much a failure matters. */
-  severity: Severity;
-  /** What was seen. */
-  evidence: string;
-  /** What to do about it; missing where it passed. */
-  fix?: string;
-}
+import type { Severity } from "../base/finding";
+import type { Result, Status } from "../base/report";
 
 /** What a check is called and what its failure means. */
 export interface CheckDefinition {
@@ -72,14 +55,4 @@ export function judge(
     );
   if (undecided !== undefined) return result("unknown", undecided.message, undecided.fix);
   return result("passed", evidence);
-}
-
-/** "1 pod", "2 pods". */
-export function count(number: number, word: string): string {
-  return `${number} ${word}${number === 1 ? "" : "s"}`;
-}
-
-/** A list cut short, for evidence. */
-export function listed(names: readonly string[], most = 8): string {
-  return names.length <= most ? names.join(", ") : `${names.slice(0, most).join(", ")} and ${names.length - most} more`;
 }

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { enroute } from "../components/enroute-values";
-import type { Settings } from "../stacks/settings";
+import type { Finding } from "../base/finding";
+import { type Report, reportOf, type Result } from "../base/report";
+import { type Cluster, openCluster, unreachable } from "../cluster/client";
+import { enroute } from "../mesh/enroute";
+import { istiodName } from "../settings/expected";
+import type { Settings } from "../settings/schema";
 import { checkCertificates } from "./checks/certificates";
 import { type ClientLegProbes, checkClientLeg, gatewayAddress } from "./checks/client-leg";
 import { checkControlPlane } from "./checks/control-plane";
@@ -11,14 +15,9 @@ import { checkIdentity, meshRoots } from "./checks/identity";
 import { checkInjection, livePods } from "./checks/injection";
 import { checkReleases } from "./checks/releases";
 import { checkStrict } from "./checks/strict";
-import { type Cluster, openCluster, unreachable } from "./cluster";
-import { type ClusterView, readClusterView } from "./cluster-view";
-import { istiodName } from "./expected";
-import type { Finding } from "./finding";
 import { probeHost } from "./probes/client-leg";
 import { type SigningAttempt, probeSigning } from "./probes/identity";
-import { type Report, reportOf } from "./report";
-import type { Result } from "./result";
+import { type ClusterView, readClusterView } from "./view";
 
 export interface VerifyOptions {
   /** Points out certificates that end within so many days. @default 14 */

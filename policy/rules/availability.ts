@@ -1,5 +1,5 @@
 import { parse } from "yaml";
-import { enroute } from "../../components/enroute-values";
+import { enroute } from "../../mesh/enroute";
 import {
   type Finding,
   type PolicyObject,

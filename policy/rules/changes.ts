@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { skippedIstioMinor } from "../../components/istio-upgrade";
+import { skippedIstioMinor } from "../../mesh/istio-upgrade";
 import {
   type Finding,
   type PolicyObject,

@@ -1,10 +1,5 @@
-import {
-  insecureRoutesAnnotation,
-  ownerAnnotation,
-  reasonAnnotation,
-  untilAnnotation,
-} from "../../components/annotations";
-import { isPast } from "../../components/mutual-tls-policies";
+import { insecureRoutesAnnotation, ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
+import { isPast } from "../../mesh/mutual-tls-policies";
 import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, isRelease } from "../rule";
 
 /** Rules about the two encrypted legs: client → gateway and gateway → workload. */

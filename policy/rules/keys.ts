@@ -1,7 +1,7 @@
 import type { KeyObject, X509Certificate } from "node:crypto";
-import { extraNamesAnnotation } from "../../components/annotations";
-import { parseChain } from "../../components/certificate";
-import { durationSeconds } from "../../components/duration";
+import { extraNamesAnnotation } from "../../base/annotations";
+import { parseChain } from "../../base/certificate";
+import { durationSeconds } from "../../base/duration";
 import { type Finding, type PolicyObject, type Rule, asList, asRecord, asText, at, texts, unknownValue } from "../rule";
 
 /** What clients accept as the life of a server's certificate, in days (CA/Browser Forum ballot SC-31, and Apple). */

@@ -1,5 +1,5 @@
 import semver from "semver";
-import { retiredHosts } from "../../components/chart";
+import { retiredHosts } from "../../mesh/istio";
 import {
   type Finding,
   type PolicyObject,

@@ -1,31 +1,23 @@
-// Puts the engine's parts where the Pulumi CLI looks for them: official ones where they can be had, else the stand-ins.
+// Puts the engine's parts where the Pulumi CLI looks for them: official releases where they can be had, else what was built
+// here from the official sources, else stand-ins.
 
-import { execFile } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import * as fs from "node:fs/promises";
-import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
-import { promisify } from "node:util";
-import { version as kubernetesVersion } from "@pulumi/kubernetes/package.json";
-import { version as tlsVersion } from "@pulumi/tls/package.json";
-import { gte, valid } from "semver";
-
-const run = promisify(execFile);
-
-/** The oldest official CLI that goes with the npm packages of this project. */
-export const oldestCli = "3.246.0";
-
-/** How long to look for official plugins, all together, in milliseconds. */
-const downloadTime = 5_000;
-/** How long to believe that they cannot be had, in milliseconds. */
-const retryAfter = 24 * 3_600_000;
-
-const languageHost = "pulumi-language-nodejs";
-const plugins: Plugin[] = [
-  { name: "kubernetes", version: kubernetesVersion },
-  { name: "tls", version: tlsVersion },
-];
+import { dirname, join } from "node:path";
+import type { Report } from "../progress";
+import { hardLink, hash, link, write } from "./files";
+import {
+  type Plugin,
+  executableOf,
+  findOfficialCli,
+  folderName,
+  kubernetes,
+  languageHost,
+  noted,
+  officialPlugins,
+  tls,
+} from "./official";
+import { pluginVersion } from "./plugin";
 
 /** What `installEngine` needs to know. */
 export interface EngineOptions {
@@ -35,53 +27,99 @@ export interface EngineOptions {
   pulumiHome: string;
   /** the CLI to use where there is no official one */
   builtPulumi: string;
-  /** told about what takes time */
-  report?: (line: string) => void;
-  /** leaves official parts aside; default false */
-  standInsOnly?: boolean;
+  /** the kubernetes provider to use where the release that belongs to the npm package cannot be had */
+  builtKubernetes: string;
+  /** told about what takes time, and what cannot be used */
+  report?: Report;
+  /** leaves what the person has aside, and downloads nothing; default false */
+  ownPartsOnly?: boolean;
+  /** asks a plugin for its version, and throws if it does not run; default {@link pluginVersion} */
+  versionOf?: (executable: string) => Promise<string>;
 }
 
 /** Where the engine's parts are, and whose they are. */
 export interface Engine {
   /** holds `pulumi`; to be put first in PATH */
   binFolder: string;
-  /** names of the executables that are official */
+  /** names of the executables that are official releases */
   official: string[];
+  /** names of the executables that were built here from the official sources */
+  built: string[];
   /** names of the executables that are ours */
   standIns: string[];
+  /** version of the kubernetes provider */
+  kubernetesVersion: string;
 }
 
 /**
  * Installs the CLI, the language host and the provider plugins. Can be repeated, and run by several at once: nothing is
  * written in place. Takes the official plugins from the user's own plugin cache, or tries once a day to download them.
+ *
+ * @throws if the kubernetes provider that was built does not run.
  */
 export async function installEngine(options: EngineOptions): Promise<Engine> {
   const cache = join(options.cacheFolder, "engine");
   await fs.mkdir(cache, { recursive: true });
   const official: string[] = [];
+  const built: string[] = [];
   const standIns: string[] = [];
 
-  const officialCli = options.standInsOnly ? undefined : await findOfficialCli(cache);
+  const officialCli = options.ownPartsOnly ? undefined : await findOfficialCli(cache);
   const binFolder =
     officialCli === undefined
       ? await builtBinFolder(cache, options.builtPulumi)
       : await officialBinFolder(cache, officialCli);
-  if (officialCli !== undefined) official.push("pulumi");
+  (officialCli === undefined ? built : official).push("pulumi");
   (officialCli === undefined ? standIns : official).push(languageHost);
 
   const home = join(options.pulumiHome, "plugins");
-  const cli = join(binFolder, "pulumi");
-  const found = options.standInsOnly ? [] : await officialPlugins(cache, home, cli, options.report ?? (() => {}));
-  for (const plugin of plugins) {
-    const executable = executableOf(plugin);
-    const path = join(home, folderName(plugin), executable);
-    await fs.mkdir(dirname(path), { recursive: true });
-    const theirs = found.find(({ name }) => name === plugin.name)?.path;
-    if (theirs === undefined) await write(path, await launcher(plugin.name, cache));
-    else await link(theirs, path);
-    (theirs === undefined ? standIns : official).push(executable);
+  const versionOf = (path: string): Promise<string> =>
+    noted(path, cache, () => (options.versionOf ?? pluginVersion)(path));
+  const found = options.ownPartsOnly
+    ? {}
+    : await officialPlugins({
+        cache,
+        home,
+        cli: join(binFolder, "pulumi"),
+        report: options.report ?? (() => {}),
+        versionOf,
+      });
+
+  let kubernetesInUse = kubernetes;
+  if (found.kubernetes === undefined) {
+    const version = await builtVersion(options.builtKubernetes, versionOf);
+    kubernetesInUse = { ...kubernetes, version };
+    await put(home, kubernetesInUse, (path) => link(options.builtKubernetes, path));
+  } else {
+    await put(home, kubernetes, (path) => link(found.kubernetes!, path));
   }
-  return { binFolder, official, standIns };
+  (found.kubernetes === undefined ? built : official).push(executableOf(kubernetes));
+
+  const tlsLauncher = found.tls === undefined ? await launcher(tls.name, cache) : undefined;
+  await put(home, tls, (path) => (tlsLauncher === undefined ? link(found.tls!, path) : write(path, tlsLauncher)));
+  (found.tls === undefined ? standIns : official).push(executableOf(tls));
+  return { binFolder, official, built, standIns, kubernetesVersion: kubernetesInUse.version };
+}
+
+async function put(home: string, plugin: Plugin, make: (path: string) => Promise<void>): Promise<void> {
+  const path = join(home, folderName(plugin), executableOf(plugin));
+  await fs.mkdir(dirname(path), { recursive: true });
+  await make(path);
+}
+
+/** @throws after deleting what does not run, so that the next run builds it again from what the compiler has kept. */
+async function builtVersion(executable: string, versionOf: (path: string) => Promise<string>): Promise<string> {
+  try {
+    return await versionOf(executable);
+  } catch (error) {
+    await fs.rm(executable, { force: true });
+    const reason = (error as Error).message;
+    throw new Error(
+      `The kubernetes provider that was built here does not run: ${reason}. It is deleted (${executable}); run the same command ` +
+        "again to build it anew: its packages are compiled already, so that takes less than a minute.",
+      { cause: error },
+    );
+  }
 }
 
 // Named after its contents, as other checkouts that use the cache may need other ones at the same time.
@@ -103,113 +141,6 @@ async function officialBinFolder(cache: string, cli: string): Promise<string> {
   await link(cli, join(folder, "pulumi"));
   await link(join(dirname(cli), languageHost), join(folder, languageHost));
   return folder;
-}
-
-interface Plugin {
-  name: string;
-  version: string;
-}
-
-function folderName({ name, version }: Plugin): string {
-  return `resource-${name}-v${version}`;
-}
-
-function executableOf({ name }: Plugin): string {
-  return `pulumi-resource-${name}`;
-}
-
-// ---- official parts ----
-
-/** The official CLI on PATH that is new enough and has its language host beside it. */
-async function findOfficialCli(cache: string): Promise<string | undefined> {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter).filter((entry) => entry !== "")) {
-    const path = await fs.realpath(join(folder, "pulumi")).catch(() => undefined);
-    if (path === undefined || !(await isBinary(join(dirname(path), languageHost)))) continue;
-    const version = await cliVersion(path, cache);
-    if (version !== null && gte(version, oldestCli)) return path;
-  }
-  return undefined;
-}
-
-// Asking takes a while, so the answer is kept for as long as the file stays the same.
-async function cliVersion(path: string, cache: string): Promise<string | null> {
-  const { size, mtimeMs } = await fs.stat(path);
-  const note = join(cache, `cli-${hash([path, String(size), String(mtimeMs)])}.version`);
-  const known = await fs.readFile(note, "utf8").catch(() => undefined);
-  if (known !== undefined) return valid(known);
-  const env = { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const { stdout } = await run(path, ["version"], { env, timeout: downloadTime }).catch(() => ({ stdout: "" }));
-  await write(note, stdout.trim());
-  return valid(stdout.trim());
-}
-
-// Our own language host is a shell script, as is that of a version manager: neither is the official one.
-async function isBinary(path: string): Promise<boolean> {
-  const file = await fs.open(path).catch(() => undefined);
-  if (file === undefined) return false;
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2);
-    return bytesRead === 2 && buffer.toString("latin1") !== "#!";
-  } finally {
-    await file.close();
-  }
-}
-
-// `home` is searched too: somebody may have installed an official plugin there by hand.
-async function officialPlugins(
-  cache: string,
-  home: string,
-  cli: string,
-  report: (line: string) => void,
-): Promise<(Plugin & { path: string })[]> {
-  const own = join(cache, "official");
-  const users = join(process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"), "plugins");
-  const find = async (plugin: Plugin): Promise<string | undefined> => {
-    for (const folder of [home, users, own]) {
-      const path = join(folder, folderName(plugin), executableOf(plugin));
-      // The engine's mark of a download that is not complete.
-      const partial = existsSync(join(folder, `${folderName(plugin)}.partial`));
-      if (!partial && (await isBinary(path))) return fs.realpath(path);
-    }
-    return undefined;
-  };
-  const missing: Plugin[] = [];
-  for (const plugin of plugins) {
-    if ((await find(plugin)) === undefined && !(await failedLately(cache, plugin))) missing.push(plugin);
-  }
-  if (missing.length > 0) {
-    const names = missing.map(({ name }) => name).join(" and ");
-    report(`looking for the official Pulumi plugins ${names} (at most ${downloadTime / 1000} s)`);
-    await Promise.all(missing.map((plugin) => download(plugin, cli, own, cache)));
-  }
-  const found = await Promise.all(plugins.map(async (plugin) => ({ ...plugin, path: await find(plugin) })));
-  return found.flatMap(({ path, ...plugin }) => (path === undefined ? [] : { ...plugin, path }));
-}
-
-function failureNote(cache: string, plugin: Plugin): string {
-  return join(cache, `${folderName(plugin)}.not-found`);
-}
-
-async function failedLately(cache: string, plugin: Plugin): Promise<boolean> {
-  const note = await fs.stat(failureNote(cache, plugin)).catch(() => undefined);
-  return note !== undefined && Date.now() - note.mtimeMs < retryAfter;
-}
-
-// Into a folder of its own, so that a download that is cut off leaves nothing behind that looks like a plugin.
-async function download(plugin: Plugin, cli: string, own: string, cache: string): Promise<void> {
-  const home = join(cache, `download-${randomUUID()}`);
-  const env = { ...process.env, PULUMI_HOME: home, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const args = ["plugin", "install", "resource", plugin.name, plugin.version, "--exact"];
-  try {
-    await run(cli, args, { env, timeout: downloadTime, killSignal: "SIGKILL" });
-    await fs.mkdir(own, { recursive: true });
-    await fs.rename(join(home, "plugins", folderName(plugin)), join(own, folderName(plugin)));
-  } catch {
-    // Offline is an ordinary state of affairs; someone else may also have been faster.
-    if (!existsSync(join(own, folderName(plugin)))) await write(failureNote(cache, plugin), "");
-  } finally {
-    await fs.rm(home, { recursive: true, force: true });
-  }
 }
 
 // ---- stand-ins ----
@@ -254,53 +185,6 @@ function sourcesHash(): Promise<string> {
   return knownSources;
 }
 
-function hash(parts: string[]): string {
-  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
-}
-
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-// ---- files, each put in place in one step ----
-
-async function write(path: string, content: string): Promise<void> {
-  if ((await fs.readFile(path, "utf8").catch(() => undefined)) === content && !(await isLink(path))) return;
-  await replace(path, (temporary) => fs.writeFile(temporary, content, { mode: 0o755 }));
-}
-
-async function link(target: string, path: string): Promise<void> {
-  if (target === path || (await fs.readlink(path).catch(() => undefined)) === target) return;
-  await replace(path, (temporary) => fs.symlink(target, temporary));
-}
-
-// No symbolic link: the CLI would look for its language host where that leads.
-async function hardLink(source: string, path: string): Promise<void> {
-  const [wanted, present] = await Promise.all([fs.stat(source), fs.lstat(path).catch(() => undefined)]);
-  const sameFile = present?.ino === wanted.ino && present.dev === wanted.dev;
-  const sameCopy = present?.isFile() && present.size === wanted.size && present.mtimeMs === wanted.mtimeMs;
-  if (sameFile || sameCopy) return;
-  await replace(path, async (temporary) => {
-    try {
-      await fs.link(source, temporary);
-    } catch {
-      // Another file system, or one without hard links.
-      await fs.copyFile(source, temporary, fs.constants.COPYFILE_FICLONE);
-      await fs.utimes(temporary, wanted.atime, wanted.mtime);
-    }
-  });
-}
-
-async function replace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  try {
-    await make(temporary);
-    await fs.rename(temporary, path);
-  } finally {
-    await fs.rm(temporary, { force: true });
-  }
-}
-
-async function isLink(path: string): Promise<boolean> {
-  return (await fs.lstat(path)).isSymbolicLink();
 }

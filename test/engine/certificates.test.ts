@@ -85,7 +85,7 @@ describe("certificates through their whole life, by the commands of docs/certifi
   const next = "O=enroute-istio, CN=Istio mesh root next";
   /** The checks of the leg's certificates and of the mesh's identity that do not pass. */
   const doubts = async () => {
-    const cli = join(__dirname, "../../automation/cli.ts");
+    const cli = join(__dirname, "../../cli/main.ts");
     const args = ["--import", "tsx", cli, "verify", ...stackArgs, "--dial-services", "--json"];
     const { stdout } = await run(process.execPath, args);
     const { results } = JSON.parse(stdout) as { results: { check: string; status: string; evidence: string }[] };

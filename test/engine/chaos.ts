@@ -112,7 +112,7 @@ async function heal(stack: string): Promise<Pick<Round, "healed" | "why">> {
 function recover(stack: string): Promise<Ended> {
   const root = join(__dirname, "../..");
   const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
-  return run(process.execPath, [tsx, join(root, "automation/cli.ts"), "recover", "--stack", stack, "--yes"]);
+  return run(process.execPath, [tsx, join(root, "cli/main.ts"), "recover", "--stack", stack, "--yes"]);
 }
 
 async function succeed(command: Promise<Ended>, what: string): Promise<void> {

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Binaries, istioVersion, packageChart } from "../../sandbox/build";
+import { type Binaries, packageChart } from "../../sandbox/build";
+import { istioVersion } from "../../sandbox/go/modules";
 import { serveCharts } from "../../sandbox/cluster/repository";
 
 /** The next minor version of Istio after the one of the sandbox, of which there is no chart: the same one under its number. */

@@ -14,9 +14,9 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { enrouteValues } from "../../components/enroute-values";
-import { kialiValues } from "../../components/kiali";
-import { prometheusValues } from "../../components/prometheus";
+import { enrouteValues } from "../../components/gateway/enroute-values";
+import { kialiValues } from "../../components/observability/kiali";
+import { prometheusValues } from "../../components/observability/prometheus";
 import { buildBinaries } from "../../sandbox/build";
 
 type Values = Record<string, unknown>;

@@ -46,7 +46,7 @@ export class Checkout {
 
   /** Makes the program another one, which does the same. */
   touchProgram(): void {
-    appendFileSync(join(this.folder, "components/duration.ts"), "// another version\n");
+    appendFileSync(join(this.folder, "base/duration.ts"), "// another version\n");
   }
 
   commit(message: string): void {

@@ -234,7 +234,7 @@ describe("the library on the sandbox", function () {
       process.execPath,
       "--import",
       require.resolve("tsx"),
-      join(root, "automation/cli.ts"),
+      join(root, "cli/main.ts"),
       ...args,
       "--cwd",
       project(),

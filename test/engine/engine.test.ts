@@ -65,7 +65,8 @@ describe("the real engine with the sandbox's stand-ins", function () {
       cacheFolder: cacheFolder(),
       pulumiHome,
       builtPulumi: binaries.pulumi,
-      standInsOnly: true,
+      builtKubernetes: binaries.kubernetesProvider,
+      ownPartsOnly: true,
     });
     mkdirSync(state);
     const own = Object.entries(process.env).filter(([name]) => !/^(PULUMI|ENROUTE)_/.test(name));

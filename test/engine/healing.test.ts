@@ -21,7 +21,7 @@ describe("healing", function () {
   const recover = (...args: string[]) =>
     run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
-      join(root, "automation/cli.ts"),
+      join(root, "cli/main.ts"),
       "recover",
       "--stack",
       stack,
@@ -185,7 +185,7 @@ describe("healing", function () {
       df -k "${state}"
       find "${state}" -name '*.damaged-*' -delete
       mount -o remount,size=100m "${state}"
-      ${process.execPath} ${root}/node_modules/tsx/dist/cli.mjs ${root}/automation/cli.ts recover --stack ${stack} --yes && pulumi stack export --stack ${stack} >/dev/null; echo "the state after that: $?"`;
+      ${process.execPath} ${root}/node_modules/tsx/dist/cli.mjs ${root}/cli/main.ts recover --stack ${stack} --yes && pulumi stack export --stack ${stack} >/dev/null; echo "the state after that: $?"`;
     const { code, stdout, stderr } = await run("unshare", ["--map-root-user", "--mount", "bash", "-c", script]);
     const said = stdout + stderr;
     assert.equal(code, 0, said);
@@ -207,7 +207,7 @@ describe("healing", function () {
     assert.match(stdout, /Nothing of stack healing was cut off/);
     const unknown = await run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
-      join(root, "automation/cli.ts"),
+      join(root, "cli/main.ts"),
       "recover",
       "--stack",
       "nobody",

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pulumi, sharedSandbox, succeed } from "./sandbox-fixture";
+import { kubernetesPluginVersion, pulumi, sharedSandbox, succeed } from "./sandbox-fixture";
 import { editStack, get, makeStack } from "./stacks";
 
 type Config = Record<string, unknown>;
@@ -117,7 +117,7 @@ describe("the policy pack, run by the real CLI", function () {
 
   describe("with deletion protection", () => {
     /** A program of two ConfigMaps, with the protection that the rollout has. */
-    const source = (names: string[], except: string[]) => `
+    const source = (names: string[], except: string[], pluginVersion: string) => `
       import * as k8s from "@pulumi/kubernetes";
       import * as pulumi from "@pulumi/pulumi";
       import { deletionProtection } from ${JSON.stringify(join(root, "components/deletion-protection"))};
@@ -126,7 +126,7 @@ describe("the policy pack, run by the real CLI", function () {
         constructor() {
           super("test:index:Both", "both", {}, { transformations: deletionProtection({ enabled: true, except }) });
           for (const name of ${JSON.stringify(names)})
-            new k8s.core.v1.ConfigMap(name, { metadata: { name, namespace: "default" }, data: {} }, { parent: this });
+            new k8s.core.v1.ConfigMap(name, { metadata: { name, namespace: "default" }, data: {} }, { parent: this, version: ${JSON.stringify(pluginVersion)} });
           this.registerOutputs({});
         }
       }
@@ -136,11 +136,13 @@ describe("the policy pack, run by the real CLI", function () {
     it("the engine refuses to delete what the stack has not given up, and then deletes it", async () => {
       const cwd = join(scratch, "program");
       mkdirSync(cwd);
+      const pluginVersion = await kubernetesPluginVersion();
       symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"));
       writeFileSync(join(cwd, "Pulumi.yaml"), "name: protected\nruntime: nodejs\n");
       writeFileSync(join(cwd, "package.json"), JSON.stringify({ name: "protected", main: "index.ts" }));
       symlinkSync(join(root, "tsconfig.json"), join(cwd, "tsconfig.json"));
-      const write = (names: string[], except: string[]) => writeFileSync(join(cwd, "index.ts"), source(names, except));
+      const write = (names: string[], except: string[]) =>
+        writeFileSync(join(cwd, "index.ts"), source(names, except, pluginVersion));
       const run = (...args: string[]) => pulumi([...args, "--stack", "protected"], { cwd });
       const succeeds = async (...args: string[]) => {
         const { code, stdout, stderr } = await run(...args);

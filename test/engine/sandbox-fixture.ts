@@ -1,4 +1,5 @@
 import { rmSync } from "node:fs";
+import { version as packagedVersion } from "@pulumi/kubernetes/package.json";
 import { type Sandbox, sandboxFolder, startSandbox } from "../../sandbox/cluster";
 import { sandboxEnvironment } from "../../sandbox/environment";
 import { type Report, reportTo } from "../../sandbox/progress";
@@ -73,6 +74,11 @@ export async function succeed(command: string, args: readonly string[], options:
 export async function sandboxVariables(): Promise<Record<string, string>> {
   const variables = Object.entries(await environmentOf(await sharedSandbox()));
   return Object.fromEntries(variables.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+/** The version of the kubernetes provider in use, for a program of a test's own to ask for. */
+export async function kubernetesPluginVersion(): Promise<string> {
+  return (await sandboxVariables())["ENROUTE_SANDBOX_KUBERNETES_VERSION"] ?? packagedVersion;
 }
 
 /** Runs `pulumi` in the sandbox's project, or in `cwd`. Does not throw if it fails. */

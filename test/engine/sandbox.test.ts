@@ -85,10 +85,15 @@ describe("sandbox", function () {
 
   describe("with Istio's own charts from its repository", () => {
     const install = (release: string, chart: string, ...more: string[]) =>
-      succeed("helm", [
-        ...["install", release, chart, "--repo", sandbox.chartRepository, "--version=1.31.0"],
-        ...["--namespace=istio-system", "--create-namespace", "--wait", "--timeout=90s", ...more],
-      ]);
+      succeed(
+        "helm",
+        [
+          ...["install", release, chart, "--repo", sandbox.chartRepository, "--version=1.31.0"],
+          ...["--namespace=istio-system", "--create-namespace", "--wait", "--timeout=90s", ...more],
+        ],
+        // Helm takes a folder of the chart's name, such as the checkout's `base`, for the chart.
+        { cwd: sandbox.folder },
+      );
 
     before(async () => {
       await install("istio-base", "base");

@@ -7,7 +7,7 @@ import { kubeconfigOf } from "../unit/verify/fake-api";
 import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
 import { faults } from "./table";
 
-const cli = join(__dirname, "../../automation/cli.ts");
+const cli = join(__dirname, "../../cli/main.ts");
 
 /** Runs one of the commands as `npm run` does. */
 function command(...args: string[]) {

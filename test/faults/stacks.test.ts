@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { loadSettings } from "../../stacks/settings";
+import { loadSettings } from "../../settings/load";
 import { pulumi, run, sharedSandbox, succeed } from "../engine/sandbox-fixture";
 import { makeStack } from "../engine/stacks";
 import { type Serving, serving } from "../unit/verify/healthy";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Settings } from "../../stacks/settings";
+import type { Settings } from "../../settings/schema";
 import { issue } from "../unit/certificates";
 import type { Heal, Reference, Seeds, Thing } from "./seeds";
 

@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { minVersion, satisfies } from "semver";
 import { z } from "zod";
-import { settingsSchema } from "../../stacks/settings";
+import { settingsSchema } from "../../settings/schema";
 
 const root = join(__dirname, "../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");

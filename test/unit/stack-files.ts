@@ -1,7 +1,8 @@
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { type Settings, type StackConfiguration, loadSettings } from "../../stacks/settings";
+import type { Settings, StackConfiguration } from "../../settings/schema";
+import { loadSettings } from "../../settings/load";
 
 const folder = join(__dirname, "../../stacks");
 

@@ -1,10 +1,12 @@
 import { type X509Certificate, createPublicKey } from "node:crypto";
-import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain } from "../../components/certificate";
-import { leafLife } from "../../components/serving-certificate";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, ServingSecret } from "../cluster-view";
-import { hostNamespaces, servingSecret } from "../expected";
-import { CannotTell, type Result, count, judge, listed } from "../result";
+import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain, tryParse } from "../../base/certificate";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import { leafLife } from "../../mesh/serving-certificate";
+import { hostNamespaces, servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView, ServingSecret } from "../view";
 import { valueOf } from "./reading";
 
 const day = 24 * 3600_000;
@@ -79,14 +81,6 @@ function chains(view: ClusterView, settings: Settings) {
   });
   if (readable.length === 0) throw new CannotTell("there is no certificate to look at", "see certificates/chain");
   return readable;
-}
-
-export function tryParse(pem: string | undefined): X509Certificate[] | undefined {
-  try {
-    return parseChain(pem ?? "");
-  } catch {
-    return undefined;
-  }
 }
 
 function type(view: ClusterView, settings: Settings): Result {

@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { servingSecret } from "../expected";
+import type { Result } from "../../base/report";
+import { listed } from "../../base/text";
+import { enroute } from "../../mesh/enroute";
+import { servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 import type { HostProbe } from "../probes/client-leg";
-import { CannotTell, type Result, judge, listed } from "../result";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
 /** What clients saw, by host; undefined where the gateway has no address to connect to. */

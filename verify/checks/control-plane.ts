@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { istiodName, leastIstiods, meshConfigName } from "../expected";
-import type { Webhook, WebhookConfiguration } from "../kinds";
-import { CannotTell, type Result, count, judge } from "../result";
+import type { Result } from "../../base/report";
+import { count } from "../../base/text";
+import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf, pemBlocks, valueOf } from "./reading";
 
 /** Whether istiod runs, and the API server asks it, and trusts it. */

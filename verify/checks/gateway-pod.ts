@@ -1,10 +1,12 @@
 import { parse } from "yaml";
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { outputPath } from "../expected";
-import type { Pod } from "../kinds";
-import { CannotTell, type Result, count, judge, listed } from "../result";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import type { Pod } from "../../cluster/kinds";
+import { enroute } from "../../mesh/enroute";
+import { outputPath } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { livePods, proxyOf } from "./injection";
 import { itemsOf, selects, valueOf } from "./reading";
 

@@ -1,7 +1,9 @@
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import type { GlobalConfig } from "../kinds";
-import { CannotTell, type Result, judge, listed } from "../result";
+import type { Result } from "../../base/report";
+import { listed } from "../../base/text";
+import type { GlobalConfig } from "../../cluster/kinds";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
 /** The type of GlobalConfig that holds EnRoute's switches for meshes. */

@@ -1,9 +1,11 @@
-import { gatewayHostName } from "../../components/gateway-host";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { servingSecret } from "../expected";
-import type { GatewayHost, GatewayRoute, Named } from "../kinds";
-import { type Result, count, judge, listed } from "../result";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
+import { gatewayHostName } from "../../mesh/enroute";
+import { servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf } from "./reading";
 
 type Host = Settings["hosts"][number];

@@ -1,18 +1,19 @@
 import type { X509Certificate } from "node:crypto";
-import { chainProblems, commonName, isSignedBy, iso } from "../../components/certificate";
-import type { TrustedRoots } from "../../components/certificate-authority";
+import { chainProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import type { TrustedRoots } from "../../mesh/authority";
 import {
   authoritySecretName,
   intermediateLife,
   meshRootOf,
   meshRoots as generatedRoots,
-} from "../../components/mesh-certificate-authority";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, MeshAuthority } from "../cluster-view";
-import { gatewayIdentity, meshMembers } from "../expected";
+} from "../../mesh/mesh-authority";
+import { gatewayIdentity, meshMembers } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 import type { SigningAttempt } from "../probes/identity";
-import { CannotTell, type Result, count, judge, listed } from "../result";
-import { tryParse } from "./certificates";
+import { CannotTell, judge } from "../result";
+import type { ClusterView, MeshAuthority } from "../view";
 import { pemBlocks, valueOf } from "./reading";
 
 /** Whether the mesh's certificate authority vouches for the gateway, and everybody trusts it. */

@@ -1,9 +1,11 @@
-import { injectionLabels } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import { istioTag, meshMembers } from "../expected";
-import type { Container, Pod } from "../kinds";
-import { CannotTell, type Result, count, judge, listed } from "../result";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import type { Container, Pod } from "../../cluster/kinds";
+import { injectionLabels } from "../../mesh/injection";
+import { istioTag, meshMembers } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { isInjector } from "./control-plane";
 import { itemsOf, selects, valueOf } from "./reading";
 

@@ -1,6 +1,6 @@
-import type { Read } from "../cluster-view";
-import type { LabelSelector } from "../kinds";
+import type { LabelSelector } from "../../cluster/kinds";
 import { CannotTell } from "../result";
+import type { Read } from "../view";
 
 /** The value that was read, or undefined where there is none in the cluster. What could not be read leaves a check undecided. */
 export function valueOf<Value>(read: Read<Value> | undefined, what: string): Value | undefined {

@@ -1,8 +1,11 @@
-import { enroute } from "../../components/enroute-values";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView, HelmRelease } from "../cluster-view";
-import { expectedReleases, istiodName } from "../expected";
-import { type Result, count, judge } from "../result";
+import type { Result } from "../../base/report";
+import { count } from "../../base/text";
+import type { HelmRelease } from "../../cluster/helm-releases";
+import { enroute } from "../../mesh/enroute";
+import { expectedReleases, istiodName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf, valueOf } from "./reading";
 
 /** Whether Helm has deployed everything, in the versions that the stack names. */

@@ -1,9 +1,11 @@
-import { compileExceptions } from "../../components/mutual-tls-policies";
-import type { Settings } from "../../stacks/settings";
-import type { ClusterView } from "../cluster-view";
-import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../kinds";
-import { CannotTell, type Result, count, judge, listed } from "../result";
-import { meshMembers } from "../expected";
+import type { Result } from "../../base/report";
+import { count, listed } from "../../base/text";
+import type { DestinationRule, MtlsMode, PeerAuthentication, TrafficPolicy } from "../../cluster/kinds";
+import { compileExceptions } from "../../mesh/mutual-tls-policies";
+import { meshMembers } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { CannotTell, judge } from "../result";
+import type { ClusterView } from "../view";
 import { itemsOf, valueOf } from "./reading";
 
 /** Whether mutual TLS is demanded everywhere, and nothing below the mesh-wide policy takes it back. */

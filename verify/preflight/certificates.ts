@@ -1,15 +1,15 @@
 import type { X509Certificate } from "node:crypto";
-import { type CertManagerCertificate, certManagerGroup } from "../../components/cert-manager";
-import { certificateProblems, commonName, isSignedBy, iso } from "../../components/certificate";
-import { type TrustedRoots, skippedPhase } from "../../components/certificate-authority";
-import { durationSeconds } from "../../components/duration";
-import { leafLife, servingRootOf, servingRoots } from "../../components/serving-certificate";
-import type { Settings } from "../../stacks/settings";
-import { tryParse } from "../checks/certificates";
-import type { Cluster } from "../cluster";
-import { type SecretObject, type ServingSecret, withoutKey } from "../cluster-view";
-import { hostNamespaces, servingSecret } from "../expected";
-import type { Finding } from "../finding";
+import { certificateProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
+import { durationSeconds } from "../../base/duration";
+import type { Finding } from "../../base/finding";
+import type { Cluster } from "../../cluster/client";
+import type { SecretObject } from "../../cluster/kinds";
+import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
+import { type CertManagerCertificate, certManagerGroup } from "../../mesh/cert-manager";
+import { leafLife, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
+import { hostNamespaces, servingSecret } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import { type ServingSecret, withoutKey } from "../view";
 import { existing } from "./cluster-state";
 
 type Certificate = Settings["certificate"];

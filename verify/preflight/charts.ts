@@ -1,9 +1,9 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
-import type { Settings } from "../../stacks/settings";
-import { messageOf } from "../cluster";
-import { type ExpectedRelease, expectedReleases } from "../expected";
-import type { Finding } from "../finding";
+import type { Finding } from "../../base/finding";
+import { messageOf } from "../../cluster/client";
+import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 

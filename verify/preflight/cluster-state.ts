@@ -1,14 +1,14 @@
-import { enroute } from "../../components/enroute-values";
-import { skippedIstioMinor } from "../../components/istio-upgrade";
-import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
-import { type Cluster, isAbsent } from "../cluster";
-import { helmReleases } from "../cluster-view";
+import type { Finding } from "../../base/finding";
+import { type Cluster, isAbsent } from "../../cluster/client";
+import { helmReleases } from "../../cluster/helm-releases";
+import type { Named, PeerAuthentication } from "../../cluster/kinds";
+import { enroute } from "../../mesh/enroute";
+import { skippedIstioMinor } from "../../mesh/istio-upgrade";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { expectedReleases, istiodName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 import { explainRelease } from "../checks/releases";
 import { byAge, meshPolicies } from "../checks/strict";
-import { expectedReleases, istiodName } from "../expected";
-import type { Finding } from "../finding";
-import type { Named, PeerAuthentication } from "../kinds";
 
 type List<Item> = { items: Item[] };
 

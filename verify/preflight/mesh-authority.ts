@@ -1,20 +1,19 @@
 import type { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import { commonName, iso } from "../../components/certificate";
-import { type TrustedRoots, skippedPhase } from "../../components/certificate-authority";
-import { durationSeconds } from "../../components/duration";
-import { defaultWorkloadCertificateTtl } from "../../components/enroute-values";
-import { authoritySecretName, intermediateLife } from "../../components/mesh-certificate-authority";
-import { ownerLabel, ownerValue } from "../../components/mesh-namespace";
-import type { Settings } from "../../stacks/settings";
-import { tryParse } from "../checks/certificates";
+import { commonName, iso, tryParse } from "../../base/certificate";
+import { durationSeconds } from "../../base/duration";
+import type { Finding } from "../../base/finding";
+import { type Cluster, ClusterError } from "../../cluster/client";
+import type { ConfigMap, Named, Pod, SecretObject } from "../../cluster/kinds";
+import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
+import { defaultWorkloadCertificateTtl } from "../../mesh/enroute";
+import { authoritySecretName, intermediateLife } from "../../mesh/mesh-authority";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { meshConfigName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
-import { type Cluster, ClusterError } from "../cluster";
-import { type MeshAuthority, type SecretObject, publicAuthority } from "../cluster-view";
-import { meshConfigName } from "../expected";
-import type { Finding } from "../finding";
-import type { ConfigMap, Named, Pod } from "../kinds";
+import { type MeshAuthority, publicAuthority } from "../view";
 import { existing, listed } from "./cluster-state";
 
 /**

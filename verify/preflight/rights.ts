@@ -1,7 +1,7 @@
-import type { Settings } from "../../stacks/settings";
-import type { Cluster } from "../cluster";
-import { hostNamespaces } from "../expected";
-import type { Finding } from "../finding";
+import type { Finding } from "../../base/finding";
+import type { Cluster } from "../../cluster/client";
+import { hostNamespaces } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
 
 /** A kind of object that the rollout makes; without a namespace, cluster-wide. */
 export interface NeededKind {

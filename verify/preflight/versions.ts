@@ -1,5 +1,5 @@
 import semver from "semver";
-import type { Finding } from "../finding";
+import type { Finding } from "../../base/finding";
 
 /**
  * Kubernetes versions (the minor of 1.x) that each Istio line supports.

@@ -1,7 +1,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { isIP } from "node:net";
 import { type SecureVersion, connect } from "node:tls";
-import { messageOf } from "../cluster";
+import { messageOf } from "../../cluster/client";
 
 /**
  * What an attempt to connect came to. `silent` tells nothing about the gateway: no answer, or none that got through to us.

@@ -2,7 +2,7 @@ import { X509Certificate, webcrypto } from "node:crypto";
 import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
 import { PortForward } from "@kubernetes/client-node";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
-import { type Cluster, isAbsent, messageOf } from "../cluster";
+import { type Cluster, isAbsent, messageOf } from "../../cluster/client";
 
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
 export type SigningAttempt =

@@ -45,16 +45,24 @@ export function allPackages(programFolder: string): InstalledPackage[] {
   return closure(directPackages(programFolder), () => true);
 }
 
-/** The plugins that the program's packages need, each version once, sorted by name. */
-export function requiredPlugins(programFolder: string): RequiredPlugin[] {
+/**
+ * The plugins that the program's packages need, each version once, sorted by name.
+ *
+ * @param versionsInUse versions of plugins that take the place of those that the packages name
+ */
+export function requiredPlugins(
+  programFolder: string,
+  versionsInUse: Readonly<Record<string, string>> = {},
+): RequiredPlugin[] {
   // Only what itself uses Pulumi can bring a plugin along: the rest of the tree need not be read.
   const packages = closure(directPackages(programFolder), (from) => dependencyNames(from.manifest).some(isPulumi));
   const plugins = packages.flatMap(({ name, manifest }) => {
     const { pulumi } = manifest;
     if (pulumi?.resource !== true) return [];
-    const version = pulumi.version ?? manifest.version;
+    const plugin = pulumi.name ?? name.replace(/^@pulumi\//, "");
+    const version = versionsInUse[plugin] ?? pulumi.version ?? manifest.version;
     return {
-      name: pulumi.name ?? name.replace(/^@pulumi\//, ""),
+      name: plugin,
       ...(version === undefined ? {} : { version: version.replace(/^v/, "") }),
       ...(pulumi.server === undefined ? {} : { server: pulumi.server }),
       ...(pulumi.parameterization === undefined ? {} : { parameterization: pulumi.parameterization }),

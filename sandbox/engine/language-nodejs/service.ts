@@ -38,6 +38,12 @@ import type { Ending, Processes, Started } from "./processes";
 // The SDK's runner exits with this once it has told the user what is wrong.
 const alreadyReported = 32;
 
+/** The sandbox's kubernetes provider, where it is not the release that belongs to the npm package. */
+function versionsInUse(): Record<string, string> {
+  const kubernetes = process.env["ENROUTE_SANDBOX_KUBERNETES_VERSION"];
+  return kubernetes === undefined ? {} : { kubernetes };
+}
+
 /** Adds the language host's service. The processes that it starts are `processes`, for the caller to end. */
 export function addLanguageService(server: grpc.Server, engineAddress: string, processes: Processes): void {
   let engine = engineAddress;
@@ -51,7 +57,7 @@ export function addLanguageService(server: grpc.Server, engineAddress: string, p
     getPluginInfo: unary(() => new PluginInfo().setVersion(sdkVersion)),
 
     getRequiredPackages: unary((request: GetRequiredPackagesRequest) => {
-      const packages = requiredPlugins(folderOf(request.getInfo())).map((plugin) => {
+      const packages = requiredPlugins(folderOf(request.getInfo()), versionsInUse()).map((plugin) => {
         const dependency = new PackageDependency().setName(plugin.name).setKind("resource");
         if (plugin.version !== undefined) dependency.setVersion(plugin.version);
         if (plugin.server !== undefined) dependency.setServer(plugin.server);
@@ -65,11 +71,13 @@ export function addLanguageService(server: grpc.Server, engineAddress: string, p
     }),
 
     getRequiredPlugins: unary((request: GetRequiredPluginsRequest) => {
-      const plugins = requiredPlugins(folderOf(request.getInfo()) || request.getPwd()).map((plugin) => {
-        const dependency = new PluginDependency().setName(plugin.name).setKind("resource");
-        if (plugin.version !== undefined) dependency.setVersion(plugin.version);
-        return plugin.server === undefined ? dependency : dependency.setServer(plugin.server);
-      });
+      const plugins = requiredPlugins(folderOf(request.getInfo()) || request.getPwd(), versionsInUse()).map(
+        (plugin) => {
+          const dependency = new PluginDependency().setName(plugin.name).setKind("resource");
+          if (plugin.version !== undefined) dependency.setVersion(plugin.version);
+          return plugin.server === undefined ? dependency : dependency.setServer(plugin.server);
+        },
+      );
       return new GetRequiredPluginsResponse().setPluginsList(plugins);
     }),
 

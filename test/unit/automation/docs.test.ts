@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { explanations } from "../../../automation";
-import { commandLine } from "../../../automation/cli";
-import { settingsSchema } from "../../../stacks/settings";
+import { commandLine } from "../../../cli/program";
+import { settingsSchema } from "../../../settings/schema";
 
 const root = join(__dirname, "../../..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");

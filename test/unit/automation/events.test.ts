@@ -49,6 +49,27 @@ describe("events of the library", () => {
     });
   const kinds = () => told.map(({ kind }) => kind);
 
+  it("count no change of what the stack only reads: a refresh may find it otherwise in the provider's own notes", () => {
+    const service = urn("enroute-istio:gateway:EnRouteGateway$kubernetes:core/v1:Service", "gateway-service");
+    const state = {
+      type: "kubernetes:core/v1:Service",
+      urn: service,
+      id: "a/b",
+      parent: control,
+      inputs: {},
+      outputs: {},
+    };
+    const more = { new: { ...state, provider: "", external: true } };
+    step("pre", service, "refresh", control, more);
+    step("out", service, "update", control, more);
+    step("pre", release, "refresh", control);
+    step("out", release, "update", control);
+    assert.deepEqual(
+      events.changed.map(({ resource }) => resource.name),
+      ["istiod"],
+    );
+  });
+
   it("tell each resource with its component, and how long it took", () => {
     now += 500;
     step("pre", release, "create", control);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Progress, type RolloutEvent, advance, startProgress } from "../../../automation";
-import { changesText, eventLine, openView, picture } from "../../../automation/view";
+import { changesText, eventLine, openView, picture } from "../../../cli/view";
 
 const common = { stack: "dev", phase: "update" } as const;
 const istio = { type: "IstioControlPlane", name: "istio" };

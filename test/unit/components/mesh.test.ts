@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
-import { Bookinfo } from "../../../components/bookinfo";
-import { GatewayHost } from "../../../components/gateway-host";
-import { Kiali } from "../../../components/kiali";
-import { MeshGlobalConfig, meshGlobalConfig } from "../../../components/mesh-global-config";
-import { MeshMutualTls } from "../../../components/mesh-mutual-tls";
-import { MeshNamespace, injectionLabels } from "../../../components/mesh-namespace";
-import { Prometheus } from "../../../components/prometheus";
+import { Bookinfo } from "../../../components/workload/bookinfo";
+import { GatewayHost } from "../../../components/gateway/gateway-host";
+import { Kiali } from "../../../components/observability/kiali";
+import { MeshGlobalConfig, meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
+import { MeshMutualTls } from "../../../components/istio/mesh-mutual-tls";
+import { MeshNamespace } from "../../../components/istio/mesh-namespace";
+import { injectionLabels } from "../../../mesh/injection";
+import { Prometheus } from "../../../components/observability/prometheus";
 import { run } from "../mocks";
 
 const deploy = (create: (opts: pulumi.ComponentResourceOptions) => unknown) =>

@@ -3,7 +3,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { Verification } from "../../../components/verification";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
-import { type Report, reportOf } from "../../../verify/report";
+import { type Report, reportOf } from "../../../base/report";
 import { run, valueOf } from "../mocks";
 import { stackFile } from "../stack-files";
 

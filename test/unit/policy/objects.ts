@@ -1,7 +1,7 @@
 import { type OpenSecret, toPolicyObject } from "../../../policy/objects";
 import type { PolicyObject } from "../../../policy/rules";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
-import type { Settings } from "../../../stacks/settings";
+import type { Settings } from "../../../settings/schema";
 import { issue } from "../certificates";
 import { run } from "../mocks";
 import { stackFile } from "../stack-files";

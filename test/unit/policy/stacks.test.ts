@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type PolicyObject, judge, loadLevels } from "../../../policy/rules";
-import { loadSettings } from "../../../stacks/settings";
+import { loadSettings } from "../../../settings/load";
 import { configuration, stackConfig, stackFile, stackNames } from "../stack-files";
 import { objectsOf } from "./objects";
 

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { cacheFolder, keyOf, requiredVersion, sortLine } from "../../../sandbox/build";
+import { cacheFolder, keyOf, sortLine } from "../../../sandbox/build";
+import { requiredVersion } from "../../../sandbox/go/modules";
 import { withLock } from "../../../sandbox/lock";
 import { isAlive, thisProcess } from "../../../sandbox/processes";
 import { duration, reportTo } from "../../../sandbox/progress";

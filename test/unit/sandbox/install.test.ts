@@ -25,7 +25,9 @@ describe("installing the engine", function () {
   this.timeout(60_000);
 
   const plugins = [`resource-kubernetes-v${kubernetesVersion}`, `resource-tls-v${tlsVersion}`];
-  const standIns = ["pulumi-language-nodejs", "pulumi-resource-kubernetes", "pulumi-resource-tls"];
+  const builtVersion = "4.25.0";
+  const standIns = ["pulumi-language-nodejs", "pulumi-resource-tls"];
+  const built = ["pulumi", "pulumi-resource-kubernetes"];
   const original = { PATH: process.env["PATH"], PULUMI_HOME: process.env["PULUMI_HOME"] };
   let folder: string;
   let options: EngineOptions;
@@ -44,6 +46,13 @@ describe("installing the engine", function () {
       pulumiHome: join(folder, "home"),
       // Not to be found, and without plugins: `pulumi plugin install` fails at once.
       builtPulumi: executable("built/pulumi", "#!/bin/sh\nexit 1\n"),
+      builtKubernetes: executable("built/pulumi-resource-kubernetes", "\x7fELF built here"),
+      // No test's plugin is a real one.
+      versionOf: (path) => {
+        const content = readFileSync(path, "utf8");
+        if (content.includes("broken")) return Promise.reject(new Error("it ended at once (SIGSEGV)"));
+        return Promise.resolve(content.includes("built here") ? builtVersion : kubernetesVersion);
+      },
     };
     process.env["PATH"] = withoutPulumi();
     process.env["PULUMI_HOME"] = join(folder, "users");
@@ -83,28 +92,32 @@ describe("installing the engine", function () {
   }
 
   const pluginPath = (index: number): string =>
-    join(options.pulumiHome, "plugins", plugins[index]!, standIns[index + 1]!);
+    join(options.pulumiHome, "plugins", plugins[index]!, ["pulumi-resource-kubernetes", "pulumi-resource-tls"][index]!);
+  const builtPath = (): string =>
+    join(options.pulumiHome, "plugins", `resource-kubernetes-v${builtVersion}`, "pulumi-resource-kubernetes");
 
   const installed = (engine: Engine): string[] => readdirSync(engine.binFolder).sort();
 
-  it("puts the built CLI and the stand-ins where the CLI looks for them", async () => {
-    const engine = await installEngine({ ...options, standInsOnly: true });
-    assert.deepEqual([engine.official, engine.standIns], [[], standIns]);
+  it("puts the built parts and the stand-ins where the CLI looks for them", async () => {
+    const engine = await installEngine({ ...options, ownPartsOnly: true });
+    assert.deepEqual([engine.official, engine.built, engine.standIns], [[], built, standIns]);
+    assert.equal(engine.kubernetesVersion, builtVersion);
     assert.deepEqual(installed(engine), ["pulumi", "pulumi-language-nodejs"]);
     const cli = join(engine.binFolder, "pulumi");
     assert.equal(readFileSync(cli, "utf8"), readFileSync(options.builtPulumi, "utf8"));
     // The CLI resolves links before it looks for the language host beside it.
     assert.equal(realpathSync(cli), cli);
-    assert.deepEqual(readdirSync(join(options.pulumiHome, "plugins")).sort(), plugins);
-    for (const path of [0, 1].map(pluginPath)) {
+    const folders = [`resource-kubernetes-v${builtVersion}`, plugins[1]];
+    assert.deepEqual(readdirSync(join(options.pulumiHome, "plugins")).sort(), folders);
+    for (const path of [builtPath(), pluginPath(1)]) {
       assert.ok(lstatSync(dirname(path)).isDirectory(), "the CLI does not look at links to folders");
       assert.ok((statSync(path).mode & 0o111) !== 0);
     }
   });
 
   it("makes stand-ins that print their port and end with their parent", async () => {
-    const engine = await installEngine({ ...options, standInsOnly: true });
-    for (const path of [join(engine.binFolder, "pulumi-language-nodejs"), pluginPath(0), pluginPath(1)]) {
+    const engine = await installEngine({ ...options, ownPartsOnly: true });
+    for (const path of [join(engine.binFolder, "pulumi-language-nodejs"), pluginPath(1)]) {
       // The input ends at once, as when the engine is gone.
       const { status, stdout, stderr } = spawnSync(path, ["127.0.0.1:1"], { input: "", encoding: "utf8" });
       assert.deepEqual([status, stderr], [0, ""], path);
@@ -113,7 +126,7 @@ describe("installing the engine", function () {
   });
 
   it("leaves out every comment and writes nothing of ours into the launchers but two paths", async () => {
-    await installEngine({ ...options, standInsOnly: true });
+    await installEngine({ ...options, ownPartsOnly: true });
     const [line, command, ...rest] = readFileSync(pluginPath(1), "utf8").split("\n");
     assert.deepEqual([line, rest], ["#!/bin/sh", [""]]);
     const bundle = /^exec '([^']+)' '([^']+)' "\$@"$/.exec(command!);
@@ -122,17 +135,17 @@ describe("installing the engine", function () {
   });
 
   it("writes nothing when run again", async () => {
-    const engine = await installEngine({ ...options, standInsOnly: true });
-    const files = [...installed(engine).map((name) => join(engine.binFolder, name)), pluginPath(0), pluginPath(1)];
+    const engine = await installEngine({ ...options, ownPartsOnly: true });
+    const files = [...installed(engine).map((name) => join(engine.binFolder, name)), builtPath(), pluginPath(1)];
     const inodes = (): number[] => files.map((file) => lstatSync(file).ino);
     const before = inodes();
-    assert.deepEqual(await installEngine({ ...options, standInsOnly: true }), engine);
+    assert.deepEqual(await installEngine({ ...options, ownPartsOnly: true }), engine);
     assert.deepEqual(inodes(), before);
   });
 
   it("can be done by several at once, and leaves nothing half-done", async () => {
     const cacheFolder = join(folder, "fresh");
-    const all = await Promise.all([1, 2, 3].map(() => installEngine({ ...options, cacheFolder, standInsOnly: true })));
+    const all = await Promise.all([1, 2, 3].map(() => installEngine({ ...options, cacheFolder, ownPartsOnly: true })));
     assert.deepEqual(all[1], all[0]);
     assert.deepEqual(all[2], all[0]);
     const files = readdirSync(folder, { recursive: true }).map(String);
@@ -143,9 +156,9 @@ describe("installing the engine", function () {
   });
 
   it("gives another CLI another folder, so that several checkouts can share the cache", async () => {
-    const one = await installEngine({ ...options, standInsOnly: true });
+    const one = await installEngine({ ...options, ownPartsOnly: true });
     const builtPulumi = executable("other/pulumi", "#!/bin/sh\nexit 2\n");
-    const other = await installEngine({ ...options, builtPulumi, standInsOnly: true });
+    const other = await installEngine({ ...options, builtPulumi, ownPartsOnly: true });
     assert.notEqual(other.binFolder, one.binFolder);
     assert.match(readFileSync(join(one.binFolder, "pulumi"), "utf8"), /exit 1/);
     assert.match(readFileSync(join(other.binFolder, "pulumi"), "utf8"), /exit 2/);
@@ -172,7 +185,7 @@ describe("installing the engine", function () {
   });
 
   it("takes what it made itself for no official CLI", async () => {
-    const { binFolder } = await installEngine({ ...options, standInsOnly: true });
+    const { binFolder } = await installEngine({ ...options, ownPartsOnly: true });
     process.env["PATH"] = [binFolder, withoutPulumi()].join(delimiter);
     assert.deepEqual((await installEngine(options)).official, []);
   });
@@ -190,9 +203,9 @@ describe("installing the engine", function () {
 
   it("keeps an official plugin that somebody put there by hand", async () => {
     await installEngine(options);
-    rmSync(pluginPath(0));
     executable(`home/plugins/${plugins[0]}/pulumi-resource-kubernetes`, "\x7fELF by hand");
-    assert.deepEqual((await installEngine(options)).official, ["pulumi-resource-kubernetes"]);
+    const engine = await installEngine(options);
+    assert.deepEqual([engine.official, engine.kubernetesVersion], [["pulumi-resource-kubernetes"], kubernetesVersion]);
     assert.equal(readFileSync(pluginPath(0), "utf8"), "\x7fELF by hand");
   });
 
@@ -202,6 +215,28 @@ describe("installing the engine", function () {
     rmSync(theirs);
     assert.deepEqual((await installEngine(options)).official, []);
     assert.match(readFileSync(pluginPath(1), "utf8"), /^#!\/bin\/sh/);
+  });
+
+  it("passes over an official plugin that does not run, and says why", async () => {
+    const theirs = executable(`users/plugins/${plugins[0]}/pulumi-resource-kubernetes`, "\x7fELF broken");
+    const lines: string[] = [];
+    const engine = await installEngine({ ...options, report: (line) => void lines.push(line) });
+    assert.deepEqual([engine.official, engine.kubernetesVersion], [[], builtVersion]);
+    assert.ok(
+      lines.includes(
+        `${theirs} cannot be used: it ended at once (SIGSEGV). Delete its folder to get rid of this line.`,
+      ),
+      lines.join("\n"),
+    );
+  });
+
+  it("deletes a built provider that does not run, and says that the next run makes it anew", async () => {
+    const path = executable("built/pulumi-resource-kubernetes", "\x7fELF broken");
+    await assert.rejects(
+      installEngine(options),
+      /built here does not run: it ended at once .* run the same command again/,
+    );
+    assert.equal(existsSync(path), false);
   });
 
   describe("by download", () => {
@@ -226,7 +261,10 @@ describe("installing the engine", function () {
         `plugin install resource tls ${tlsVersion} --exact`,
       ];
       assert.deepEqual(asked(engine), tries);
-      assert.deepEqual(lines, ["looking for the official Pulumi plugins kubernetes and tls (at most 5 s)"]);
+      assert.deepEqual(lines.sort(), [
+        `looking for the official Pulumi plugin kubernetes ${kubernetesVersion}`,
+        `looking for the official Pulumi plugin tls ${tlsVersion}`,
+      ]);
       assert.deepEqual(engine.standIns, standIns);
       await installEngine(again);
       assert.deepEqual(asked(engine), tries);
@@ -235,6 +273,23 @@ describe("installing the engine", function () {
       utimesSync(note, yesterday, yesterday);
       await installEngine(again);
       assert.deepEqual(asked(engine), [...tries, tries[1]].sort());
+    });
+
+    it("gives up a download that brings nothing, and goes on with one for as long as bytes come", async () => {
+      // Each byte count is asked of the folder; the fake download of tls is silent, that of kubernetes takes longer than it.
+      const script = `if [ "$4" = tls ]; then exec sleep 600; fi
+mkdir -p "$PULUMI_HOME/plugins/resource-$4-v$5"
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14; do head -c 100000 /dev/zero >> "$TMPDIR/archive"; sleep 0.5; done
+printf 'ELF' > "$PULUMI_HOME/plugins/resource-$4-v$5/pulumi-resource-$4"`;
+      process.env["PATH"] = original.PATH;
+      const lines: string[] = [];
+      const engine = await installEngine({
+        ...options,
+        builtPulumi: executable("built/pulumi", `#!/bin/sh\n${script}\n`),
+        report: (line) => void lines.push(line),
+      });
+      assert.deepEqual(engine.official, ["pulumi-resource-kubernetes"]);
+      assert.match(lines.join("\n"), /downloading the Pulumi plugin kubernetes \S+: 1 MB/);
     });
 
     it("takes what was downloaded, for this run and for others", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
-import type { Settings } from "../../../stacks/settings";
+import type { Settings } from "../../../settings/schema";
 import { type Run, run, valueOf } from "../mocks";
 import { stackFile, stackNames } from "../stack-files";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { servingRootName } from "../../../components/serving-certificate";
-import { type Settings } from "../../../stacks/settings";
+import { servingRootName } from "../../../mesh/serving-certificate";
+import { type Settings } from "../../../settings/schema";
 import { type Finding, errorsOf } from "../../../verify/preflight";
 import { servingCertificateFindings } from "../../../verify/preflight/certificates";
-import { openCluster } from "../../../verify/cluster";
+import { openCluster } from "../../../cluster/client";
 import { type Issued, issue } from "../certificates";
 import { stackFile } from "../stack-files";
 import { type Answer, fakeApi } from "./fake-api";

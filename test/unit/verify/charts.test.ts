@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { stringify } from "yaml";
-import type { Settings } from "../../../stacks/settings";
+import type { Settings } from "../../../settings/schema";
 import { chartFindings, chartVersions } from "../../../verify/preflight/charts";
 import { stackFile } from "../stack-files";
 

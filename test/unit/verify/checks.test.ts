@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { HelmRelease, Read } from "../../../verify/cluster-view";
-import type { GatewayHost, GlobalConfig, PeerAuthentication, Pod } from "../../../verify/kinds";
-import type { Result, Status } from "../../../verify/result";
+import type { Read } from "../../../verify/view";
+import type { HelmRelease } from "../../../cluster/helm-releases";
+import type { GatewayHost, GlobalConfig, PeerAuthentication, Pod } from "../../../cluster/kinds";
+import type { Result, Status } from "../../../base/report";
 import { allChecks } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 import { stackFile, stackNames } from "../stack-files";

@@ -1,12 +1,11 @@
 import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
-import { enroute } from "../../../components/enroute-values";
-import { gatewayHostName } from "../../../components/gateway-host";
-import { injectionLabels } from "../../../components/mesh-namespace";
-import { meshGlobalConfig } from "../../../components/mesh-global-config";
-import { compileExceptions } from "../../../components/mutual-tls-policies";
-import type { Settings } from "../../../stacks/settings";
-import type { ClusterView, Read } from "../../../verify/cluster-view";
+import { enroute, gatewayHostName } from "../../../mesh/enroute";
+import { injectionLabels } from "../../../mesh/injection";
+import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
+import { compileExceptions } from "../../../mesh/mutual-tls-policies";
+import type { Settings } from "../../../settings/schema";
+import type { ClusterView, Read } from "../../../verify/view";
 import {
   expectedReleases,
   gatewayIdentity,
@@ -17,8 +16,8 @@ import {
   meshMembers,
   outputPath,
   servingSecret,
-} from "../../../verify/expected";
-import type { Container, Deployment, Pod, Service, Webhook } from "../../../verify/kinds";
+} from "../../../settings/expected";
+import type { Container, Deployment, Pod, Service, Webhook } from "../../../cluster/kinds";
 import type { Probes, VerifyOptions } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 

@@ -6,7 +6,7 @@ import * as grpc from "@grpc/grpc-js";
 import * as x509 from "@peculiar/x509";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
 import { WebSocketServer } from "ws";
-import { openCluster } from "../../../verify/cluster";
+import { openCluster } from "../../../cluster/client";
 import { type SigningOptions, probeSigning } from "../../../verify/probes/identity";
 import { type Issued, issue } from "../certificates";
 import { type FakeApi, Status, fakeApi } from "./fake-api";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { meshRootName } from "../../../components/mesh-certificate-authority";
-import type { Settings } from "../../../stacks/settings";
-import { openCluster } from "../../../verify/cluster";
+import { meshRootName } from "../../../mesh/mesh-authority";
+import type { Settings } from "../../../settings/schema";
+import { openCluster } from "../../../cluster/client";
 import type { Finding } from "../../../verify/preflight";
 import { meshAuthorityFindings } from "../../../verify/preflight/mesh-authority";
 import { type Issued, issue } from "../certificates";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Settings } from "../../../stacks/settings";
+import type { Settings } from "../../../settings/schema";
 import { type Finding, errorsOf, preflight, preflightError } from "../../../verify/preflight";
 import { neededKinds } from "../../../verify/preflight/rights";
 import { versionFindings } from "../../../verify/preflight/versions";

@@ -1,0 +1,35 @@
+import type { Command } from "commander";
+import { exit } from "../exit-codes";
+import {
+  type ChangeOptions,
+  codes,
+  common,
+  engineOptions,
+  environmentOf,
+  parallel,
+  policyPack,
+  policyPackConfig,
+  usual,
+} from "../options";
+import { changeText, print, watched } from "../terminal";
+
+/** What an update would change. */
+export function previewCommand(program: Command): void {
+  common(program.command("preview"))
+    .description("what an update would change; changes nothing")
+    .addOption(policyPack())
+    .addOption(policyPackConfig())
+    .addOption(parallel())
+    .option("-r, --refresh", "look at the cluster for changes by other hands first")
+    .option("--expect-no-changes", "exit code 1 if anything would change")
+    .addHelpText("after", codes(...usual))
+    .action(runPreview);
+}
+
+async function runPreview({ expectNoChanges, ...options }: ChangeOptions): Promise<void> {
+  const environment = environmentOf(options);
+  const result = await watched(options, (watch) => environment.preview({ ...watch, ...engineOptions(options) }));
+  if (options.json === true) print(result);
+  else print(changeText(result));
+  if (expectNoChanges === true && result.hasChanges) process.exitCode = exit.failed;
+}

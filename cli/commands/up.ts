@@ -1,0 +1,48 @@
+import type { Command } from "commander";
+import {
+  type ChangeOptions,
+  codes,
+  common,
+  engineOptions,
+  environmentOf,
+  parallel,
+  policyPack,
+  policyPackConfig,
+  usual,
+} from "../options";
+import { agreed, print, printOutputs, watched } from "../terminal";
+
+/** The rollout. */
+export function upCommand(program: Command): void {
+  common(program.command("up"))
+    .description("roll out; what is there and right stays untouched")
+    .option("-y, --yes", "do not ask")
+    .option("--create", "create the stack if there is none of this name")
+    .addOption(policyPack())
+    .addOption(policyPackConfig())
+    .addOption(parallel())
+    .option("-r, --refresh", "look at the cluster for changes by other hands first; renews certificates that are due")
+    .option("-m, --message <text>", "kept in the stack's history")
+    .option("--expect-no-changes", "fail if anything had to change (by then it has been changed)")
+    .addHelpText(
+      "after",
+      `
+On a terminal it shows the components of the rollout, what each waits for and how long it takes; elsewhere a line for each
+change. Ctrl-C once stops gracefully, and says what was left; twice drops everything.
+${codes(...usual)}
+Examples:
+  enroute-istio up --stack dev
+  enroute-istio up --stack prod --yes --json > result.json`,
+    )
+    .action(runUp);
+}
+
+async function runUp(options: ChangeOptions): Promise<void> {
+  const environment = environmentOf(options, { createIfMissing: options.create === true });
+  if (!(await agreed(options, "up", (watch) => environment.preview({ ...watch, ...engineOptions(options) })))) return;
+  const { outputs, ...result } = await watched(options, (watch) =>
+    environment.up({ ...watch, ...engineOptions(options) }),
+  );
+  if (options.json === true) print({ ...result, outputs });
+  else printOutputs(outputs);
+}

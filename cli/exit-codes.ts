@@ -1,0 +1,41 @@
+import type { RolloutError, RolloutErrorCode } from "../automation/errors";
+import type { Report } from "../base/report";
+
+/** Exit codes, the same for every command. */
+export const exit = {
+  done: 0,
+  failed: 1,
+  /** With --strict: nothing failed, but not everything could be told. */
+  undecided: 2,
+  notRun: 3,
+  interrupted: 130,
+} as const;
+
+/** What stopped a command before it touched anything. */
+const beforeAnything: ReadonlySet<RolloutErrorCode> = new Set<RolloutErrorCode>([
+  "settings-invalid",
+  "project-not-found",
+  "pulumi-missing",
+  "stack-not-found",
+  "stack-locked",
+  "not-deployed",
+  "passphrase-wrong",
+  "backend-unavailable",
+  "state-damaged",
+  "cluster-unreachable",
+  "cluster-not-ready",
+]);
+
+export function exitOfError({ code }: RolloutError): number {
+  if (code === "interrupted") return exit.interrupted;
+  return beforeAnything.has(code) ? exit.notRun : exit.failed;
+}
+
+/**
+ * Exit code of a verification: 0 if nothing failed, 1 if something did. What could not be told does not fail it, unless `strict`:
+ * then a warning counts as a failure, and 2 says that nothing failed, but not everything could be told.
+ */
+export function exitOfReport({ failed, warnings, unknown }: Report, strict = false): number {
+  if (failed > 0 || (strict && warnings > 0)) return exit.failed;
+  return strict && unknown > 0 ? exit.undecided : exit.done;
+}

@@ -1,0 +1,226 @@
+import { existsSync } from "node:fs";
+import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
+import { type RequestOptions, request as httpsRequest } from "node:https";
+import { setTimeout as sleep } from "node:timers/promises";
+import { KubeConfig } from "@kubernetes/client-node";
+import type { Finding } from "../base/finding";
+import type { Settings } from "../settings/schema";
+
+/** An answer of the API server that is none of what was asked for, or no answer at all (then without a status). */
+export class ClusterError extends Error {
+  constructor(
+    message: string,
+    /** HTTP status. */
+    readonly status?: number,
+  ) {
+    super(message);
+    this.name = "ClusterError";
+  }
+}
+
+/** How long a single request may take, in milliseconds. */
+const patience = 10_000;
+
+/** Says that names and labels are enough: the API server then leaves contents, such as those of Secrets, where they are. */
+const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/**
+ * The cluster of a stack. client-node finds the credentials, in all their forms; requests are plain JSON, because its typed
+ * clients know no custom kinds, and cost more time than all the reading.
+ */
+export class Cluster {
+  private readonly options: Promise<RequestOptions>;
+  private readonly send: typeof httpsRequest;
+
+  constructor(readonly config: KubeConfig) {
+    const options: RequestOptions = {};
+    this.options = config.applyToHTTPSOptions(options).then(() => {
+      // Dozens of requests in one go: as many connections would cost more than they bring.
+      if (options.agent instanceof Object) options.agent.maxSockets = 12;
+      return options;
+    });
+    // Whoever asks gets the error; without a listener the process would end before that.
+    this.options.catch(() => {});
+    this.send = this.server.startsWith("http:") ? httpRequest : httpsRequest;
+  }
+
+  /** URL of the API server. */
+  get server(): string {
+    return this.config.getCurrentCluster()?.server ?? "";
+  }
+
+  /** Reads a path. With `metadata`, a list's items carry their metadata alone. */
+  get<Answer>(path: string, options: { metadata?: boolean } = {}): Promise<Answer> {
+    return this.call<Answer>(
+      "GET",
+      path,
+      undefined,
+      options.metadata === true ? metadataOnly : "application/json",
+    ).then((answer) => {
+      // An empty list of metadata alone says `"items": null`.
+      const list = answer as { items?: unknown };
+      return (list.items === null ? { ...list, items: [] } : list) as Answer;
+    });
+  }
+
+  /** Asks the API server something that it answers without keeping it, such as a review of rights or a token request. */
+  ask<Answer>(path: string, question: unknown): Promise<Answer> {
+    return this.call("POST", path, JSON.stringify(question), "application/json");
+  }
+
+  /** Deletes an object. One that is gone already is fine. */
+  async remove(path: string): Promise<void> {
+    try {
+      await this.call("DELETE", path, undefined, "application/json");
+    } catch (error) {
+      if (!(error instanceof ClusterError && error.status === 404)) throw error;
+    }
+  }
+
+  private async call<Answer>(method: string, path: string, body: string | undefined, accept: string): Promise<Answer> {
+    const shared = await this.options.catch((error: unknown) => {
+      throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`);
+    });
+    const base = this.server.replace(/\/+$/, "");
+    const headers = {
+      ...shared.headers,
+      Accept: accept,
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+    };
+    const { status, text } = await this.patiently(() =>
+      new Promise<Response>((resolve, reject) => {
+        const call: ClientRequest = this.send(base + path, { ...shared, method, headers }, (response) => {
+          const retryAfter = Number(response.headers["retry-after"]);
+          textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text, retryAfter }), reject);
+        });
+        const timer = setTimeout(() => call.destroy(new Error(`no answer within ${patience / 1000} s`)), patience);
+        call.on("error", reject).on("close", () => clearTimeout(timer));
+        call.end(body);
+      }).catch((error: unknown) => {
+        throw new ClusterError(messageOf(error));
+      }),
+    );
+    if (status < 200 || status > 299) throw new ClusterError(serverMessage(text) ?? `HTTP ${status}`, status);
+    try {
+      return JSON.parse(text) as Answer;
+    } catch {
+      throw new ClusterError(`${this.server} answers, but not as a Kubernetes API server does`, status);
+    }
+  }
+
+  /** Asks again where the API server says when: it is busy, or has not looked at a new kind's objects before. */
+  private async patiently(ask: () => Promise<Response>): Promise<Response> {
+    for (let waited = 0; ;) {
+      const response = await ask();
+      const seconds = response.retryAfter;
+      if (response.status !== 429 || Number.isNaN(seconds) || (waited += seconds * 1000) > patience) return response;
+      await sleep(seconds * 1000);
+    }
+  }
+}
+
+interface Response {
+  status: number;
+  text: string;
+  /** Seconds; NaN where the server does not say. */
+  retryAfter: number;
+}
+
+/** The cluster that a stack names, not looked at yet; a finding if the kubeconfig does not lead to one. */
+export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig" | "context">): Cluster | Finding {
+  const config = new KubeConfig();
+  const file = kubeconfig === "" ? "the kubeconfig (KUBECONFIG or ~/.kube/config)" : kubeconfig;
+  const path = kubeconfig.replace(/^~(?=\/)/, process.env["HOME"] ?? "~");
+  if (kubeconfig !== "" && !existsSync(path))
+    return {
+      check: "cluster/kubeconfig",
+      severity: "error",
+      problem: `kubeconfig ${kubeconfig} does not exist`,
+      fix: "correct enroute-istio:kubeconfig, or fetch the file first",
+    };
+  try {
+    if (kubeconfig === "") config.loadFromDefault();
+    else config.loadFromFile(path);
+  } catch (error) {
+    return {
+      check: "cluster/kubeconfig",
+      severity: "error",
+      problem: `${file} cannot be read: ${messageOf(error).split("\n")[0]}`,
+      fix: "fetch the kubeconfig anew",
+    };
+  }
+  const known = config.getContexts().map(({ name }) => name);
+  if (context !== "" && !known.includes(context))
+    return {
+      check: "cluster/context",
+      severity: "error",
+      problem: `context ${context} is not in ${file}`,
+      fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
+    };
+  if (context !== "") config.setCurrentContext(context);
+  if (config.getCurrentCluster() === null)
+    return {
+      check: "cluster/context",
+      severity: "error",
+      problem: `${file} does not say which cluster it means: its current context is ${config.getCurrentContext() || "not set"}`,
+      fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
+    };
+  return new Cluster(config);
+}
+
+/** Why the cluster cannot be worked with, from the error of a first request. */
+export function unreachable(
+  settings: Pick<Settings, "kubeconfig" | "context">,
+  cluster: Cluster,
+  error: unknown,
+): Finding {
+  const status = error instanceof ClusterError ? error.status : undefined;
+  const { context, kubeconfig } = settings;
+  const name = `cluster ${context === "" ? `of ${kubeconfig}` : context} at ${cluster.server}`;
+  if (status === 401 || status === 403)
+    return {
+      check: "cluster/reachable",
+      severity: "error",
+      problem: `${name} refuses these credentials (HTTP ${status})`,
+      fix: "log in again, or use credentials that may administer the cluster",
+    };
+  return {
+    check: "cluster/reachable",
+    severity: "error",
+    problem: `${name} cannot be reached: ${messageOf(error)}`,
+    fix: "check that the cluster runs, and that VPN, proxy and the server's address are right",
+  };
+}
+
+/** The text of an error. Node.js hides it in `errors` where an attempt at several addresses failed. */
+export function messageOf(error: unknown): string {
+  const { message, errors, code, cause } = error as {
+    message?: string;
+    errors?: { message: string }[];
+    code?: string;
+    cause?: unknown;
+  };
+  if (message) return message;
+  if (errors?.[0] !== undefined) return errors[0].message;
+  return code ?? (cause === undefined ? String(error) : messageOf(cause));
+}
+
+/** Whether something that ended with this error is simply not there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof ClusterError && error.status === 404;
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function serverMessage(text: string): string | undefined {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === "string" ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { gunzipSync } from "node:zlib";
+import type { Cluster } from "./client";
+import type { Named, SecretObject } from "./kinds";
+
+/** One revision of a release, as the labels of its Secret tell it. */
+export interface HelmRevision {
+  name: string;
+  revision: number;
+  /** Helm's word: deployed, failed, superseded, pending-install, uninstalling, … */
+  status: string;
+}
+
+/** A release as Helm has written it down. */
+export interface HelmRelease {
+  name: string;
+  /** The latest. */
+  revision: number;
+  /** `deployed`, `failed`, `pending-install`, `pending-upgrade`, `pending-rollback`, `uninstalling`, … */
+  status: string;
+  /** Helm's own words about the latest revision; read only where it is not deployed. */
+  description?: string;
+}
+
+const secretsOf = (namespace: string) => `/api/v1/namespaces/${namespace}/secrets`;
+
+/** Every revision of the releases of a namespace, by the labels of Helm's Secrets: their content stays where it is. */
+export async function helmRevisions(cluster: Cluster, namespace: string): Promise<HelmRevision[]> {
+  const path = `${secretsOf(namespace)}?labelSelector=owner%3Dhelm`;
+  const { items } = await cluster.get<{ items: Named[] }>(path, { metadata: true });
+  return items.flatMap(({ metadata: { labels = {} } }) => {
+    const { name, version, status } = labels;
+    return name === undefined ? [] : [{ name, revision: Number(version), status: status ?? "unknown" }];
+  });
+}
+
+/** The Helm releases of a namespace, the latest revision of each. */
+export async function helmReleases(cluster: Cluster, namespace: string): Promise<HelmRelease[]> {
+  const revisions = await helmRevisions(cluster, namespace);
+  const latest = [...new Set(revisions.map(({ name }) => name))].map((name) => {
+    const own = revisions.filter((release) => release.name === name);
+    return own.sort((a, b) => b.revision - a.revision)[0]!;
+  });
+  return Promise.all(
+    latest.map(async (release) => {
+      if (release.status === "deployed") return release;
+      const secret = await cluster
+        .get<SecretObject>(`${secretsOf(namespace)}/sh.helm.release.v1.${release.name}.v${release.revision}`)
+        .catch(() => undefined);
+      const description = helmDescription(secret?.data?.["release"]);
+      return { ...release, ...(description === undefined ? {} : { description }) };
+    }),
+  );
+}
+
+/** Helm's words about a release: base64 (of the Secret) of base64 (of Helm) of a gzipped JSON text. */
+export function helmDescription(data: string | undefined): string | undefined {
+  try {
+    const text = gunzipSync(Buffer.from(Buffer.from(data ?? "", "base64").toString(), "base64")).toString();
+    return (JSON.parse(text) as { info?: { description?: string } }).info?.description?.split("\n")[0];
+  } catch {
+    // Somebody else's format: the labels have said enough.
+    return undefined;
+  }
+}

@@ -1,0 +1,109 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { extraNamesAnnotation } from "../../base/annotations";
+import { endOfValidity } from "../../base/certificate";
+import { type CertManagerCertificate, certManagerSpec } from "../../mesh/cert-manager";
+import { servingSecretName } from "../../mesh/serving-certificate";
+import { fixedName } from "../chart";
+import { generateServing } from "./generated-serving";
+import type { ExistingSecret, GeneratedCertificate, ProvidedCertificate } from "./sources";
+
+export { defaultRootValidity as defaultCaValidity } from "../../mesh/authority";
+export * from "../../mesh/serving-certificate";
+export type { ExistingSecret, GeneratedCertificate, ProvidedCertificate } from "./sources";
+
+export interface ServingCertificateArgs {
+  /** DNS names that the certificate must cover. */
+  hosts: string[];
+  /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
+  namespaces: string[];
+  certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
+}
+
+function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: string[]; ipAddresses?: string[] }) {
+  const names = [...extraNames, ...ipAddresses];
+  return names.length === 0 ? {} : { [extraNamesAnnotation]: names.join(",") };
+}
+
+/** The certificate of the leg client → gateway, as a TLS Secret in each namespace that has hosts. */
+export class ServingCertificate extends pulumi.ComponentResource {
+  /** Name of the Secret, the same in every namespace. */
+  readonly secretName: string;
+  /** Certificates of the CAs for clients to trust, as PEM; undefined where we do not know them. */
+  readonly caCertificate: pulumi.Output<string | undefined>;
+  /** End of the leaf's validity, RFC 3339 in UTC; undefined for a Secret that somebody else fills. */
+  readonly endOfValidity: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:gateway:ServingCertificate", name, {}, opts);
+    const { certificate, hosts, namespaces } = args;
+    switch (certificate.issuer) {
+      case "existingSecret":
+        this.secretName = certificate.secretName;
+        this.caCertificate = pulumi.output(undefined);
+        this.endOfValidity = pulumi.output(undefined);
+        break;
+      case "certManager":
+        this.secretName = certificate.secretName;
+        this.caCertificate = pulumi.output(certificate.caCertificate);
+        this.endOfValidity = pulumi.output(undefined);
+        for (const namespace of namespaces) this.order(name, namespace, hosts, certificate);
+        break;
+      case "generated":
+      case "provided": {
+        const pem = certificate.issuer === "generated" ? generateServing(name, hosts, certificate, this) : certificate;
+        this.secretName = servingSecretName;
+        this.caCertificate = pulumi.output(pem.caCertificate);
+        this.endOfValidity = pulumi.output(pem.certificateChain).apply(endOfValidity);
+        const annotations = certificate.issuer === "generated" ? extraNamesOf(certificate) : {};
+        for (const namespace of namespaces) this.store(name, namespace, pem, annotations);
+      }
+    }
+    this.registerOutputs({ endOfValidity: this.endOfValidity });
+  }
+
+  /** Has cert-manager issue the certificate, and waits until it has: a host without its Secret is served in clear text. */
+  private order(name: string, namespace: string, hosts: string[], certificate: CertManagerCertificate) {
+    const metadata = {
+      name: certificate.secretName,
+      namespace,
+      annotations: { "pulumi.com/waitFor": "condition=Ready", ...extraNamesOf(certificate) },
+    };
+    new k8s.apiextensions.CustomResource(
+      `${name}-${namespace}`,
+      {
+        apiVersion: "cert-manager.io/v1",
+        kind: "Certificate",
+        metadata,
+        spec: certManagerSpec(hosts, certificate),
+      },
+      { parent: this, ...fixedName },
+    );
+  }
+
+  private store(
+    name: string,
+    namespace: string,
+    pem: Omit<ProvidedCertificate, "issuer">,
+    annotations: Record<string, string>,
+  ) {
+    new k8s.core.v1.Secret(
+      `${name}-${namespace}`,
+      {
+        metadata: {
+          name: servingSecretName,
+          namespace,
+          ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+        },
+        type: "kubernetes.io/tls",
+        stringData: {
+          "tls.crt": pem.certificateChain,
+          "tls.key": pulumi.secret(pem.privateKey),
+          // As cert-manager does: what the cluster was told to trust tells the next update which change of CA is safe.
+          ...(pem.caCertificate === undefined ? {} : { "ca.crt": pem.caCertificate }),
+        },
+      },
+      { parent: this, ...fixedName },
+    );
+  }
+}

@@ -1,0 +1,86 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { mergeValues } from "../../base/merge";
+import { enroute, ttlProblem } from "../../mesh/enroute";
+import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { type GatewayImages, type Resources, type WorkloadCertificate, enrouteValues } from "./enroute-values";
+import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
+
+export type { Autoscaling };
+
+export interface EnRouteGatewayArgs extends ChartArgs {
+  /** Namespace of the gateway: it must exist and be labelled for injection before a pod starts. */
+  namespace: string;
+  /** Container images. */
+  images: GatewayImages;
+  /** Pods. Above 1 the gateway gets a PodDisruptionBudget. @default 1 */
+  replicas?: number;
+  /** Scaling by load. @default none */
+  autoscaling?: Autoscaling;
+  /** Log level of Envoy. @default "info" (the chart's own default, debug, logs every request's headers) */
+  logLevel?: "trace" | "debug" | "info" | "warning" | "error" | "critical" | "off";
+  /** Requests and limits by container. @default Envoy asks for 200m CPU and 256 MiB */
+  resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
+  /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
+  workloadCertificate?: WorkloadCertificate;
+  /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
+  serviceAnnotations?: Record<string, string>;
+}
+
+/** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */
+export class EnRouteGateway extends pulumi.ComponentResource {
+  /** Release `enroute-istio`. */
+  readonly release: k8s.helm.v3.Release;
+  /** Namespace of the gateway. */
+  readonly namespace: string;
+  /** Address of the LoadBalancer Service: an IP address or a host name, as the cloud gives it. */
+  readonly address: pulumi.Output<string | undefined>;
+
+  constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);
+    const replicas = args.replicas ?? 1;
+    const ttl = args.workloadCertificate?.ttl;
+    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl);
+    if (wrongTtl !== undefined)
+      throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
+    this.namespace = args.namespace;
+    // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
+    const rights = grantRights(this, args.namespace);
+    this.release = new k8s.helm.v3.Release(
+      enroute.release,
+      {
+        name: enroute.release,
+        namespace: args.namespace,
+        ...chartSource("enroute", args),
+        // Nothing is built upon a failed first install, so it leaves nothing; a failed upgrade goes back to what ran.
+        atomic: true,
+        values: mergeValues(
+          enrouteValues({
+            replicas,
+            images: args.images,
+            logLevel: args.logLevel ?? "info",
+            resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
+            workloadCertificate: args.workloadCertificate,
+            serviceAnnotations: args.serviceAnnotations,
+          }),
+          args.values,
+        ),
+      },
+      { parent: this, dependsOn: rights, ...fixedName },
+    );
+    if (replicas > 1) keepAvailable(this, args.namespace);
+    const { release, namespace } = this;
+    if (args.autoscaling !== undefined) scale(this, { release, namespace, minReplicas: replicas }, args.autoscaling);
+    const service = k8s.core.v1.Service.get(
+      `${name}-service`,
+      // Through the release, so that a preview of an empty cluster does not look for it.
+      this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
+      { parent: this },
+    );
+    this.address = service.status.apply((status) => {
+      const [ingress] = status?.loadBalancer?.ingress ?? [];
+      return ingress?.ip ?? ingress?.hostname;
+    });
+    this.registerOutputs({ address: this.address });
+  }
+}

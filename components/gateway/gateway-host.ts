@@ -1,0 +1,71 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { insecureRoutesAnnotation } from "../../base/annotations";
+import { gatewayHostName } from "../../mesh/enroute";
+import { fixedName } from "../chart";
+
+export { gatewayHostName };
+
+/** One path of a host, and the Service behind it. */
+export interface Route {
+  /** Path prefix. @default "/" */
+  prefix?: string;
+  /** Name of a Service in the host's namespace. */
+  service: string;
+  /** Port of that Service. */
+  port: number;
+  /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS; and why. @default no */
+  permitInsecure?: { reason: string };
+}
+
+export interface GatewayHostArgs {
+  /** DNS name that clients use. */
+  host: string;
+  /** Namespace of the Services, of the TLS Secret and of this GatewayHost. */
+  namespace: string;
+  /** Name of a `kubernetes.io/tls` Secret in that namespace. It must exist first: without it EnRoute serves clear text. */
+  tlsSecretName: pulumi.Input<string>;
+  /** Oldest TLS version that clients may speak; EnRoute takes any other word to mean 1.1. @default "1.2" */
+  minimumTlsVersion?: "1.2" | "1.3";
+  /** Where requests go, first match first. */
+  routes: Route[];
+}
+
+/** A host that the gateway serves over TLS. Plain HTTP is redirected, as EnRoute does for hosts with a certificate. */
+export class GatewayHost extends pulumi.ComponentResource {
+  readonly gatewayHost: k8s.apiextensions.CustomResource;
+
+  constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:gateway:GatewayHost", name, {}, opts);
+    const insecure = args.routes.flatMap(({ prefix = "/", permitInsecure }) =>
+      permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
+    );
+    this.gatewayHost = new k8s.apiextensions.CustomResource(
+      name,
+      {
+        apiVersion: "enroute.saaras.io/v1",
+        kind: "GatewayHost",
+        metadata: {
+          name: gatewayHostName(args.host),
+          namespace: args.namespace,
+          ...(insecure.length === 0
+            ? {}
+            : { annotations: { [insecureRoutesAnnotation]: JSON.stringify(Object.fromEntries(insecure)) } }),
+        },
+        spec: {
+          virtualhost: {
+            fqdn: args.host,
+            tls: { secretName: args.tlsSecretName, minimumProtocolVersion: args.minimumTlsVersion ?? "1.2" },
+          },
+          routes: args.routes.map((route) => ({
+            conditions: [{ prefix: route.prefix ?? "/" }],
+            services: [{ name: route.service, port: route.port }],
+            ...(route.permitInsecure === undefined ? {} : { permitInsecure: true }),
+          })),
+        },
+      },
+      { parent: this, ...fixedName },
+    );
+    this.registerOutputs({});
+  }
+}

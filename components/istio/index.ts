@@ -1,0 +1,5 @@
+/** Istio: its control plane, the namespaces of the mesh, and mutual TLS. */
+export * from "./istio-control-plane";
+export * from "./mesh-mutual-tls";
+export * from "./mesh-namespace";
+export type { ExceptionMode, MutualTlsException } from "../../mesh/mutual-tls-policies";

@@ -1,0 +1,97 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type Values, mergeValues } from "../../base/merge";
+import { defaultHub, defaultTrustDomain, type IstioProfile } from "../../mesh/istio";
+import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { baseValues, istiodValues } from "./istio-values";
+
+export interface IstioControlPlaneArgs extends ChartArgs {
+  /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
+  namespace: string;
+  /** Size of the control plane. @default "standard" */
+  profile?: IstioProfile;
+  /** Registry path of Istio's images. @default "docker.io/istio", where releases are published since Istio 1.31 */
+  hub?: string;
+  /** Tag of Istio's images. @default the chart's version: the project releases both under one number */
+  tag?: string;
+  /** Revision of this control plane; leave it out for the default one. */
+  revision?: string;
+  /** Trust domain: the first part of every identity in the mesh. @default "cluster.local" */
+  trustDomain?: string;
+  /** Earlier trust domains, whose identities are accepted as well. @default none */
+  trustDomainAliases?: string[];
+  /**
+   * Fingerprint of the CA that istiod loads from Secret `cacerts`; another one restarts istiod, one pod after the other.
+   * @default none: istiod's own CA
+   */
+  authorityFingerprint?: pulumi.Input<string>;
+  /** Mesh configuration, over what this component sets. */
+  meshConfig?: Values;
+}
+
+/** Annotation of istiod's pods: which CA they have loaded. */
+export const authorityAnnotation = "enroute-istio/certificate-authority";
+
+/** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). */
+export class IstioControlPlane extends pulumi.ComponentResource {
+  /** Release `istio-base`: the CRDs. */
+  readonly base: k8s.helm.v3.Release;
+  /** Release `istiod`: ready when certificate authority and webhooks are. */
+  readonly istiod: k8s.helm.v3.Release;
+  /** Trust domain of the mesh. */
+  readonly trustDomain: string;
+
+  constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
+    this.trustDomain = args.trustDomain ?? defaultTrustDomain;
+    const values = {
+      profile: args.profile ?? "standard",
+      hub: args.hub ?? defaultHub,
+      tag: args.tag ?? args.version,
+      namespace: args.namespace,
+      revision: args.revision,
+      trustDomain: this.trustDomain,
+      trustDomainAliases: args.trustDomainAliases,
+      meshConfig: args.meshConfig,
+    };
+    // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    this.base = new k8s.helm.v3.Release(
+      "istio-base",
+      {
+        name: "istio-base",
+        namespace: args.namespace,
+        ...chartSource("base", args),
+        values: mergeValues(baseValues(values), sharedExtras(args.values)),
+      },
+      { parent: this, ...fixedName },
+    );
+    this.istiod = new k8s.helm.v3.Release(
+      "istiod",
+      {
+        name: "istiod",
+        namespace: args.namespace,
+        ...chartSource("istiod", args),
+        values: mergeValues(
+          {
+            ...istiodValues(values),
+            // istiod takes another root up only when it starts (but for an experimental switch), and several istiods should
+            // not differ for as long as their kubelets take to bring them the Secret.
+            ...(args.authorityFingerprint === undefined
+              ? {}
+              : { podAnnotations: { [authorityAnnotation]: args.authorityFingerprint } }),
+          },
+          args.values,
+        ),
+      },
+      // istiod does not become ready while the kinds that it watches are missing.
+      { parent: this, dependsOn: this.base, ...fixedName },
+    );
+    this.registerOutputs({ trustDomain: this.trustDomain });
+  }
+}
+
+/** The extra values that the chart `base` reads too; the others would only be stored with its release. */
+function sharedExtras(values: Values | undefined): Values {
+  const shared = ["base", "defaultRevision", "experimental"];
+  return Object.fromEntries(Object.entries(values ?? {}).filter(([key]) => shared.includes(key)));
+}

@@ -1,0 +1,55 @@
+import type { Values } from "../../base/merge";
+import { type IstioProfile, istioProfiles } from "../../mesh/istio";
+
+export type { IstioProfile };
+
+export interface IstioValuesArgs {
+  profile: IstioProfile;
+  /** Registry path of Istio's images, such as `docker.io/istio`. */
+  hub: string;
+  /** Tag of Istio's images: the version of the release. */
+  tag: string;
+  /** The mesh's root namespace, where istiod runs. */
+  namespace: string;
+  /** Revision of the control plane; undefined for the default one. */
+  revision?: string | undefined;
+  /** Trust domain of the mesh: the first part of every workload identity. */
+  trustDomain: string;
+  /** Earlier trust domains, whose identities are accepted as well. */
+  trustDomainAliases?: string[] | undefined;
+  /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
+  meshConfig?: Values | undefined;
+}
+
+/** Values that the charts `base` and `istiod` both read: a difference between them breaks the installation. */
+function sharedValues(args: IstioValuesArgs): Values {
+  return {
+    global: { istioNamespace: args.namespace },
+    // Names the Service that the validating webhook of `base` calls.
+    defaultRevision: args.revision ?? "default",
+  };
+}
+
+/** Helm values of the chart `base`. */
+export function baseValues(args: IstioValuesArgs): Values {
+  return sharedValues(args);
+}
+
+/** Helm values of the chart `istiod`. */
+export function istiodValues(args: IstioValuesArgs): Values {
+  return {
+    ...sharedValues(args),
+    ...istioProfiles[args.profile],
+    // The chart's default hub belongs to development builds, and the hosts before docker.io are being switched off.
+    global: { istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+    ...(args.revision === undefined ? {} : { revision: args.revision }),
+    meshConfig: {
+      trustDomain: args.trustDomain,
+      ...(args.trustDomainAliases === undefined ? {} : { trustDomainAliases: args.trustDomainAliases }),
+      rootNamespace: args.namespace,
+      // Envoy's metrics and the application's arrive on one port, which keeps scraping alive under STRICT.
+      enablePrometheusMerge: true,
+      ...args.meshConfig,
+    },
+  };
+}

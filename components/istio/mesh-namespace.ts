@@ -1,0 +1,40 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type Injection, injectionLabels } from "../../mesh/injection";
+import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { fixedName } from "../chart";
+
+export { type Injection, injectionLabels, ownerLabel, ownerValue };
+
+export interface MeshNamespaceArgs {
+  /** Name of the namespace in the cluster. */
+  name: string;
+  /** `true` creates the namespace (it must not exist); `false` adds the labels to one that exists and leaves it behind. */
+  create: boolean;
+  /** How its pods join the mesh. */
+  injection: Injection;
+  /** Further labels. @default none */
+  labels?: Record<string, string>;
+}
+
+/** A namespace of the mesh: created, or an existing one that gets the label. */
+export class MeshNamespace extends pulumi.ComponentResource {
+  /** Name of the namespace in the cluster. */
+  readonly namespace: string;
+
+  constructor(name: string, args: MeshNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:mesh:MeshNamespace", name, {}, opts);
+    const labels = { ...args.labels, ...injectionLabels(args.injection) };
+    if (args.create) {
+      new k8s.core.v1.Namespace(
+        name,
+        { metadata: { name: args.name, labels: { ...labels, [ownerLabel]: ownerValue } } },
+        { parent: this, ...fixedName },
+      );
+    } else {
+      new k8s.core.v1.NamespacePatch(name, { metadata: { name: args.name, labels } }, { parent: this, ...fixedName });
+    }
+    this.namespace = args.name;
+    this.registerOutputs({ namespace: this.namespace });
+  }
+}

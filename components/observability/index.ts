@@ -1,0 +1,3 @@
+/** The picture of the mesh: Prometheus and Kiali. */
+export * from "./kiali";
+export * from "./prometheus";

@@ -1,0 +1,2 @@
+/** A workload to see it all with. */
+export * from "./bookinfo";

@@ -1,0 +1,38 @@
+import { durationSeconds } from "../base/duration";
+
+/* What is fixed about EnRoute: names, and the lives of its certificates towards the workloads. */
+
+/** Names that the chart `enroute` fixes, whatever the release is called (chart 0.8.7, `fullnameOverride`). */
+export const enroute = {
+  release: "enroute-istio",
+  deployment: "enroute",
+  service: "enroute",
+  serviceAccount: "enroute",
+  clusterRole: "enroute",
+  selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
+} as const;
+
+/** Repository of the chart `enroute`. */
+export const enrouteCharts = "https://helm.getenroute.io";
+
+/** Name in the cluster of the GatewayHost of a host. */
+export function gatewayHostName(host: string): string {
+  return host.replaceAll(".", "-");
+}
+
+/** Longest life of a workload certificate that istiod signs by default: MAX_WORKLOAD_CERT_TTL, 90 days. */
+export const maxWorkloadCertificateTtl = "2160h";
+/** Life of a workload certificate where nobody asks for another. */
+export const defaultWorkloadCertificateTtl = "24h";
+/** Shortest that we take: the agent renews at half life, and below a minute it would do little else. */
+export const minWorkloadCertificateTtl = "1m";
+export const defaultOutputPath = "/etc/istio-certs";
+
+/** Why istiod would not sign certificates of this life; undefined if it does. `max` is istiod's own limit. */
+export function ttlProblem(ttl: string, max = maxWorkloadCertificateTtl): string | undefined {
+  const seconds = durationSeconds(ttl);
+  if (seconds === undefined) return "a duration of hours, minutes and seconds such as 24h or 1h30m";
+  if (seconds < durationSeconds(minWorkloadCertificateTtl)! || seconds > (durationSeconds(max) ?? Infinity))
+    return `a duration from ${minWorkloadCertificateTtl} to ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`;
+  return undefined;
+}

@@ -1,0 +1,114 @@
+import { mergeValues } from "../base/merge";
+import { enroute, defaultOutputPath, maxWorkloadCertificateTtl } from "../mesh/enroute";
+import type { Injection } from "../mesh/injection";
+import { istioProfiles } from "../mesh/istio";
+import { servingSecretName } from "../mesh/serving-certificate";
+import { type Settings } from "./schema";
+
+/*
+ * What a stack's settings make us expect in the cluster. Pure; names that a component fixes come from there.
+ */
+
+/** Longest life of a workload certificate that istiod signs: its environment can raise that, and the chart takes it at both places. */
+export function maxTtl({ istio: { values } }: Settings): string {
+  const environments = [values?.["env"], (values?.["pilot"] as { env?: unknown } | undefined)?.env];
+  const limits = environments.map(
+    (env) => (env as { MAX_WORKLOAD_CERT_TTL?: unknown } | undefined)?.MAX_WORKLOAD_CERT_TTL,
+  );
+  return limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
+}
+
+/** SECRET_TTL of every proxy that says no other, where the mesh configuration sets one. */
+export function meshWideTtl({ istio: { meshConfig } }: Settings): string | undefined {
+  const { defaultConfig } = (meshConfig ?? {}) as { defaultConfig?: { proxyMetadata?: { SECRET_TTL?: unknown } } };
+  const ttl = defaultConfig?.proxyMetadata?.SECRET_TTL;
+  return typeof ttl === "string" ? ttl : undefined;
+}
+
+/** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */
+export function defaultInjection(settings: Settings): Injection {
+  return settings.istio.revision === undefined ? "enabled" : { revision: settings.istio.revision };
+}
+
+/** A namespace whose pods are in the mesh. */
+export interface MeshMember {
+  name: string;
+  injection: Injection;
+}
+
+/** Namespaces whose pods must have a sidecar: the gateway's and the workloads'. */
+export function meshMembers(settings: Settings): MeshMember[] {
+  return [settings.gateway.namespace, ...settings.namespaces].map(({ name, injection }) => ({
+    name,
+    injection: injection ?? defaultInjection(settings),
+  }));
+}
+
+/** A release of Helm that the stack installs. */
+export interface ExpectedRelease {
+  name: string;
+  namespace: string;
+  chart: string;
+  version: string;
+  chartRepository: string;
+}
+
+export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings): ExpectedRelease[] {
+  const release = (
+    name: string,
+    namespace: string,
+    chart: string,
+    { version, chartRepository }: { version: string; chartRepository: string },
+  ) => ({ name, namespace, chart, version, chartRepository });
+  const root = istio.namespace.name;
+  return [
+    release("istio-base", root, "base", istio),
+    release("istiod", root, "istiod", istio),
+    release(enroute.release, gateway.namespace.name, "enroute", gateway),
+    ...(prometheus === undefined ? [] : [release("prometheus", root, "prometheus", prometheus)]),
+    ...(kiali === undefined ? [] : [release("kiali-server", root, "kiali-server", kiali)]),
+  ];
+}
+
+/** Name of istiod's Deployment and Service. */
+export function istiodName({ istio }: Settings): string {
+  return istio.revision === undefined ? "istiod" : `istiod-${istio.revision}`;
+}
+
+/** Name of the ConfigMap with the mesh's configuration. */
+export function meshConfigName({ istio }: Settings): string {
+  return istio.revision === undefined ? "istio" : `istio-${istio.revision}`;
+}
+
+/** Least number of istiods that the stack asks for. */
+export function leastIstiods({ istio }: Settings): number {
+  const values = mergeValues(istioProfiles[istio.profile], istio.values);
+  const wanted = values["autoscaleEnabled"] === false ? values["replicaCount"] : values["autoscaleMin"];
+  return typeof wanted === "number" ? wanted : 1;
+}
+
+/** Tag of Istio's images: istiod's and the sidecars'. */
+export function istioTag({ istio }: Settings): string {
+  const { tag } = (istio.values?.["global"] ?? {}) as { tag?: unknown };
+  return typeof tag === "string" ? tag : (istio.tag ?? istio.version);
+}
+
+/** Where the sidecar writes the gateway's mesh certificate. */
+export function outputPath({ gateway }: Settings): string {
+  return gateway.workloadCertificate?.outputPath ?? defaultOutputPath;
+}
+
+/** Identity of the gateway in the mesh. */
+export function gatewayIdentity({ istio, gateway }: Settings): string {
+  return `spiffe://${istio.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`;
+}
+
+/** Name of the serving certificate's Secret, the same in every namespace with hosts. */
+export function servingSecret({ certificate }: Settings): string {
+  return "secretName" in certificate ? certificate.secretName : servingSecretName;
+}
+
+/** Namespaces that need the serving certificate. */
+export function hostNamespaces({ hosts }: Settings): string[] {
+  return [...new Set(hosts.map(({ namespace }) => namespace))];
+}

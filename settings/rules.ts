@@ -1,0 +1,243 @@
+import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
+import { durationSeconds } from "../base/duration";
+import { ttlProblem } from "../mesh/enroute";
+import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
+import { exceptionProblems } from "../mesh/mutual-tls-policies";
+import { defaultValidity, leafLife, servingRoots } from "../mesh/serving-certificate";
+import { nearest } from "./builders";
+import { type Problem, problem } from "./error";
+import { maxTtl, meshWideTtl } from "./expected";
+import type { Settings, StackConfiguration } from "./schema";
+
+/** Problems that take more than one key to see. */
+export function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  return [
+    ...clusterProblems(settings),
+    ...namespaceProblems(settings),
+    ...hostProblems(settings),
+    ...servingCertificateProblems(settings, configuration, now),
+    ...workloadTtlProblems(settings),
+    ...meshAuthorityProblems(settings, configuration, now),
+    ...(settings.gateway.autoscaling !== undefined &&
+    settings.gateway.autoscaling.maxReplicas < settings.gateway.replicas
+      ? [
+          problem(
+            "gateway.autoscaling.maxReplicas",
+            settings.gateway.autoscaling.maxReplicas,
+            "at least gateway.replicas",
+          ),
+        ]
+      : []),
+    ...(settings.kiali !== undefined && settings.prometheus === undefined
+      ? [problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty")]
+      : []),
+    ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
+      problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
+    ),
+  ];
+}
+
+function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {
+  if (kubeconfig === "" && context === "")
+    return [
+      problem(
+        "kubeconfig",
+        undefined,
+        "the path of a kubeconfig file here, or the name of a context in context: a stack names its cluster, it never takes the one that the shell happens to point at",
+      ),
+    ];
+  if (context === "" && clusterIdentifier === "")
+    return [
+      problem(
+        "clusterIdentifier",
+        undefined,
+        "a name of the cluster that never changes, as no context is named: without it a new kubeconfig would replace every resource",
+      ),
+    ];
+  return [];
+}
+
+function namespaceProblems(settings: Settings): Problem[] {
+  const problems: Problem[] = [];
+  const seen = new Map([
+    [settings.istio.namespace.name, "istio.namespace"],
+    [settings.gateway.namespace.name, "gateway.namespace"],
+  ]);
+  if (seen.size < 2)
+    problems.push(
+      problem("gateway.namespace.name", settings.gateway.namespace.name, "another namespace than istio.namespace"),
+    );
+  settings.namespaces.forEach(({ name }, index) => {
+    const earlier = seen.get(name);
+    if (earlier !== undefined)
+      problems.push(problem(`namespaces[${index}].name`, name, `each namespace once; ${earlier} is it already`));
+    seen.set(name, `namespaces[${index}]`);
+  });
+  const members = settings.namespaces.map(({ name }) => name);
+  const known = (key: string, name: string) => {
+    if (members.includes(name)) return;
+    const guess = nearest(name, members);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    problems.push(
+      problem(
+        key,
+        name,
+        `one of namespaces (${members.join(", ") || "none yet"})${hint} Pods elsewhere have no sidecar and cannot speak mutual TLS`,
+      ),
+    );
+  };
+  settings.hosts.forEach((entry, index) => known(`hosts[${index}].namespace`, entry.namespace));
+  if (settings.bookinfo !== undefined) known("bookinfo.namespace", settings.bookinfo.namespace);
+  return problems;
+}
+
+function hostProblems({ hosts }: Settings): Problem[] {
+  return hosts.flatMap(({ host: name }, index) => {
+    const first = hosts.findIndex((earlier) => earlier.host === name);
+    return first < index
+      ? [
+          problem(
+            `hosts[${index}].host`,
+            name,
+            `each host once; hosts[${first}] is it already, and EnRoute would serve neither`,
+          ),
+        ]
+      : [];
+  });
+}
+
+function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  const given = settings.certificate;
+  switch (given.issuer) {
+    case "existingSecret":
+      return [];
+    case "generated":
+      return generatedProblems(given);
+    case "certManager":
+      return certManagerProblems(given);
+    case "provided":
+      return [
+        ...plainTextProblems(configuration, "certificate", "privateKey"),
+        ...certificateProblems(
+          given,
+          settings.hosts.map((entry) => entry.host),
+          now,
+        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+      ];
+  }
+}
+
+type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
+
+function generatedProblems(given: Certificate<"generated">): Problem[] {
+  const { roots, signer } = servingRoots(given);
+  return [...lifeProblems("certificate", given, leafLife(given)), ...rootProblems("certificate", roots, signer)];
+}
+
+/** Problems of lives that must fit into each other. */
+function lifeProblems(
+  key: string,
+  given: { validity: string; renewBefore?: string; caValidity: string },
+  life: { validityPeriodHours: number; earlyRenewalHours: number },
+): Problem[] {
+  return [
+    ...(life.earlyRenewalHours >= life.validityPeriodHours
+      ? [
+          problem(
+            `${key}.renewBefore`,
+            given.renewBefore,
+            `less than validity (${given.validity}): a certificate would be renewed at every update`,
+          ),
+        ]
+      : []),
+    ...(durationSeconds(given.caValidity)! <= durationSeconds(given.validity)!
+      ? [problem(`${key}.caValidity`, given.caValidity, `more than validity (${given.validity})`)]
+      : []),
+  ];
+}
+
+function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+  const { ca } = istio;
+  switch (ca.issuer) {
+    case "istiod":
+      return [];
+    case "generated": {
+      const { roots, signer } = meshRoots(ca);
+      return [
+        ...lifeProblems("istio.ca", ca, intermediateLife(ca)),
+        ...rootProblems("istio.ca", roots, signer),
+        ...(ca.rootCertificates === undefined
+          ? []
+          : rootCertificateProblems(ca.rootCertificates, now).map((why) =>
+              problem("istio.ca.rootCertificates", undefined, why),
+            )),
+      ];
+    }
+    case "provided":
+      return [
+        ...plainTextProblems(configuration, "istio", "ca.privateKey"),
+        ...authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why)),
+      ];
+  }
+}
+
+function rootProblems(key: string, roots: readonly string[], signer: string): Problem[] {
+  const twice = roots.find((root, index) => roots.indexOf(root) < index);
+  return [
+    ...(twice === undefined ? [] : [problem(`${key}.roots`, roots, `each name once; ${twice} is there twice`)]),
+    ...(roots.includes(signer)
+      ? []
+      : [problem(`${key}.signer`, signer, `one of ${key}.roots (${roots.join(", ")}): clients must trust what signs`)]),
+  ];
+}
+
+function certManagerProblems({ validity = defaultValidity, renewBefore }: Certificate<"certManager">): Problem[] {
+  const [life, before] = [durationSeconds(validity)!, durationSeconds(renewBefore ?? "5m")!];
+  return [
+    ...(life < 3600 ? [problem("certificate.validity", validity, "1h or more: cert-manager takes no less")] : []),
+    ...(before < 300
+      ? [problem("certificate.renewBefore", renewBefore, "5m or more: cert-manager takes no less")]
+      : []),
+    ...(before >= life
+      ? [
+          problem(
+            "certificate.renewBefore",
+            renewBefore,
+            `less than validity (${validity}): it would be renewed for ever`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** A private key that stands in the stack's file as anybody can read it. */
+function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, key: string, path: string): Problem[] {
+  if (secretKeys.includes(`${project}:${key}`)) return [];
+  const full = `${key}.${path}`;
+  return [
+    problem(
+      full,
+      undefined,
+      `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
+    ),
+  ];
+}
+
+function workloadTtlProblems(settings: Settings): Problem[] {
+  const ttl = settings.gateway.workloadCertificate?.ttl;
+  const max = maxTtl(settings);
+  const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
+  const everywhere = meshWideTtl(settings);
+  return [
+    ...(why === undefined ? [] : [problem("gateway.workloadCertificate.ttl", ttl, why)]),
+    ...(everywhere === undefined || (durationSeconds(everywhere) ?? Infinity) <= (durationSeconds(max) ?? Infinity)
+      ? []
+      : [
+          problem(
+            "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
+            everywhere,
+            `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
+          ),
+        ]),
+  ];
+}

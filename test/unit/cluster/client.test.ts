@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { Cluster, ClusterError, openCluster, unreachable } from "../../../cluster/client";
+import { readClusterView, withoutKey } from "../../../verify/view";
+import { helmDescription, helmReleases } from "../../../cluster/helm-releases";
+import { VerifyError, verify } from "../../../verify/verify";
+import { issue } from "../certificates";
+import { stackFile } from "../stack-files";
+import { type FakeApi, Status, fakeApi, kubeconfigOf } from "../verify/fake-api";
+import { publicKeyOf } from "../verify/healthy";
+
+function open(settings: { kubeconfig: string; context: string }): Cluster {
+  const cluster = openCluster(settings);
+  assert.ok(cluster instanceof Cluster, JSON.stringify(cluster));
+  return cluster;
+}
+
+describe("openCluster", () => {
+  let folder: string;
+  before(() => (folder = mkdtempSync(join(tmpdir(), "enroute-kubeconfig-"))));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const problem = (kubeconfig: string, context = "") => {
+    const found = openCluster({ kubeconfig, context });
+    assert.ok("problem" in found);
+    return `${found.check}: ${found.problem} | ${found.fix}`;
+  };
+  const file = (text: string) => {
+    const path = join(folder, "kubeconfig");
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it("tells of a kubeconfig that does not exist, and of one that cannot be read", () => {
+    assert.match(
+      problem("/nowhere/kubeconfig"),
+      /^cluster\/kubeconfig: kubeconfig \/nowhere\/kubeconfig does not exist/,
+    );
+    assert.match(problem(file("{clusters: [")), /^cluster\/kubeconfig: .* cannot be read: /);
+  });
+
+  it("tells of a context that is not there, and names those that are", () => {
+    const path = file(kubeconfigOf("http://127.0.0.1:1"));
+    assert.match(problem(path, "prod"), /^cluster\/context: context prod is not in .* to one of: fake$/);
+    const silent = JSON.stringify({
+      ...(JSON.parse(kubeconfigOf("http://127.0.0.1:1")) as object),
+      "current-context": "",
+    });
+    assert.match(problem(file(silent)), /does not say which cluster it means/);
+  });
+});
+
+describe("a cluster", () => {
+  let api: FakeApi | undefined;
+  afterEach(() => api?.close());
+  const start = async (answers: Record<string, unknown>) => {
+    api = await fakeApi(answers);
+    return open({ kubeconfig: api.kubeconfig, context: "fake" });
+  };
+
+  it("is asked with the kubeconfig's credentials, and for metadata alone where that is enough", async () => {
+    const cluster = await start({ "/list": { items: [] } });
+    await cluster.get("/list", { metadata: true });
+    const { authorization, accept } = api!.asked[0]!.headers;
+    assert.equal(authorization, "Bearer a-token");
+    assert.match(accept!, /as=PartialObjectMetadataList/);
+  });
+
+  it("answers an error with the server's own words and its status", async () => {
+    const cluster = await start({ "/secret": new Status(403, "secrets is forbidden") });
+    await assert.rejects(cluster.get("/secret"), (error) => {
+      assert.ok(error instanceof ClusterError);
+      assert.deepEqual([error.status, error.message], [403, "secrets is forbidden"]);
+      return true;
+    });
+  });
+
+  it("is asked again where the API server says so, as for a kind that is new to it", async () => {
+    let asked = 0;
+    const cluster = await start({
+      "/new": () =>
+        asked++ === 0 ? new Status(429, "storage is (re)initializing", { "Retry-After": "0" }) : { items: [1] },
+      "/busy": new Status(429, "too many requests"),
+    });
+    assert.deepEqual(await cluster.get("/new"), { items: [1] });
+    assert.equal(asked, 2);
+    await assert.rejects(cluster.get("/busy"), /too many requests/);
+  });
+
+  it("is told from a web server that answers anything", async () => {
+    const cluster = await start({ "/version": "<html>Welcome</html>" });
+    await assert.rejects(cluster.get("/version"), /not as a Kubernetes API server does/);
+  });
+
+  it("that does not answer, or refuses the credentials, is one finding with the way out", async () => {
+    const cluster = await start({ "/version": new Status(401, "Unauthorized") });
+    const settings = { kubeconfig: api!.kubeconfig, context: "fake" };
+    const refused = await cluster.get("/version").catch((error: unknown) => unreachable(settings, cluster, error));
+    assert.match(
+      (refused as { problem: string }).problem,
+      /cluster fake at http:.* refuses these credentials \(HTTP 401\)/,
+    );
+    await api!.stop();
+    const gone = await cluster.get("/version").catch((error: unknown) => unreachable(settings, cluster, error));
+    assert.match((gone as { problem: string }).problem, /cannot be reached: connect ECONNREFUSED/);
+  });
+
+  it("that is gone makes verify throw that finding, and nothing else", async () => {
+    await start({});
+    const settings = { ...stackFile("sandbox"), kubeconfig: api!.kubeconfig, context: "fake" };
+    await api!.stop();
+    await assert.rejects(verify(settings), (error) => {
+      assert.ok(error instanceof VerifyError);
+      assert.match(error.message, /cannot be reached.*\n {2}fix: check that the cluster runs/);
+      return true;
+    });
+  });
+
+  it("is seen with what is absent, forbidden and broken told apart", async () => {
+    const cluster = await start({
+      "/api/v1/namespaces/bookinfo": { metadata: { name: "bookinfo", labels: { a: "b" } } },
+      "/apis/security.istio.io/v1/peerauthentications": { items: [] },
+      "/apis/networking.istio.io/v1/destinationrules": new Status(403, "forbidden for you"),
+      "/apis/enroute.saaras.io/v1/globalconfigs": new Status(500, "etcd has gone fishing"),
+    });
+    const view = await readClusterView(cluster, { ...stackFile("sandbox"), context: "fake" });
+    assert.deepEqual(view.namespaces["bookinfo"], { state: "read", value: { a: "b" } });
+    assert.deepEqual(view.namespaces["istio-system"], { state: "absent" });
+    assert.deepEqual(view.peerAuthentications, { state: "read", value: [] });
+    assert.deepEqual(view.gatewayHosts, { state: "absent" });
+    assert.deepEqual(view.destinationRules, { state: "unreadable", reason: "not allowed: forbidden for you" });
+    assert.deepEqual(view.globalConfigs, { state: "unreadable", reason: "etcd has gone fishing" });
+    assert.ok(api!.asked.every(({ method, path }) => method === "GET" || path.endsWith("/subjectaccessreviews")));
+  });
+});
+
+describe("the releases of Helm", () => {
+  const body = (description: string) =>
+    Buffer.from(gzipSync(JSON.stringify({ info: { description } })).toString("base64")).toString("base64");
+  const secret = (name: string, version: number, status: string) => ({
+    metadata: { name: `sh.helm.release.v1.${name}.v${version}`, labels: { name, version: String(version), status } },
+  });
+
+  it("are known by the labels of their latest revision; only what is not deployed is opened", async () => {
+    const api = await fakeApi({
+      "/api/v1/namespaces/ns/secrets": {
+        items: [
+          secret("fine", 9, "superseded"),
+          secret("fine", 10, "deployed"),
+          secret("stuck", 1, "deployed"),
+          secret("stuck", 2, "pending-upgrade"),
+          secret("never", 1, "failed"),
+        ],
+      },
+      "/api/v1/namespaces/ns/secrets/sh.helm.release.v1.never.v1": { data: { release: body("timed out\nat last") } },
+    });
+    try {
+      assert.deepEqual(await helmReleases(open({ kubeconfig: api.kubeconfig, context: "" }), "ns"), [
+        { name: "fine", revision: 10, status: "deployed" },
+        { name: "stuck", revision: 2, status: "pending-upgrade" },
+        { name: "never", revision: 1, status: "failed", description: "timed out" },
+      ]);
+      assert.ok(!api.asked.some(({ path }) => path.includes("fine")));
+    } finally {
+      await api.close();
+    }
+  });
+
+  it("say nothing where their body is somebody else's", () => {
+    assert.equal(helmDescription("bm8gZ3ppcA=="), undefined);
+    assert.equal(helmDescription(undefined), undefined);
+  });
+});
+
+describe("a TLS Secret", () => {
+  it("loses its private key on the way into the view", async () => {
+    const issued = await issue();
+    const base64 = (text: string) => Buffer.from(text).toString("base64");
+    const seen = withoutKey({
+      metadata: { name: "x" },
+      type: "kubernetes.io/tls",
+      data: { "tls.crt": base64(issued.certificate), "tls.key": base64(issued.privateKey) },
+    });
+    assert.deepEqual(seen, {
+      type: "kubernetes.io/tls",
+      certificateChain: issued.certificate,
+      publicKey: publicKeyOf(issued),
+    });
+    assert.doesNotMatch(JSON.stringify(seen), /PRIVATE/);
+  });
+});

@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import * as k8s from "@pulumi/kubernetes";
+import { parse } from "yaml";
+import { EnRouteGateway, type EnRouteGatewayArgs } from "../../../../components/gateway/enroute-gateway";
+import { enrouteValues } from "../../../../components/gateway/enroute-values";
+import { ttlProblem } from "../../../../mesh/enroute";
+import { type Run, run, valueOf } from "../../mocks";
+
+const images = { redis: { tag: "7.4.1" } };
+const values = (more: object = {}) => enrouteValues({ replicas: 1, images, logLevel: "info", ...more });
+const annotations = (more: object) => values(more)["istioPodAnnotations"] as Record<string, string>;
+
+describe("enrouteValues", () => {
+  it("joins the mesh and leaves the mesh-wide policy alone", () => {
+    assert.deepEqual(values()["istio"], { enable: true, strictmtls: false });
+  });
+
+  it("writes the certificate's life and path into the whole annotations, which the chart keeps as texts", () => {
+    const written = annotations({ workloadCertificate: { ttl: "1h", outputPath: "/run/certs" } });
+    assert.deepEqual(parse(written["proxy.istio.io/config"]!), {
+      proxyMetadata: { OUTPUT_CERTS: "/run/certs", SECRET_TTL: "1h" },
+    });
+    assert.deepEqual(JSON.parse(written["sidecar.istio.io/userVolumeMount"]!), [
+      { name: "istio-certs", mountPath: "/run/certs" },
+    ]);
+  });
+
+  it("keeps the chart's path and Istio's own life by default", () => {
+    assert.deepEqual(parse(annotations({})["proxy.istio.io/config"]!), {
+      proxyMetadata: { OUTPUT_CERTS: "/etc/istio-certs" },
+    });
+  });
+
+  it("leaves the chart's images, but never pulls a fixed tag again, and never redis:latest", () => {
+    assert.deepEqual(values()["images"], {
+      enrouteService: { pullPolicy: "IfNotPresent" },
+      redis: { tag: "7.4.1", pullPolicy: "IfNotPresent" },
+      envoy: { pullPolicy: "IfNotPresent" },
+    });
+  });
+
+  it("takes repository, tag and pull policy of each image", () => {
+    const envoy = {
+      repository: "mirror.example.com/envoy",
+      tag: `v1@sha256:${"0".repeat(64)}`,
+      pullPolicy: "Always" as const,
+    };
+    assert.deepEqual((values({ images: { ...images, envoy } })["images"] as { envoy: object }).envoy, envoy);
+  });
+
+  it("keeps pods apart by labels that they have", () => {
+    const text = JSON.stringify(values()["affinity"]);
+    assert.match(text, /"app.kubernetes.io\/name":"enroute"/);
+    assert.match(text, /kubernetes.io\/hostname.*topology.kubernetes.io\/zone/);
+  });
+});
+
+describe("ttlProblem", () => {
+  for (const ttl of ["1m", "24h", "2160h"]) it(`takes ${ttl}`, () => assert.equal(ttlProblem(ttl), undefined));
+  for (const ttl of ["30s", "2161h"]) it(`refuses ${ttl}`, () => assert.match(ttlProblem(ttl)!, /from 1m to 2160h/));
+  it("refuses what is no duration", () => assert.match(ttlProblem("1 day")!, /such as 24h/));
+  it("follows a raised limit", () => assert.equal(ttlProblem("3000h", "4000h"), undefined));
+});
+
+describe("EnRouteGateway", () => {
+  const deploy = (more: Partial<EnRouteGatewayArgs> = {}, options = {}): Promise<Run<EnRouteGateway>> =>
+    run(() => {
+      const cluster = new k8s.Provider("cluster");
+      const args = {
+        version: "0.8.7",
+        chartRepository: "https://charts.example.com",
+        namespace: "edge",
+        images,
+        ...more,
+      };
+      return new EnRouteGateway("gateway", args, { providers: [cluster] });
+    }, options);
+
+  it("installs the release enroute-istio, whole or not at all", async () => {
+    const { inputs } = (await deploy()).find("Release", "enroute-istio");
+    assert.deepEqual(
+      [inputs["name"], inputs["chart"], inputs["version"], inputs["namespace"], inputs["atomic"], inputs["timeout"]],
+      ["enroute-istio", "enroute", "0.8.7", "edge", true, 300],
+    );
+  });
+
+  it("binds the ClusterRole that the chart leaves unbound, and the right to write status, before the release", async () => {
+    const { find } = await deploy();
+    const subjects = [{ kind: "ServiceAccount", name: "enroute", namespace: "edge" }];
+    for (const [name, role] of [
+      ["enroute-istio-gateway", "enroute"],
+      ["enroute-istio-status", "enroute-istio-status"],
+    ] as const) {
+      const { inputs } = find("ClusterRoleBinding", name);
+      assert.deepEqual(inputs["roleRef"], { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role });
+      assert.deepEqual(inputs["subjects"], subjects);
+      assert.ok(
+        find("Release", "enroute-istio").dependencies.some((urn) => urn.endsWith(`ClusterRoleBinding::${name}`)),
+      );
+    }
+  });
+
+  it("has neither disruption budget nor autoscaler for one replica", async () => {
+    assert.ok(!(await deploy()).names().some((name) => /PodDisruptionBudget|HorizontalPodAutoscaler/.test(name)));
+  });
+
+  it("keeps all but one of several replicas through node drains", async () => {
+    const { find } = await deploy({ replicas: 2 });
+    assert.deepEqual(find("PodDisruptionBudget", "enroute-istio-pdb").inputs["spec"], {
+      maxUnavailable: 1,
+      selector: { matchLabels: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" } },
+    });
+    assert.equal((find("Release", "enroute-istio").inputs["values"] as { replicaCount: number }).replicaCount, 2);
+  });
+
+  it("scales by the CPU of the Envoy containers, of which each has a request", async () => {
+    const { find } = await deploy({ replicas: 2, autoscaling: { maxReplicas: 6 } });
+    const hpa = find("HorizontalPodAutoscaler", "enroute-istio-hpa");
+    assert.equal(hpa.type, "kubernetes:autoscaling/v2:HorizontalPodAutoscaler");
+    const spec = hpa.inputs["spec"] as { minReplicas: number; maxReplicas: number; metrics: object[] };
+    assert.deepEqual([spec.minReplicas, spec.maxReplicas], [2, 6]);
+    assert.deepEqual(spec.metrics, [
+      {
+        type: "ContainerResource",
+        containerResource: { name: "cpu", container: "envoy", target: { type: "Utilization", averageUtilization: 70 } },
+      },
+    ]);
+    const chartValues = find("Release", "enroute-istio").inputs["values"] as {
+      resources: { envoy: { requests: object } };
+    };
+    assert.deepEqual(chartValues.resources.envoy.requests, { cpu: "200m", memory: "256Mi" });
+  });
+
+  it("tells the address, as IP address or host name", async () => {
+    assert.equal(await valueOf((await deploy()).result.address), "192.0.2.10");
+    const hostname = { outputs: () => ({ status: { loadBalancer: { ingress: [{ hostname: "lb.example.com" }] } } }) };
+    assert.equal(await valueOf((await deploy({}, hostname)).result.address), "lb.example.com");
+    const none = { outputs: () => ({ status: { loadBalancer: {} } }) };
+    assert.equal(await valueOf((await deploy({}, none)).result.address), undefined);
+  });
+
+  it("refuses a certificate life that istiod would not sign", async () => {
+    await assert.rejects(
+      deploy({ workloadCertificate: { ttl: "9999h" } }),
+      /workloadCertificate.ttl.*from 1m to 2160h/s,
+    );
+  });
+
+  it("lets extra values win", async () => {
+    const { find } = await deploy({ values: { envoySettings: { logLevel: "trace" }, nodeSelector: { edge: "true" } } });
+    const chartValues = find("Release", "enroute-istio").inputs["values"] as Record<string, unknown>;
+    assert.deepEqual(
+      [chartValues["envoySettings"], chartValues["nodeSelector"]],
+      [{ logLevel: "trace" }, { edge: "true" }],
+    );
+  });
+});

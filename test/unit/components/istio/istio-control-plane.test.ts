@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import * as k8s from "@pulumi/kubernetes";
+import { IstioControlPlane } from "../../../../components/istio/istio-control-plane";
+import { baseValues, istiodValues } from "../../../../components/istio/istio-values";
+import { run } from "../../mocks";
+
+const source = { version: "1.31.0", chartRepository: "https://charts.example.com" };
+const args = {
+  profile: "standard",
+  hub: "docker.io/istio",
+  tag: "1.31.0",
+  namespace: "istio-system",
+  trustDomain: "cluster.local",
+} as const;
+
+describe("istiodValues", () => {
+  it("gives the standard profile the chart's own sizes, and always our registry, root namespace and trust domain", () => {
+    assert.deepEqual(istiodValues(args), {
+      global: { istioNamespace: "istio-system", hub: "docker.io/istio", tag: "1.31.0" },
+      defaultRevision: "default",
+      meshConfig: { trustDomain: "cluster.local", rootNamespace: "istio-system", enablePrometheusMerge: true },
+    });
+  });
+
+  it("keeps the small profile to one istiod without autoscaling", () => {
+    const values = istiodValues({ ...args, profile: "small" });
+    assert.deepEqual([values["autoscaleEnabled"], values["replicaCount"]], [false, 1]);
+  });
+
+  it("gives the ha profile two istiods or more, a disruption budget, and spreads them over nodes and zones", () => {
+    const values = istiodValues({ ...args, profile: "ha" });
+    assert.deepEqual(
+      [values["autoscaleEnabled"], values["autoscaleMin"], values["pdb"]],
+      [true, 2, { maxUnavailable: 1 }],
+    );
+    assert.deepEqual(
+      (values["topologySpreadConstraints"] as { topologyKey: string }[]).map(({ topologyKey }) => topologyKey),
+      ["kubernetes.io/hostname", "topology.kubernetes.io/zone"],
+    );
+  });
+
+  it("names the revision in both charts", () => {
+    const revised = { ...args, revision: "1-31" };
+    assert.equal(istiodValues(revised)["revision"], "1-31");
+    assert.equal(istiodValues(revised)["defaultRevision"], "1-31");
+    assert.equal(baseValues(revised)["defaultRevision"], "1-31");
+    assert.ok(!("revision" in istiodValues(args)));
+  });
+
+  it("lets the mesh configuration add to and override ours", () => {
+    const values = istiodValues({
+      ...args,
+      meshConfig: { accessLogFile: "/dev/stdout", enablePrometheusMerge: false },
+    });
+    assert.deepEqual(values["meshConfig"], {
+      trustDomain: "cluster.local",
+      rootNamespace: "istio-system",
+      enablePrometheusMerge: false,
+      accessLogFile: "/dev/stdout",
+    });
+  });
+});
+
+describe("IstioControlPlane", () => {
+  it("accepts earlier trust domains, and restarts istiod with the CA that it is to load", async () => {
+    const { find } = await deploy({ trustDomainAliases: ["old.example"], authorityFingerprint: "abc" });
+    const values = find("Release", "istiod").inputs["values"] as {
+      meshConfig: { trustDomainAliases: string[] };
+      podAnnotations: object;
+    };
+    assert.deepEqual(values.meshConfig.trustDomainAliases, ["old.example"]);
+    assert.deepEqual(values.podAnnotations, { "enroute-istio/certificate-authority": "abc" });
+  });
+
+  const deploy = (more: object = {}) =>
+    run(() => {
+      const cluster = new k8s.Provider("cluster");
+      new IstioControlPlane("istio", { ...source, namespace: "istio-system", ...more }, { providers: [cluster] });
+    });
+
+  it("installs istio-base, then istiod, each under its fixed name, version, repository and namespace", async () => {
+    const { find, names } = await deploy();
+    assert.deepEqual(names(), [
+      "enroute-istio:istio:IstioControlPlane istio",
+      "kubernetes:helm.sh/v3:Release istio-base",
+      "kubernetes:helm.sh/v3:Release istiod",
+      "pulumi:providers:kubernetes cluster",
+    ]);
+    for (const [name, chart] of [
+      ["istio-base", "base"],
+      ["istiod", "istiod"],
+    ] as const) {
+      const { inputs, parent, deleteBeforeReplace } = find("Release", name);
+      assert.deepEqual(
+        [
+          inputs["name"],
+          inputs["chart"],
+          inputs["version"],
+          inputs["namespace"],
+          inputs["timeout"],
+          inputs["repositoryOpts"],
+        ],
+        [name, chart, "1.31.0", "istio-system", 300, { repo: "https://charts.example.com" }],
+      );
+      assert.ok(!inputs["skipAwait"], "Istio's custom resources depend on an awaited istiod");
+      assert.ok(!inputs["atomic"], "a roll-back would take an upgrade of the CRDs back");
+      assert.match(parent, /IstioControlPlane::istio$/);
+      assert.equal(deleteBeforeReplace, true);
+    }
+    assert.match(find("Release", "istiod").dependencies.join(), /Release::istio-base/);
+  });
+
+  it("holds istiod back until istio-base is there", async () => {
+    const order: string[] = [];
+    let release!: () => void;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await run(
+      () => {
+        const cluster = new k8s.Provider("cluster");
+        new IstioControlPlane("istio", { ...source, namespace: "istio-system" }, { providers: [cluster] });
+        setImmediate(() => setImmediate(() => (order.push("released"), release())));
+      },
+      {
+        outputs: async ({ name }) => {
+          if (name === "istio-base") await held;
+          order.push(name);
+          return {};
+        },
+      },
+    );
+    assert.ok(order.indexOf("istio-base") > order.indexOf("released"));
+    assert.ok(order.indexOf("istiod") > order.indexOf("istio-base"), order.join());
+  });
+
+  it("merges extra values last, and hands the base chart only those that it reads", async () => {
+    const values = {
+      resources: null,
+      env: { A: "1" },
+      base: { validationURL: "https://x" },
+      meshConfig: { trustDomain: "x.y" },
+    };
+    const { find } = await deploy({ profile: "small", values });
+    const istiod = find("Release", "istiod").inputs["values"] as Record<string, unknown>;
+    assert.ok(!("resources" in istiod));
+    assert.deepEqual(
+      [istiod["env"], (istiod["meshConfig"] as { trustDomain: string }).trustDomain],
+      [{ A: "1" }, "x.y"],
+    );
+    assert.deepEqual(find("Release", "istio-base").inputs["values"], {
+      global: { istioNamespace: "istio-system" },
+      defaultRevision: "default",
+      base: { validationURL: "https://x" },
+    });
+  });
+});
