@@ -14,7 +14,7 @@ const root = join(__dirname, "..");
 
 const command = new Command("npm test --")
   .description("Checks formatting, lint and types, then runs the tests. Without options, all of it.")
-  .option("--unit", "the unit tests alone: about 20 seconds on two cores, and nothing is built")
+  .option("--unit", "the unit tests alone: about half a minute on two cores, and nothing is built")
   .option("--engine", "the engine tests alone, on sandboxes of their own")
   .option("--grep <pattern>", "only tests whose title matches")
   .parse();
