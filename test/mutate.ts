@@ -91,6 +91,9 @@ async function main(): Promise<void> {
     const usual = await measure(workers[0]!, needed);
     const total = needed.reduce((sum, test) => sum + usual[test]!, 0);
     console.log(`${needed.length} test files import them, and pass in ${Math.round(total / 1000)} s`);
+    if (options.verbose === true)
+      for (const test of [...needed].sort((one, other) => usual[other]! - usual[one]!).slice(0, 5))
+        console.log(`       ${Math.round(usual[test]! / 1000)} s ${relative(root, test)}`);
 
     const lived: Mutant[] = [];
     const queue = [...chosen];
