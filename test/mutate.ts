@@ -38,8 +38,11 @@ const options = command.opts<{ count: number; seed: number; threshold: number; j
 /** A process that runs tests; another takes its place where a mistake does not let it end. */
 class Worker {
   private child: ChildProcess | undefined;
+  /** Jobs that the process has done: what it loads again and again it never gives back. */
+  private done = 0;
 
   async run(job: Job, limit: number): Promise<Outcome> {
+    if (++this.done % 20 === 0) this.stop();
     const child = (this.child ??= await start());
     return new Promise((resolve) => {
       const end = (outcome: Outcome) => {

@@ -130,6 +130,9 @@ const scaler = (least: string, more = "namespace: n", target = "d", kind = "Hori
   `{apiVersion: autoscaling/v2, kind: ${kind}, metadata: {name: h, ${more}}, spec: {${least} scaleTargetRef: {name: ${target}}}}`;
 const none = "high-availability: Deployment n/d";
 
+const settingsOf = (name: string) =>
+  `{apiVersion: v1, kind: ConfigMap, metadata: {name: ${name}, namespace: n}, data: {config.yaml: "auth: {strategy: anonymous}"}}`;
+
 /* In production. */
 const production: [what: string, objects: string[], expected: string[]][] = [
   ["two istiods", [release("istiod", "n", "{autoscaleMin: 2}"), strict], []],
@@ -149,6 +152,8 @@ const production: [what: string, objects: string[], expected: string[]][] = [
     [workload("app.kubernetes.io/name: enroute"), budget("app.kubernetes.io/name: enroute")],
     [none],
   ],
+  ["a Kiali of another name without login", [settingsOf("kiali-2")], ["kiali-login: ConfigMap n/kiali-2"]],
+  ["settings that are not Kiali's", [settingsOf("my-kiali")], []],
   ["another workload, once", [workload("app: other")], []],
   ["a budget of another namespace", [workload("app: istiod", "replicas: 2,"), budget("app: istiod", "m")], [none]],
   ["a budget that selects nothing", [workload("app: istiod", "replicas: 2,"), budget("")], [none]],
@@ -178,6 +183,22 @@ const production: [what: string, objects: string[], expected: string[]][] = [
     [],
   ],
 ];
+
+describe("deletion protection", () => {
+  it("counts the other objects that are without", () => {
+    const objects = ["a", "b", "c"].map((name) => ({
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name },
+      protect: false,
+    }));
+    const messages = (deletions: string[]) =>
+      judge(objects, { environment: "prod", deletions }).map(({ object, message }) => `${object}: ${message}`);
+    assert.match(messages([])[0]!, /^Service a: neither it nor 2 other objects are protected/);
+    assert.match(messages(["Service a"])[0]!, /^Service b: neither it nor 1 other objects are protected/);
+    assert.deepEqual(messages(["Service a", "Service b", "Service c"]), []);
+  });
+});
 
 describe("the policies, at the edge of what they let pass", () => {
   for (const [what, objects, expected] of cases)

@@ -99,8 +99,7 @@ const cases: [what: string, change: (seen: Seen) => void, check: string, status:
   ],
   [
     "a route that somebody adds to the host of the stack",
-    ({ view }) =>
-      void valueIn(view.gatewayHosts)[0]!.spec!.routes!.push({ permitInsecure: true }),
+    ({ view }) => void valueIn(view.gatewayHosts)[0]!.spec!.routes!.push({ permitInsecure: true }),
     "hosts/secure-routes",
     "failed",
     /GatewayHost bookinfo\/bookinfo-staging-example-com .*kubectl -n bookinfo edit gatewayhost bookinfo-staging-example-com$/,
@@ -140,6 +139,28 @@ const cases: [what: string, change: (seen: Seen) => void, check: string, status:
     "failed",
     /answers 302 in clear text, Location http:\/\/x\//,
   ],
+  [
+    "ServiceRoutes that may not be read",
+    ({ view }) => void (view.serviceRoutes = unreadable),
+    "hosts/secure-routes",
+    "unknown",
+    /ServiceRoutes could not be read: not allowed/,
+  ],
+  [
+    "no Service of the gateway",
+    ({ view }) => void (view.services[edge] = { state: "read", value: [] }),
+    "client-leg/address",
+    "failed",
+    /there is no Service enroute in namespace enroute-system run pulumi up --refresh$/,
+  ],
+  [
+    "a Service of the gateway without an address",
+    ({ view }) => void delete valueIn(view.services[edge])[0]!.status,
+    "client-leg/address",
+    "failed",
+    /Service enroute has no address .*kubectl -n enroute-system describe service enroute$/,
+  ],
+  ["the injector", () => undefined, "control-plane/injection-webhook", "passed", /^2 webhooks of istio-sidecar-injector$/],
   [
     "two GlobalConfigs, of which one is somebody's",
     ({ view }) => {
