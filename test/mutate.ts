@@ -38,8 +38,11 @@ const options = command.opts<{ count: number; seed: number; threshold: number; j
 /** A process that runs tests; another takes its place where a mistake does not let it end. */
 class Worker {
   private child: ChildProcess | undefined;
+  /** Jobs that the process has done: what it loads again and again it never gives back. */
+  private done = 0;
 
   async run(job: Job, limit: number): Promise<Outcome> {
+    if (++this.done % 20 === 0) this.stop();
     const child = (this.child ??= await start());
     return new Promise((resolve) => {
       const end = (outcome: Outcome) => {
@@ -91,6 +94,9 @@ async function main(): Promise<void> {
     const usual = await measure(workers[0]!, needed);
     const total = needed.reduce((sum, test) => sum + usual[test]!, 0);
     console.log(`${needed.length} test files import them, and pass in ${Math.round(total / 1000)} s`);
+    if (options.verbose === true)
+      for (const test of [...needed].sort((one, other) => usual[other]! - usual[one]!).slice(0, 5))
+        console.log(`       ${Math.round(usual[test]! / 1000)} s ${relative(root, test)}`);
 
     const lived: Mutant[] = [];
     const queue = [...chosen];
