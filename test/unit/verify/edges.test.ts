@@ -160,7 +160,13 @@ const cases: [what: string, change: (seen: Seen) => void, check: string, status:
     "failed",
     /Service enroute has no address .*kubectl -n enroute-system describe service enroute$/,
   ],
-  ["the injector", () => undefined, "control-plane/injection-webhook", "passed", /^2 webhooks of istio-sidecar-injector$/],
+  [
+    "the injector",
+    () => undefined,
+    "control-plane/injection-webhook",
+    "passed",
+    /^2 webhooks of istio-sidecar-injector$/,
+  ],
   [
     "two GlobalConfigs, of which one is somebody's",
     ({ view }) => {
