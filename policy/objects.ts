@@ -11,6 +11,8 @@ export interface ProgramResource {
   props: unknown;
   /** Whether the engine refuses to delete or replace it. */
   protect: boolean;
+  /** Types that the same resource had in an earlier version of the program: a change from one is an update. */
+  formerTypes?: string[];
 }
 
 /**

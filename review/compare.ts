@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { availabilityMarks, restartMark } from "./marks/availability";
 import { definitionMarks } from "./marks/definitions";
 import { encryptionMarks } from "./marks/encryption";
-import { immutableChanges, lifeMarks } from "./marks/life";
+import { immutableChanges, lifeMarks, ownershipMarks } from "./marks/life";
 import { type Action, type Changed, type Mark, type SideView, type Surroundings, mark, topics } from "./marks/mark";
 import { exposureMarks } from "./marks/network";
 import { podMarks, podTemplate } from "./marks/pods";
@@ -169,6 +169,7 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
   const action = actionOf(was, is, isMoved);
   const marks = action === "left behind" ? [] : markers.flatMap((marker) => marker(changed, surroundings));
   marks.push(...lifeMarks(action, changed, owned));
+  if (action === "updated") marks.push(...ownershipMarks(was!.owned, owned));
   if (
     is !== undefined &&
     was !== undefined &&
@@ -221,8 +222,15 @@ function shown(entry: Entry | undefined, release: string | undefined): Tree | un
 function actionOf(was: Entry | undefined, is: Entry | undefined, isMoved: boolean): Action {
   if (is === undefined) return staysBehind(was!.owned) ? "left behind" : "deleted";
   if (was === undefined) return "created";
+  if (was.owned.patch !== true && is.owned.patch === true && !isSameResource(was.owned, is.owned)) return "deleted";
   const isReplaced = isMoved || (is.owned.release === undefined && immutableChanges(was.tree, is.tree).length > 0);
   return isReplaced ? "replaced" : "updated";
+}
+
+/** Whether the engine takes the one for an earlier version of the other, also under another type. */
+function isSameResource(was: OwnedObject, is: OwnedObject): boolean {
+  const type = was.resource?.split("::")[0] ?? "";
+  return was.resource === is.resource || is.formerTypes?.includes(type) === true;
 }
 
 /** What neither Helm nor the provider deletes. */

@@ -42,9 +42,13 @@ const injection = z.custom<z.output<typeof injectionForms>>((value) => injection
   error: 'either "enabled" or { revision: <revision or tag> }, never both: with both labels Istio ignores the revision',
 });
 
+const create = z
+  .union([z.boolean(), z.literal("adopt")], { error: "true, false, or adopt (take over one that exists)" })
+  .default(true);
+
 const namespace = object({
   name: dnsLabel,
-  create: flag.default(true),
+  create,
   injection: injection.exactOptional(),
   labels: namespaceLabels,
 });
@@ -110,7 +114,7 @@ const istio = object({
   profile: oneOf("small", "standard", "ha").default("standard"),
   namespace: object({
     name: dnsLabel.default("istio-system"),
-    create: flag.default(true),
+    create,
     labels: namespaceLabels,
   }).prefault({}),
   revision: dnsLabel.exactOptional(),
@@ -130,7 +134,7 @@ const gateway = object({
   chartRepository: chartRepository.default(enrouteCharts),
   namespace: object({
     name: dnsLabel.default("enroute-system"),
-    create: flag.default(true),
+    create,
     injection: injection.exactOptional(),
     labels: namespaceLabels,
   }).prefault({}),

@@ -11,12 +11,13 @@ import { MeshGlobalConfig } from "../components/gateway/mesh-global-config";
 import { IstioControlPlane } from "../components/istio/istio-control-plane";
 import { MeshMutualTls } from "../components/istio/mesh-mutual-tls";
 import { MeshNamespace } from "../components/istio/mesh-namespace";
+import { MeshClaim, ownershipMarks } from "../components/ownership";
 import { Kiali } from "../components/observability/kiali";
 import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { defaultInjection, maxTtl, meshWideTtl } from "../settings/expected";
+import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import type * as verification from "../verify/verify";
 
@@ -51,11 +52,13 @@ export interface StackOutputs {
  * order. Whatever is not ordered here runs side by side; the reverse is the order of destruction.
  *
  * @param lookAt how this process, not the provider, finds the cluster: the same settings, with a path that is right from here
+ * @param owner name by which the stack marks what it makes; left out, as for a comparison of programs, nothing is marked
  */
-export function encryptedIngress(settings: Settings, lookAt: Settings = settings): StackOutputs {
+export function encryptedIngress(settings: Settings, lookAt: Settings = settings, owner?: string): StackOutputs {
   const { istio, gateway, hosts } = settings;
   const providers = [clusterProvider(settings), new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
+  if (owner !== undefined) transformations.push(ownershipMarks(owner));
   const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({
     providers,
     dependsOn,
@@ -67,6 +70,20 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     { ...istio.namespace, injection: "none" }, // istiod is no workload of the mesh that it runs
     opts(),
   );
+  // Before all that is cluster-wide: an update that is cut off leaves nothing that its stack could not be told to own.
+  const claim =
+    owner === undefined
+      ? []
+      : [
+          new MeshClaim(
+            "claim",
+            {
+              namespace: istio.namespace.name,
+              releases: expectedReleases(settings).map(({ namespace, name }) => `${namespace}/${name}`),
+            },
+            opts(istioNamespace),
+          ),
+        ];
   const injection = defaultInjection(settings);
   const gatewayNamespace = new MeshNamespace(gateway.namespace.name, { injection, ...gateway.namespace }, opts());
   const workloadNamespaces = settings.namespaces.map(
@@ -80,7 +97,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
       : new MeshCertificateAuthority(
           "mesh-ca",
           { namespace: istio.namespace.name, authority: istio.ca },
-          opts(istioNamespace),
+          opts(istioNamespace, ...claim),
         );
 
   const mesh = new IstioControlPlane(
@@ -92,7 +109,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     },
     // Helm needs the namespace to write its release into. istiod looks for its CA once, when it starts: where there is none
     // it makes one, and every certificate that this signs is void when ours comes.
-    opts(istioNamespace, ...(authority === undefined ? [] : [authority])),
+    opts(istioNamespace, ...claim, ...(authority === undefined ? [] : [authority])),
   );
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
@@ -152,7 +169,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     const prometheus = new Prometheus(
       "prometheus",
       { ...settings.prometheus, namespace: istio.namespace.name },
-      opts(istioNamespace),
+      opts(istioNamespace, ...claim),
     );
     optional.push(prometheus);
     if (settings.kiali !== undefined)

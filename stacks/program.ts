@@ -7,6 +7,7 @@ import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, findingText, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
+import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
@@ -36,16 +37,23 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
-  const findings = await preflight(lookAt);
+  const owner = ownOwner();
+  const findings = await preflight(lookAt, { stack: { owner, held: once(heldByStack) } });
   // All of them, so that nobody has to come back for the next one.
   if (errorsOf(findings).length > 0) {
     onRefusal({ findings });
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(findingText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt));
+  const outputs = Object.entries(encryptedIngress(settings, lookAt, owner));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
+}
+
+/** The same answer to everybody who asks. */
+function once<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let answer: Promise<Answer> | undefined;
+  return () => (answer ??= ask());
 }
 
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.

@@ -4,7 +4,6 @@ import { helmReleases } from "../../cluster/helm-releases";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
-import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { explainRelease } from "../checks/releases";
@@ -51,40 +50,6 @@ export async function nodeFindings(cluster: Cluster): Promise<Finding[]> {
       fix: "add or repair nodes: kubectl describe node <name> tells what is the matter",
     },
   ];
-}
-
-/** Whether namespaces exist exactly where the stack expects them. */
-export async function namespaceFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
-  const wanted = [
-    { key: "istio.namespace", ...settings.istio.namespace },
-    { key: "gateway.namespace", ...settings.gateway.namespace },
-    ...settings.namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
-  ];
-  const findings = await Promise.all(
-    wanted.map(async ({ key, name, create }): Promise<Finding[]> => {
-      const finding = (problem: string, fix: string): Finding[] => [
-        { check: "cluster/namespaces", severity: "error", problem, fix },
-      ];
-      const found = await existing<Named & { status?: { phase?: string } }>(cluster, `/api/v1/namespaces/${name}`);
-      if (found?.metadata.deletionTimestamp !== undefined)
-        return finding(
-          `namespace ${name} is being deleted`,
-          "wait until it is gone; if it stays, an object in it holds it back: kubectl describe namespace " + name,
-        );
-      if (create && found !== undefined && found.metadata.labels?.[ownerLabel] !== ownerValue)
-        return finding(
-          `namespace ${name} exists already, and ${key} asks to create it`,
-          `set ${key}.create to false: it is then labelled only, and left behind by destroy`,
-        );
-      if (!create && found === undefined)
-        return finding(
-          `namespace ${name} does not exist, and ${key}.create is false`,
-          `create it, or set ${key}.create to true`,
-        );
-      return [];
-    }),
-  );
-  return findings.flat();
 }
 
 /** Whether Helm is in the middle of something, or left something broken. */

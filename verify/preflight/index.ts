@@ -3,19 +3,14 @@ import { ClusterError, openCluster, unreachable } from "../../cluster/client";
 import type { Settings } from "../../settings/schema";
 import { servingCertificateFindings } from "./certificates";
 import { chartFindings } from "./charts";
-import {
-  namespaceFindings,
-  nodeFindings,
-  ownershipFindings,
-  policyFindings,
-  releaseFindings,
-  upgradeFindings,
-} from "./cluster-state";
+import { nodeFindings, ownershipFindings, policyFindings, releaseFindings, upgradeFindings } from "./cluster-state";
 import { meshAuthorityFindings } from "./mesh-authority";
+import { type StackView, namespaceFindings } from "./ownership";
 import { rightsFindings } from "./rights";
 import { versionFindings } from "./versions";
 
 export type { Finding } from "../../base/finding";
+export type { StackView } from "./ownership";
 
 export interface PreflightOptions {
   /**
@@ -23,20 +18,28 @@ export interface PreflightOptions {
    * anyway; the command asks. @default false
    */
   charts?: boolean;
+  /** The stack itself: what it holds, and by which name it marks that. @default marks alone tell what is its own */
+  stack?: StackView;
 }
 
 /**
  * Looks at the cluster before anything is registered with the engine, so that what cannot work fails before anything is
  * touched. Returns every finding; one of severity `error` means that the rollout would fail. Changes nothing.
  */
-export async function preflight(settings: Settings, { charts = false }: PreflightOptions = {}): Promise<Finding[]> {
-  const [onCharts, onCluster] = await Promise.all([charts ? chartFindings(settings) : [], clusterFindings(settings)]);
+export async function preflight(
+  settings: Settings,
+  { charts = false, stack }: PreflightOptions = {},
+): Promise<Finding[]> {
+  const [onCharts, onCluster] = await Promise.all([
+    charts ? chartFindings(settings) : [],
+    clusterFindings(settings, stack),
+  ]);
   return [...onCluster, ...onCharts].sort(
     (a, b) => Number(a.severity === "warning") - Number(b.severity === "warning"),
   );
 }
 
-async function clusterFindings(settings: Settings): Promise<Finding[]> {
+async function clusterFindings(settings: Settings, stack: StackView | undefined): Promise<Finding[]> {
   const cluster = openCluster(settings);
   if ("problem" in cluster) return [cluster];
   let version: { major?: string; minor?: string; gitVersion?: string };
@@ -48,7 +51,7 @@ async function clusterFindings(settings: Settings): Promise<Finding[]> {
   const looks: [string, Promise<Finding[]>][] = [
     ["the rights", rightsFindings(cluster, settings)],
     ["the nodes", nodeFindings(cluster)],
-    ["the namespaces", namespaceFindings(cluster, settings)],
+    ["the namespaces", namespaceFindings(cluster, settings, stack)],
     ["the Helm releases", releaseFindings(cluster, settings)],
     ["the owners of what is there", ownershipFindings(cluster, settings)],
     ["the version of Istio", upgradeFindings(cluster, settings)],

@@ -42,6 +42,19 @@ describe("MeshNamespace", () => {
     });
     assert.ok(!names().includes("kubernetes:core/v1:Namespace shop"));
   });
+
+  it("is one resource whether it creates or patches: a change is an update, which deletes nothing", async () => {
+    for (const [create, type, former] of [
+      [true, "Namespace", "NamespacePatch"],
+      ["adopt", "Namespace", "NamespacePatch"],
+      [false, "NamespacePatch", "Namespace"],
+    ] as const) {
+      const { find } = await deploy(
+        (opts) => new MeshNamespace("shop", { name: "shop", create, injection: "enabled" }, opts),
+      );
+      assert.deepEqual(find(type, "shop").formerTypes, [`kubernetes:core/v1:${former}`], String(create));
+    }
+  });
 });
 
 describe("MeshMutualTls", () => {

@@ -1,0 +1,57 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type Held, type HeldObject, ownerName } from "../mesh/ownership";
+
+/** Name of the running stack, by which it marks its objects. */
+export function ownOwner(): string {
+  return ownerName({
+    organization: pulumi.getOrganization(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+  });
+}
+
+interface Outputs {
+  apiVersion?: string;
+  kind?: string;
+  name?: string;
+  namespace?: string;
+  metadata?: { name?: string; namespace?: string };
+  __fieldManager?: string;
+}
+
+/** What the state of the running stack holds, as the last update left it. The engine itself is asked. */
+export async function heldByStack(): Promise<Held> {
+  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
+    stackName: ownOwner(),
+  })) as { outputs: Record<string, { type: string; outputs: Outputs }> };
+  return heldOf(outputs);
+}
+
+/** Of whole resources only what names them is kept: their outputs hold keys. */
+export function heldOf(resources: Record<string, { type: string; outputs: Outputs }>): Held {
+  const held: Held = { objects: [], releases: [] };
+  for (const [urn, { type, outputs }] of Object.entries(resources)) {
+    if (type === "kubernetes:helm.sh/v3:Release") held.releases.push(`${outputs.namespace}/${outputs.name}`);
+    else if (type.startsWith("kubernetes:")) held.objects.push(...objectOf(urn, type, outputs));
+  }
+  return held;
+}
+
+function objectOf(
+  urn: string,
+  type: string,
+  { apiVersion = "", kind, metadata, __fieldManager }: Outputs,
+): HeldObject[] {
+  if (kind === undefined || metadata?.name === undefined) return [];
+  return [
+    {
+      kind,
+      group: apiVersion.includes("/") ? apiVersion.split("/")[0]! : "",
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      name: metadata.name,
+      patch: type.endsWith("Patch"),
+      ...(__fieldManager === undefined ? {} : { fieldManager: __fieldManager }),
+      urn,
+    },
+  ];
+}
