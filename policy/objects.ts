@@ -13,6 +13,8 @@ export interface ProgramResource {
   protect: boolean;
   /** Types that the same resource had in an earlier version of the program: a change from one is an update. */
   formerTypes?: string[];
+  /** It keeps the name in the cluster that it has. */
+  keepsName?: boolean;
 }
 
 /**

@@ -38,6 +38,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
   const resources: ProgramResource[] = [];
   const isProtected = new Map<string, boolean>();
   const formerTypes = new Map<string, string[]>();
+  const keepsName = new Set<string>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, id }) => {
@@ -45,7 +46,10 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
         if (id === undefined || id === "") {
           const protect = isProtected.get(`${type} ${name}`) ?? false;
           const former = formerTypes.get(`${type} ${name}`) ?? [];
-          const more = former.length === 0 ? {} : { formerTypes: former };
+          const more = {
+            ...(former.length === 0 ? {} : { formerTypes: former }),
+            ...(keepsName.has(`${type} ${name}`) ? { keepsName: true } : {}),
+          };
           resources.push({ type, name, props: settle(pulumi, inputs), protect, ...more });
         }
         return { id: `${name}-id`, state: inputs as Record<string, unknown> };
@@ -63,6 +67,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
   monitor.registerResource = (request, callback) => {
     const id = `${request.getType()} ${request.getName()}`;
     isProtected.set(id, request.getProtect());
+    if (request.getIgnorechangesList().includes("metadata.name")) keepsName.add(id);
     formerTypes.set(
       id,
       request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
@@ -83,6 +88,7 @@ interface Monitor {
       getType(): string;
       getName(): string;
       getProtect(): boolean;
+      getIgnorechangesList(): string[];
       getAliasesList(): { getSpec(): { getType(): string } | undefined }[];
     },
     callback: unknown,

@@ -53,7 +53,8 @@ const markers = [encryptionMarks, rightsMarks, exposureMarks, podMarks, definiti
 
 /** What becomes of each object when the stack goes from one side to the other. */
 export function compare(before: Side, after: Side): Comparison {
-  const [old, current] = [entries(before), entries(after)];
+  const old = entries(before);
+  const current = entries({ ...after, objects: after.objects.map((owned) => withKeptName(owned, before)) });
   const surroundings: Surroundings = {
     rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? "istio-system",
     gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? "enroute-system",
@@ -90,6 +91,14 @@ export function compare(before: Side, after: Side): Comparison {
   comparison.changes.sort((a, b) => gravity(a) - gravity(b) || compareText(sortKey(a), sortKey(b)));
   comparison.folded.sort((a, b) => compareText(a.title, b.title));
   return comparison;
+}
+
+/** The object under the name that it has, where the engine keeps that whatever the program says. */
+function withKeptName(owned: OwnedObject, before: Side): OwnedObject {
+  const { object, keepsName, resource } = owned;
+  const was = keepsName === true ? before.objects.find((old) => old.resource === resource)?.object : undefined;
+  if (was === undefined || was.metadata.namespace !== object.metadata.namespace) return owned;
+  return { ...owned, object: { ...object, metadata: { ...object.metadata, name: was.metadata.name } } };
 }
 
 function entries(side: Side): Map<string, Entry> {

@@ -100,6 +100,7 @@ function toOwned(resource: ProgramResource): OwnedObject | undefined {
     resource: `${type}::${name}`,
     ...(protect === true ? { protect } : {}),
     ...(type.endsWith("Patch") ? { patch: true } : {}),
+    ...(resource.keepsName === true ? { keepsName: true } : {}),
     ...(resource.formerTypes === undefined ? {} : { formerTypes: resource.formerTypes }),
   };
 }

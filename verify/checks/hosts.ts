@@ -1,7 +1,7 @@
 import type { Result } from "../../base/report";
 import { count, listed } from "../../base/text";
 import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
-import { gatewayHostName } from "../../mesh/enroute";
+import { formerGatewayHostName, gatewayHostName } from "../../mesh/enroute";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { judge } from "../result";
@@ -27,12 +27,11 @@ function hostsOf(view: ClusterView): GatewayHost[] {
 }
 
 function find(view: ClusterView, { host, namespace }: Host): GatewayHost | undefined {
-  return hostsOf(view).find(
-    ({ metadata, spec }) =>
-      metadata.namespace === namespace &&
-      metadata.name === gatewayHostName(host) &&
-      spec?.virtualhost?.fqdn?.toLowerCase() === host,
+  const own = hostsOf(view).filter(
+    ({ metadata, spec }) => metadata.namespace === namespace && spec?.virtualhost?.fqdn?.toLowerCase() === host,
   );
+  const named = (name: string) => own.find(({ metadata }) => metadata.name === name);
+  return named(gatewayHostName(host)) ?? named(formerGatewayHostName(host));
 }
 
 function present(view: ClusterView, settings: Settings): Result {
@@ -62,11 +61,11 @@ function unique(view: ClusterView, settings: Settings): Result {
       fix: "",
     },
     (problem) => {
-      for (const { host, namespace } of settings.hosts) {
+      for (const wanted of settings.hosts) {
+        const { host } = wanted;
+        const own = find(view, wanted);
         const rivals = hostsOf(view).filter(
-          (candidate) =>
-            candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host &&
-            nameOf(candidate) !== `${namespace}/${gatewayHostName(host)}`,
+          (candidate) => candidate !== own && candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host,
         );
         if (rivals.length > 0)
           problem(

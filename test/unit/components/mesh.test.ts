@@ -119,7 +119,7 @@ describe("GatewayHost", () => {
     const { resources } = await deploy((opts) => new GatewayHost("shop.example.com", args, opts));
     const { inputs, type } = resources.find(({ type }) => type.startsWith("kubernetes:"))!;
     assert.equal(type, "kubernetes:enroute.saaras.io/v1:GatewayHost");
-    assert.deepEqual(inputs["metadata"], { name: "shop-example-com", namespace: "shop" });
+    assert.deepEqual(inputs["metadata"], { name: "shop.example.com", namespace: "shop" });
     assert.deepEqual(inputs["spec"], {
       virtualhost: { fqdn: "shop.example.com", tls: { secretName: "tls", minimumProtocolVersion: "1.2" } },
       routes: [

@@ -116,6 +116,17 @@ describe("comparing two renders", () => {
     assert.equal(found.changes[0]!.marks[0]!.level, "outage");
   });
 
+  it("keeps the name of an object that the engine keeps, whatever the newer program calls it", () => {
+    const host = (name: string) =>
+      own(`{apiVersion: enroute.saaras.io/v1, kind: GatewayHost, metadata: {name: ${name}, namespace: n}}`, "host::h");
+    const found = changes([host("a-b")], [{ ...host("a.b"), keepsName: true }]);
+    assert.deepEqual(summary(found), { changes: [], folded: [], unchanged: 1 });
+    assert.deepEqual(summary(changes([host("a-b")], [host("a.b")])).changes, [
+      "GatewayHost n/a.b replaced",
+      "GatewayHost n/a-b deleted",
+    ]);
+  });
+
   describe("of a namespace that changes hands", () => {
     const made = own("{apiVersion: v1, kind: Namespace, metadata: {name: n, labels: {a: b}}}", "core:Namespace::n");
     const labelled = own("{apiVersion: v1, kind: Namespace, metadata: {name: n}}", "core:NamespacePatch::n");
