@@ -204,9 +204,9 @@ async function recoverStack(stack: Stack, request: Request, folder: string): Pro
   if (damaged !== undefined && !done) return { ...restored, forget: [], pending: [], done };
   if (damaged !== undefined) restore(damaged);
   const settings = request.settings ?? (await settingsOfStack(stack, request, folder));
-  const found = await inspect(stack, settings);
-  if (done) await recover(stack, settings, found);
-  return { ...restored, ...found, done };
+  const { foreign, ...found } = await inspect(stack, settings, request.adopt);
+  if (done) await recover(stack, settings, { ...found, foreign });
+  return { ...restored, ...found, ...(foreign.length === 0 ? {} : { foreign }), done };
 }
 
 async function settingsOfStack(stack: Stack, request: Request, folder: string): Promise<Settings> {

@@ -154,3 +154,51 @@ function hasLabel({ fieldsV1 }: ManagedFields, key: string): boolean {
   const fields = fieldsV1 as { "f:metadata"?: { "f:labels"?: Record<string, unknown> } } | undefined;
   return `f:${key}` in (fields?.["f:metadata"]?.["f:labels"] ?? {});
 }
+
+/** A Helm release that the program would install. */
+export interface PlannedRelease {
+  name: string;
+  namespace: string;
+  chart: string;
+  version: string;
+  repository?: string;
+  values: Record<string, unknown>;
+}
+
+/** An object that the program, or the chart of one of its releases, would make. */
+export interface PlannedObject extends ObjectName {
+  apiVersion: string;
+  /** `namespace/name` of the release whose chart makes it; undefined where the program does. */
+  release?: string;
+}
+
+export interface Planned {
+  objects: PlannedObject[];
+  releases: PlannedRelease[];
+}
+
+/** Group of an API version; empty for the core group. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
+}
+
+/** Why an object that is there may not be made, in words; undefined where it is the stack's own. */
+export function foreignOwner(
+  planned: PlannedObject,
+  live: OwnerMarks,
+  claimant: Claimant,
+  held: Held,
+): Exclude<Owner, { by: "ours" }> | undefined {
+  const owner = ownerOf(live, claimant);
+  // Helm goes by its own marks, and refuses an object that has none.
+  if (planned.release !== undefined)
+    return owner.by === "release" && owner.release === planned.release
+      ? undefined
+      : owner.by === "ours"
+        ? { by: "unmarked" }
+        : owner;
+  if (owner.by === "ours") return undefined;
+  const isHeld = held.objects.some((object) => !object.patch && isSameObject(object, planned));
+  // The mark of another stack counts even where our state has the object: early versions let two stacks hold one.
+  return owner.by === "unmarked" && isHeld ? undefined : owner;
+}

@@ -3,7 +3,7 @@ import { SettingsError, describeProblems, problem } from "./error";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
 
-const scalarKeys = ["kubeconfig", "context", "clusterIdentifier", "kubernetesPluginVersion"];
+const scalarKeys = ["kubeconfig", "context", "clusterIdentifier", "kubernetesPluginVersion", "takeOverFrom"];
 
 /**
  * The settings of a stack. Throws one {@link SettingsError} that names everything that is wrong. Keys of other namespaces

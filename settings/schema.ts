@@ -255,6 +255,10 @@ export const settingsSchema = object({
   kubeconfig: z.string({ error: "the path of a kubeconfig file" }).default(""),
   context: z.string({ error: "the name of a context of the kubeconfig" }).default(""),
   clusterIdentifier: z.string({ error: "a name of the cluster that never changes" }).default(""),
+  takeOverFrom: z
+    .literal("")
+    .or(text("the name of a stack as organization/project/stack", /^[^/\s]+\/[^/\s]+\/[^/\s]+$/))
+    .default(""),
   kubernetesPluginVersion: z.literal("").or(exactVersion).default(""),
   istio,
   namespaces: list(namespace, "namespaces { name, create?, injection?, labels? }").default([]),

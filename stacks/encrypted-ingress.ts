@@ -47,16 +47,26 @@ export interface StackOutputs {
   verification?: pulumi.Output<ReportSummary>;
 }
 
+export interface RolloutOptions {
+  /** Name by which the stack marks what it makes. @default nothing is marked, as for a comparison of programs */
+  owner?: string;
+  /** The cluster. @default that of the settings */
+  cluster?: k8s.Provider;
+}
+
 /**
  * The rollout: client → EnRoute (TLS), EnRoute → workload (Istio mutual TLS, STRICT). This is the only place that knows the
  * order. Whatever is not ordered here runs side by side; the reverse is the order of destruction.
  *
  * @param lookAt how this process, not the provider, finds the cluster: the same settings, with a path that is right from here
- * @param owner name by which the stack marks what it makes; left out, as for a comparison of programs, nothing is marked
  */
-export function encryptedIngress(settings: Settings, lookAt: Settings = settings, owner?: string): StackOutputs {
+export function encryptedIngress(
+  settings: Settings,
+  lookAt: Settings = settings,
+  { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
+): StackOutputs {
   const { istio, gateway, hosts } = settings;
-  const providers = [clusterProvider(settings), new tls.Provider("tls")];
+  const providers = [cluster, new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
   if (owner !== undefined) transformations.push(ownershipMarks(owner));
   const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({
@@ -236,7 +246,7 @@ function verifier(): typeof verification {
 }
 
 /** The cluster of the stack, and nothing that the shell points at. */
-function clusterProvider(settings: Settings): k8s.Provider {
+export function clusterProvider(settings: Settings): k8s.Provider {
   const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
   const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),

@@ -1,3 +1,4 @@
+import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { refusal } from "../components/refusal";
@@ -6,7 +7,8 @@ import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, findingText, preflight, preflightError } from "../verify/preflight";
-import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
+import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
+import { plannedBy, renderedBy } from "./planned";
 import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
@@ -38,22 +40,29 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(warning);
   const owner = ownOwner();
-  const findings = await preflight(lookAt, { stack: { owner, held: once(heldByStack) } });
+  let provider: Provider | undefined;
+  // Once the state has been read: registering it writes the state.
+  const cluster = () => (provider ??= clusterProvider(settings));
+  const held = heldByStack();
+  // Whoever asks gets the error; without a listener the process would end before that.
+  held.catch(() => {});
+  const findings = await preflight(lookAt, {
+    stack: {
+      owner,
+      held: () => held,
+      planned: () => plannedBy(settings, owner),
+      rendered: (release) => held.then(() => renderedBy(release, cluster())),
+    },
+  });
   // All of them, so that nobody has to come back for the next one.
   if (errorsOf(findings).length > 0) {
     onRefusal({ findings });
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(findingText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt, owner));
+  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster() }));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
-}
-
-/** The same answer to everybody who asks. */
-function once<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
-  let answer: Promise<Answer> | undefined;
-  return () => (answer ??= ask());
 }
 
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { type Held, type HeldObject, ownerName } from "../mesh/ownership";
+import { StateUnreadable } from "../verify/preflight/ownership";
 
 /** Name of the running stack, by which it marks its objects. */
 export function ownOwner(): string {
@@ -21,14 +23,26 @@ interface Outputs {
 
 /** What the state of the running stack holds, as the last update left it. The engine itself is asked. */
 export async function heldByStack(): Promise<Held> {
-  const { outputs } = (await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {
-    stackName: ownOwner(),
-  })) as { outputs: Record<string, { type: string; outputs: Outputs }> };
-  return heldOf(outputs);
+  const stackName = ownOwner();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+      return heldOf(((await read) as { outputs: Record<string, Resource> }).outputs);
+    } catch (error) {
+      // A file backend is read while the engine writes the beginning of the update into it.
+      if (attempt === 10) throw new StateUnreadable((error as Error).message);
+      await sleep(100 * attempt);
+    }
+  }
+}
+
+interface Resource {
+  type: string;
+  outputs: Outputs;
 }
 
 /** Of whole resources only what names them is kept: their outputs hold keys. */
-export function heldOf(resources: Record<string, { type: string; outputs: Outputs }>): Held {
+export function heldOf(resources: Record<string, Resource>): Held {
   const held: Held = { objects: [], releases: [] };
   for (const [urn, { type, outputs }] of Object.entries(resources)) {
     if (type === "kubernetes:helm.sh/v3:Release") held.releases.push(`${outputs.namespace}/${outputs.name}`);

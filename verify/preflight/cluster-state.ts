@@ -96,8 +96,12 @@ export async function upgradeFindings(cluster: Cluster, settings: Settings): Pro
       ];
 }
 
-/** A policy for the whole mesh that somebody else made: of two, Istio obeys the older. */
-export async function policyFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
+/**
+ * A policy for the whole mesh that somebody else made: of two, Istio obeys the older.
+ *
+ * @param isCompared whether another look compares what has the name of ours
+ */
+export async function policyFindings(cluster: Cluster, settings: Settings, isCompared = false): Promise<Finding[]> {
   const root = settings.istio.namespace.name;
   const path = `/apis/security.istio.io/v1/namespaces/${root}/peerauthentications`;
   const policies = meshPolicies(await listed<PeerAuthentication>(cluster, path), root);
@@ -105,7 +109,8 @@ export async function policyFindings(cluster: Cluster, settings: Settings): Prom
   const isOurs = ({ metadata }: PeerAuthentication) =>
     metadata.name === "default" && metadata.annotations?.["enroute-istio/reason"] !== undefined;
   const ours = policies.find(isOurs);
-  return byAge(policies.filter((policy) => !isOurs(policy))).map(({ metadata }): Finding => {
+  const others = policies.filter((policy) => !isOurs(policy) && !(isCompared && policy.metadata.name === "default"));
+  return byAge(others).map(({ metadata }): Finding => {
     const isOlder = ours === undefined || metadata.name === "default" || policies[0] !== ours;
     return {
       check: "mesh/other-policy",
@@ -129,7 +134,17 @@ interface Owned {
   namespace: string;
 }
 
-/** Objects with names that our charts use, in the hands of somebody else: Helm would refuse to install over them. */
+/** Another Istio of the cluster: of the same revision it would claim the same namespaces. */
+export async function otherIstioFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
+  const deployments = await listed<Named>(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod", true);
+  const { namespace, revision } = settings.istio;
+  return otherIstios(deployments, namespace.name, istiodName(settings), revision);
+}
+
+/**
+ * The best known of the objects that our charts make, in the hands of somebody else: Helm would refuse to install over them. The
+ * program compares all of them, as its engine renders the charts ({@link StackView}).
+ */
 export async function ownershipFindings(cluster: Cluster, settings: Settings): Promise<Finding[]> {
   const root = settings.istio.namespace.name;
   const edge = settings.gateway.namespace.name;
@@ -175,25 +190,21 @@ export async function ownershipFindings(cluster: Cluster, settings: Settings): P
     return owner === `${claim.namespace}/${claim.release}` ? [] : [{ ...claim, owner }];
   });
   const owners = [...new Set(foreign.map(({ owner }) => owner))];
-  return [
-    ...owners.map((owner): Finding => {
-      const theirs = foreign.filter((claim) => claim.owner === owner);
-      const names = theirs.map(({ kind, object }) => `${kind} ${object.metadata.name}`);
-      const shown =
-        names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
-      const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}`;
-      return {
-        check: "cluster/ownership",
-        severity: "error",
-        problem: `${shown} ${names.length === 1 ? "belongs" : "belong"} to ${who}: Helm refuses to install over ${names.length === 1 ? "it" : "them"}`,
-        fix:
-          owner === undefined
-            ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
-            : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
-      };
-    }),
-    ...otherIstios(deployments, root, istiod, revision),
-  ];
+  return owners.map((owner): Finding => {
+    const theirs = foreign.filter((claim) => claim.owner === owner);
+    const names = theirs.map(({ kind, object }) => `${kind} ${object.metadata.name}`);
+    const shown = names.length > 3 ? `${names.slice(0, 3).join(", ")} and ${names.length - 3} more` : names.join(", ");
+    const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}`;
+    return {
+      check: "cluster/ownership",
+      severity: "error",
+      problem: `${shown} ${names.length === 1 ? "belongs" : "belong"} to ${who}: Helm refuses to install over ${names.length === 1 ? "it" : "them"}`,
+      fix:
+        owner === undefined
+          ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
+          : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
+    };
+  });
 }
 
 function ownerOf({ metadata: { annotations = {} } }: Named): string | undefined {

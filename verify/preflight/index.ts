@@ -1,11 +1,26 @@
 import type { Finding } from "../../base/finding";
-import { ClusterError, openCluster, unreachable } from "../../cluster/client";
+import { type Cluster, ClusterError, openCluster, unreachable } from "../../cluster/client";
 import type { Settings } from "../../settings/schema";
 import { servingCertificateFindings } from "./certificates";
 import { chartFindings } from "./charts";
-import { nodeFindings, ownershipFindings, policyFindings, releaseFindings, upgradeFindings } from "./cluster-state";
+import {
+  nodeFindings,
+  otherIstioFindings,
+  ownershipFindings,
+  policyFindings,
+  releaseFindings,
+  upgradeFindings,
+} from "./cluster-state";
 import { meshAuthorityFindings } from "./mesh-authority";
-import { type StackView, namespaceFindings } from "./ownership";
+import { namespaceFindings } from "./namespaces";
+import {
+  type StackView,
+  StateUnreadable,
+  claimFindings,
+  hostFindings,
+  objectFindings,
+  releaseOwnerFindings,
+} from "./ownership";
 import { rightsFindings } from "./rights";
 import { versionFindings } from "./versions";
 
@@ -53,20 +68,45 @@ async function clusterFindings(settings: Settings, stack: StackView | undefined)
     ["the nodes", nodeFindings(cluster)],
     ["the namespaces", namespaceFindings(cluster, settings, stack)],
     ["the Helm releases", releaseFindings(cluster, settings)],
-    ["the owners of what is there", ownershipFindings(cluster, settings)],
+    ["other Istios", otherIstioFindings(cluster, settings)],
+    ["the hosts of other gateways' objects", hostFindings(cluster, settings, stack)],
+    ...stackLooks(cluster, settings, stack),
     ["the version of Istio", upgradeFindings(cluster, settings)],
-    ["the mesh's policies", policyFindings(cluster, settings)],
+    ["the mesh's policies", policyFindings(cluster, settings, stack !== undefined)],
     ["the serving certificate", servingCertificateFindings(cluster, settings)],
     ["the mesh's CA", meshAuthorityFindings(cluster, settings)],
   ];
   const findings = await Promise.all(
     looks.map(([what, look]) => look.catch((error: unknown) => [unseen(what, error)])),
   );
-  return [...versionFindings(settings.istio.version, version), ...findings.flat()];
+  const all = [...versionFindings(settings.istio.version, version), ...findings.flat()];
+  // What every look needs is missing once.
+  return all.filter(({ problem }, index) => all.findIndex((other) => other.problem === problem) === index);
+}
+
+/** What only the stack itself can be compared with. */
+function stackLooks(
+  cluster: Cluster,
+  settings: Settings,
+  stack: StackView | undefined,
+): [string, Promise<Finding[]>][] {
+  if (stack === undefined) return [["the owners of what is there", ownershipFindings(cluster, settings)]];
+  return [
+    ["the claim of the mesh", claimFindings(cluster, settings, stack)],
+    ["the owners of the Helm releases", releaseOwnerFindings(cluster, settings, stack)],
+    ["the objects that the rollout would make", objectFindings(cluster, settings, stack)],
+  ];
 }
 
 /** A look that was not possible is a finding as well, and not a reason to hide the others. */
 function unseen(what: string, error: unknown): Finding {
+  if (error instanceof StateUnreadable)
+    return {
+      check: "ownership/state",
+      severity: "error",
+      problem: `the state of the stack cannot be read, so that nobody can tell what is its own: ${error.message}`,
+      fix: "try again; where it stays, see docs/troubleshooting.md about an update that was cut off",
+    };
   if (!(error instanceof ClusterError)) throw error;
   return error.status === 401 || error.status === 403
     ? {

@@ -6,7 +6,7 @@ import { stackFile, stackNames } from "../stack-files";
 
 type Deployed = Run<ReturnType<typeof encryptedIngress>>;
 const deploy = (settings: Settings, { owner, ...options }: RunOptions & { owner?: string } = {}): Promise<Deployed> =>
-  run(() => encryptedIngress(settings, settings, owner), options);
+  run(() => encryptedIngress(settings, settings, owner === undefined ? {} : { owner }), options);
 
 /** Everything that the resource waits for, directly or through what that waits for, as `Type name`. */
 function ancestors({ resources }: Deployed, type: string, name: string): Set<string> {

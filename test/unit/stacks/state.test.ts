@@ -11,7 +11,7 @@ describe("what a state holds", () => {
     };
     const held = heldOf({
       stack: { type: "pulumi:pulumi:Stack", outputs: {} },
-      a: { type: "kubernetes:core/v1:Secret", outputs: { ...secret, __fieldManager: "pulumi-kubernetes-1" } as object },
+      a: { type: "kubernetes:core/v1:Secret", outputs: { ...secret, __fieldManager: "pulumi-kubernetes-1" } },
       b: {
         type: "kubernetes:core/v1:NamespacePatch",
         outputs: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },

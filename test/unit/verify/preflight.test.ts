@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Held } from "../../../mesh/ownership";
+import type { Held, Planned } from "../../../mesh/ownership";
 import type { Settings } from "../../../settings/schema";
 import { type Finding, type StackView, errorsOf, preflight, preflightError } from "../../../verify/preflight";
 import { neededKinds } from "../../../verify/preflight/rights";
@@ -46,6 +46,13 @@ async function findings(
   }
 }
 
+/** A stack with nothing but its namespaces. */
+const viewOf = (owner: string, held: Held, planned: Partial<Planned> = {}): StackView => ({
+  owner,
+  held: () => Promise.resolve(held),
+  planned: () => Promise.resolve({ objects: [], releases: [], ...planned }),
+  rendered: () => Promise.resolve([]),
+});
 const brief = (found: Finding[]) => found.map(({ check, severity }) => `${check} ${severity}`);
 const helm = (name: string, namespace: string) => ({
   "meta.helm.sh/release-name": name,
@@ -254,7 +261,7 @@ describe("preflight", () => {
       it(`with create: ${create} on one ${what}: ${expected.join(", ") || "nothing to say"}`, async () => {
         const settings = stackFile("sandbox");
         settings.namespaces[0]!.create = create;
-        const view = { owner, held: () => Promise.resolve(state) };
+        const view = viewOf(owner, state);
         const found = await findings({ "/api/v1/namespaces/bookinfo": live }, settings, view);
         assert.deepEqual(brief(found).sort(), expected);
       });
