@@ -5,6 +5,8 @@ export interface Revision {
   revision: number;
   /** Helm's word: deployed, failed, superseded, pending-install, pending-upgrade, pending-rollback, uninstalling, uninstalled. */
   status: string;
+  /** Whether Pulumi's kubernetes plugin wrote it. */
+  byPulumi: boolean;
 }
 
 /** Revisions that Helm is to forget, and why. Their objects stay in the cluster, and the next installation takes them over. */
@@ -45,8 +47,9 @@ export interface ForeignRelease {
  * installs the release again (since Helm 3.2), without a pod restarting.
  */
 export function planRecovery(revisions: readonly Revision[], releases: OwnReleases): Forget[] {
-  return byRelease(revisions).flatMap(({ id, own, last: { namespace, name, status } }) => {
-    if (foreignReason(id, status, releases) !== undefined) return [];
+  return byRelease(revisions).flatMap(({ id, own, last }) => {
+    const { namespace, name, status } = last;
+    if (foreignReason(id, last, releases) !== undefined) return [];
     const forget = (which: readonly Revision[], why: string): Forget[] => [
       { namespace, name, revisions: which.map(({ revision }) => revision), why },
     ];
@@ -68,18 +71,23 @@ export function planRecovery(revisions: readonly Revision[], releases: OwnReleas
 
 /** Releases under the stack's names that nothing of the stack names: somebody else installed them, and they are running. */
 export function foreignReleases(revisions: readonly Revision[], releases: OwnReleases): ForeignRelease[] {
-  return byRelease(revisions).flatMap(({ id, last: { namespace, name, status } }) => {
-    const why = foreignReason(id, status, releases);
-    return why === undefined ? [] : [{ namespace, name, why }];
+  return byRelease(revisions).flatMap(({ id, last }) => {
+    const why = foreignReason(id, last, releases);
+    return why === undefined ? [] : [{ namespace: last.namespace, name: last.name, why }];
   });
 }
 
-function foreignReason(id: string, status: string, { inState, claimed, named }: OwnReleases): string | undefined {
+function foreignReason(
+  id: string,
+  { status, byPulumi }: Revision,
+  { inState, claimed, named }: OwnReleases,
+): string | undefined {
   if (inState.has(id) || named.has(id) || status === "uninstalled") return undefined;
   if (!claimed.has(id)) return `is ${status}, and nothing of this stack names it: somebody else installed it`;
-  // What the stack claims and never finished can only be its own; what runs may have another state than this one.
-  return status === "deployed"
-    ? "is deployed, and neither the state nor an operation that was cut off names it: another state may hold it"
+  // The claim in the state came before the release. An operation of the stack made it that lost the cluster at its very end, and
+  // could not write it down; or somebody installed it since by Helm's own command.
+  return status === "deployed" && !byPulumi
+    ? "is deployed, and not by Pulumi: somebody installed it under a name that this stack claims"
     : undefined;
 }
 

@@ -6,6 +6,7 @@ const revision = (status: string, number = 1, name = "istiod"): Revision => ({
   name,
   revision: number,
   status,
+  byPulumi: false,
 });
 const istiod = new Set(["istio-system/istiod"]);
 const nothing: OwnReleases = { inState: new Set(), claimed: new Set(), named: new Set() };
@@ -61,12 +62,18 @@ describe("planRecovery", () => {
     ["failed", "nothing names", nothing, "left"],
     ["pending-install", "nothing names", nothing, "left"],
     ["uninstalled", "nothing names", nothing, "neither"],
-    ["deployed", "only the claim names", claimed, "left"],
+    ["deployed", "only the claim names, and Helm's own command made", claimed, "left"],
     ["failed", "only the claim names", claimed, "forgotten"],
     ["pending-install", "only the claim names", claimed, "forgotten"],
     ["deployed", "an operation that was cut off was making", named, "forgotten"],
     ["deployed", "the state has", known, "neither"],
   ];
+  it("forgets a release that is claimed and that Pulumi made: the operation lost the cluster before it could write it down", () => {
+    const made = { ...revision("deployed"), byPulumi: true };
+    assert.deepEqual(plan([made], claimed), ["istio-system/istiod 1"]);
+    assert.deepEqual(plan([made], nothing), [], "without a claim in this state, another stack may have it");
+  });
+
   for (const [status, what, releases, outcome] of table)
     it(`a release that is ${status} and that ${what}: ${outcome}`, () => {
       const all = [revision(status)];
