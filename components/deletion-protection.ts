@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { formerGatewayHostName } from "../mesh/enroute";
 
 export interface DeletionProtectionArgs {
   /** Whether the engine refuses to delete or replace objects of the cluster. */
@@ -17,16 +18,18 @@ export function deletionProtection({ enabled, except }: DeletionProtectionArgs):
     ({ type, props, opts }) => {
       const isRead = (opts as pulumi.CustomResourceOptions).id !== undefined;
       if (!type.startsWith("kubernetes:") || isRead) return undefined;
-      const given = except.some(({ object }) => object === objectName(type, props));
+      const names = objectNames(type, props);
+      const given = except.some(({ object }) => names.includes(object));
       return { props: props, opts: { ...opts, protect: !given } };
     },
   ];
 }
 
-/** `Kind namespace/name`. Both are plain values in everything that the components make. */
-function objectName(type: string, props: Record<string, unknown>): string {
+/** `Kind namespace/name`, all plain values in everything that the components make; a GatewayHost's former name as well. */
+function objectNames(type: string, props: Record<string, unknown>): string[] {
   // A patch of a Namespace is of kind Namespace.
   const kind = (props["kind"] as string | undefined) ?? type.split(":").pop()!;
   const { name, namespace } = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+  const names = kind === "GatewayHost" ? [name, formerGatewayHostName(name)] : [name];
+  return names.map((one) => `${kind} ${namespace === undefined ? "" : `${namespace}/`}${one}`);
 }

@@ -4,7 +4,6 @@ import { defaultTimeoutSeconds } from "../../mesh/charts";
 import { defaultPullPolicy, pullPolicies } from "../../mesh/enroute";
 import {
   array,
-  boolean,
   chartRepository,
   dnsLabel,
   duration,
@@ -77,10 +76,14 @@ export const injection = z
     unset: "by `istio.revision`",
   });
 
-export const create = boolean.default(true).meta({
-  description:
-    "`true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy.",
-});
+export const create = z
+  .union([z.boolean(), z.literal("adopt")], { error: "true, false, or adopt (take over one that exists)" })
+  .default(true)
+  .meta({
+    description:
+      "`true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it.",
+    examples: [false, "adopt"],
+  });
 
 export const image = {
   repository: string(

@@ -1,6 +1,6 @@
 import { count, listed } from "../../base/text";
 import type { GatewayHost, GatewayRoute, Named } from "../../cluster/kinds";
-import { gatewayHostName } from "../../mesh/enroute";
+import { formerGatewayHostName, gatewayHostName } from "../../mesh/enroute";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -16,12 +16,11 @@ function hostsOf(view: Pick<ClusterView, "gatewayHosts">): GatewayHost[] {
 }
 
 function find(view: Pick<ClusterView, "gatewayHosts">, { host, namespace }: Host): GatewayHost | undefined {
-  return hostsOf(view).find(
-    ({ metadata, spec }) =>
-      metadata.namespace === namespace &&
-      metadata.name === gatewayHostName(host) &&
-      spec?.virtualhost?.fqdn?.toLowerCase() === host,
+  const own = hostsOf(view).filter(
+    ({ metadata, spec }) => metadata.namespace === namespace && spec?.virtualhost?.fqdn?.toLowerCase() === host,
   );
+  const named = (name: string) => own.find(({ metadata }) => metadata.name === name);
+  return named(gatewayHostName(host)) ?? named(formerGatewayHostName(host));
 }
 
 /** Each host's GatewayHost, or the check cannot tell: `hosts/present` says which are missing. */
@@ -61,11 +60,11 @@ const unique = verifyCheck({
   fix: "delete the other",
   docs: { meaning: "no other GatewayHost claims a host: EnRoute would serve neither", fix: "delete the other" },
   run(view, { settings }, problem) {
-    for (const { host, namespace } of settings.hosts) {
+    for (const wanted of settings.hosts) {
+      const { host } = wanted;
+      const own = find(view, wanted);
       const rivals = hostsOf(view).filter(
-        (candidate) =>
-          candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host &&
-          nameOf(candidate) !== `${namespace}/${gatewayHostName(host)}`,
+        (candidate) => candidate !== own && candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host,
       );
       if (rivals.length > 0)
         problem(`${host} is claimed by ${listed(rivals.map(nameOf))} too: EnRoute serves neither`, {
