@@ -1,5 +1,6 @@
 /* Which error it is, by the words of the tools. */
 
+import { reasonOf } from "../base/text";
 import { type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
 
 /** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
@@ -148,26 +149,9 @@ function aboutOf(code: RolloutErrorCode, text: string, violations: readonly stri
   }
 }
 
-/**
- * The whole of what a tool said, in readable lines: lists of errors as Go programs print them (`1 error occurred:`, a bullet for
- * each) without their frame, no blank lines, no stack traces, nothing twice.
- */
-export function reasonOf(text: string): string {
-  const lines = text
-    .replace(/\b1 error occurred:\s*\*\s*/g, "")
-    .replace(/^\s*(?:\*\s*)?\d+ errors occurred:\s*$/gm, "")
-    .split("\n")
-    .filter(
-      (line) => line.trim() !== "" && !isClosingWord(line) && !/^\s+at .*(:\d+:\d+|<anonymous>|native)\)?$/.test(line),
-    )
-    .map((line) => line.trim().replace(/^\* /, "- "));
-  const distinct = [...new Set(lines)];
-  const [only = "unknown error"] = distinct;
-  return distinct.length > 1 ? distinct.join("\n") : only.replace(/^- /, "");
-}
-
 /** The last error in a tool's output that tells something, with the indented lines below it. */
 function lastError(text: string): string {
   const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].map(([, words]) => words!);
-  return reasonOf(found.find((words) => !isClosingWord(words)) ?? text);
+  const rest = text.split("\n").filter((line) => !isClosingWord(line));
+  return reasonOf(found.find((words) => !isClosingWord(words)) ?? rest.join("\n"));
 }

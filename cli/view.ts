@@ -1,5 +1,6 @@
 import { createLogUpdate } from "log-update";
-import { isClosingWord, reasonOf } from "../automation/classify";
+import { isClosingWord } from "../automation/classify";
+import { reasonOf } from "../base/text";
 import type { ComponentRef, RolloutEvent } from "../automation/events";
 import { type ComponentProgress, type Progress, advance, startProgress } from "../automation/progress";
 

@@ -1,4 +1,5 @@
 import { gunzipSync } from "node:zlib";
+import { reasonLine } from "../base/text";
 import type { Cluster } from "./client";
 import type { Named, SecretObject } from "./kinds";
 
@@ -59,7 +60,8 @@ export async function helmReleases(cluster: Cluster, namespace: string): Promise
 export function helmDescription(data: string | undefined): string | undefined {
   try {
     const text = gunzipSync(Buffer.from(Buffer.from(data ?? "", "base64").toString(), "base64")).toString();
-    return (JSON.parse(text) as { info?: { description?: string } }).info?.description?.split("\n")[0];
+    const description = (JSON.parse(text) as { info?: { description?: string } }).info?.description;
+    return description === undefined ? undefined : reasonLine(description);
   } catch {
     // Somebody else's format: the labels have said enough.
     return undefined;

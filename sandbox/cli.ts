@@ -254,7 +254,7 @@ const selected = () => program.opts<{ name: string }>().name;
 program
   .command("up", { isDefault: true })
   .description("build what is not built yet, start the sandbox, roll out a stack, and show what came of it")
-  .option("--nodes <count>", "number of simulated nodes", count, 3)
+  .option("--nodes <count>", `number of simulated nodes, up to ${mostNodes}`, count, 3)
   .option("--stack <name>", "stack to roll out", "sandbox")
   .option("--no-deploy", "start the sandbox only")
   .option("--no-traffic", "simulate every pod: no gateway, sidecar or application to send a request through")
@@ -266,7 +266,9 @@ program
   });
 program
   .command("down")
-  .description("end all processes; the cluster's data and the Pulumi state of its stacks go together, logs stay")
+  .description(
+    "end all processes; the cluster's data and the state of its stacks go, logs and what was changed in its stacks stay",
+  )
   .action(() => down(selected()));
 program
   .command("status")
@@ -274,7 +276,7 @@ program
   .action(() => status(selected()));
 program
   .command("exec")
-  .description("run a command against the sandbox: pulumi, kubectl, helm, … (put -- before it)")
+  .description("run a command against the sandbox, in this folder: pulumi, kubectl, helm, … (put -- before it)")
   .argument("<command...>")
   .passThroughOptions()
   .action((command: string[]) => execute(selected(), command));
@@ -286,7 +288,7 @@ program
   .action((part: string | undefined, { lines }: { lines: number }) => logs(selected(), part, lines));
 program
   .command("clean")
-  .description("down, and delete the sandbox's folder with its logs as well")
+  .description("down, and delete the sandbox's folder with its logs and changed stacks as well")
   .option("--cache", "delete the built binaries, too", false)
   .action(({ cache }: { cache: boolean }) => clean(selected(), cache));
 

@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { parse, stringify } from "yaml";
+import { isMap, parse, parseDocument, stringify, visit } from "yaml";
 import type { Report } from "./progress";
-import { type SandboxEndpoints, encryption, forSandbox, parseStack } from "./stacks";
+import { type SandboxEndpoints, encryption, forSandbox, parseStack, pluginVersionKey } from "./stacks";
 
 /** The little of a Pulumi.yaml that matters here. */
 interface Definition {
@@ -135,27 +135,44 @@ function contentOf(text: string | undefined): unknown {
   }
 }
 
-/** A sandbox that is started again has other addresses: they take the place of the former ones, whatever else was changed. */
+/** A sandbox that is started again is elsewhere: that takes the place of where it was, whatever else somebody has changed. */
 function followEndpoints(project: string, stacks: string, sandbox: SandboxEndpoints): void {
-  const { kubeconfig, context, chartRepository } = sandbox;
-  const now = { kubeconfig, context, chartRepository };
+  const { kubeconfig, context, chartRepository, kubernetesPluginVersion } = sandbox;
+  const now: SandboxEndpoints = {
+    ...{ kubeconfig, context, chartRepository },
+    ...(kubernetesPluginVersion === undefined ? {} : { kubernetesPluginVersion }),
+  };
   const path = join(project, "endpoints.json");
-  const former = JSON.parse(readIfThere(path) ?? JSON.stringify(now)) as typeof now;
-  const moved = (["kubeconfig", "context", "chartRepository"] as const).filter((key) => former[key] !== now[key]);
-  for (const file of moved.length === 0 ? [] : readdirSync(stacks)) {
+  const former = JSON.parse(readIfThere(path) ?? JSON.stringify(now)) as SandboxEndpoints;
+  for (const file of isDeepStrictEqual(former, now) ? [] : readdirSync(stacks)) {
     const text = readFileSync(join(stacks, file), "utf8");
-    const replaced = moved.reduce((result, key) => replaceValue(result, former[key], now[key]), text);
-    if (replaced !== text) {
-      write(join(stacks, file), replaced);
+    const followed = withEndpoints(text, former, now);
+    if (followed !== text) {
+      write(join(stacks, file), followed);
     }
   }
   write(path, JSON.stringify(now));
 }
 
-/** Replaces a value in YAML, quoted or not, by its text: a file with a mistake in it has its other values, too. */
-function replaceValue(text: string, from: string, to: string): string {
-  const literal = from.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return text.replaceAll(new RegExp(`(?<=["'\\s])${literal}(?=["'\\s]|$)`, "g"), () => to);
+/** The text of a stack's file, with other endpoints where it has the former ones; all the rest stays, comments as well. */
+function withEndpoints(text: string, former: SandboxEndpoints, now: SandboxEndpoints): string {
+  const document = parseDocument(text);
+  if (document.errors.length > 0 || !isMap(document.get("config"))) {
+    return text;
+  }
+  const moved = new Map<unknown, string>(
+    (["kubeconfig", "context", "chartRepository"] as const).map((key) => [former[key], now[key]]),
+  );
+  visit(document, { Scalar: (_, node) => void (node.value = moved.get(node.value) ?? node.value) });
+  const version = ["config", pluginVersionKey];
+  if (document.getIn(version) === former.kubernetesPluginVersion) {
+    if (now.kubernetesPluginVersion === undefined) {
+      document.deleteIn(version);
+    } else {
+      document.setIn(version, now.kubernetesPluginVersion);
+    }
+  }
+  return document.toString({ lineWidth: 0 });
 }
 
 /** The path, or the first with a number behind it that is free. */

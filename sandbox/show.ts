@@ -26,6 +26,20 @@ export function withoutPastStatus(line: string): string {
   return found === null ? line : found.slice(1).filter(Boolean).join(" ");
 }
 
+/** Lines of an update as they are shown: each row once, however often the engine repeats it as a status comes and goes. */
+export function updateLines(): (line: string) => string | undefined {
+  const seen = new Set<string>();
+  return (line) => {
+    const shown = withoutPastStatus(line);
+    const isRow = /^ ?[-+~<>=@ ]{1,3} +[^ ]+:[^ ]+ /.test(shown);
+    if (isRow && seen.has(shown)) {
+      return undefined;
+    }
+    seen.add(shown);
+    return shown;
+  };
+}
+
 /** Rolls out a stack with the real engine; its own words are shown as they come. */
 export async function deploy(
   { binaries, reused }: Sandbox,
@@ -41,7 +55,7 @@ export async function deploy(
     runTethered(binaries.tether, "pulumi", [...args, "--non-interactive"], { env, ...show, signal, graceMilliseconds });
   report(`rolling out the stack "${stack}"…`);
   await succeed(pulumi(["stack", "select", "--create", stack]), "pulumi stack select");
-  const up = pulumi(["up", "--yes", "--skip-preview", "--suppress-progress"], { show: withoutPastStatus });
+  const up = pulumi(["up", "--yes", "--skip-preview", "--suppress-progress"], { show: updateLines() });
   await succeed(up, "pulumi up", true);
   report(`the stack "${stack}" is rolled out after ${duration(Date.now() - started)}`);
 }

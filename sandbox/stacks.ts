@@ -10,6 +10,7 @@ export interface SandboxEndpoints {
 }
 
 const project = "enroute-istio";
+export const pluginVersionKey = `${project}:kubernetesPluginVersion`;
 
 /** Sections of the settings that install a chart; where they do not say from where, the published repository is meant. */
 const chartSections = ["istio", "gateway", "prometheus", "kiali"];
@@ -58,9 +59,7 @@ export function forSandbox(stack: unknown, sandbox: SandboxEndpoints): unknown {
       ...replaced,
       [`${project}:kubeconfig`]: sandbox.kubeconfig,
       [`${project}:context`]: sandbox.context,
-      ...(sandbox.kubernetesPluginVersion === undefined
-        ? {}
-        : { [`${project}:kubernetesPluginVersion`]: sandbox.kubernetesPluginVersion }),
+      ...(sandbox.kubernetesPluginVersion === undefined ? {} : { [pluginVersionKey]: sandbox.kubernetesPluginVersion }),
     },
   };
 }

@@ -12,8 +12,8 @@ export interface Ended {
 export interface TetheredOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
-  /** Shows the output line by line as this makes it, as well as returning it whole. Default: shows nothing. */
-  readonly show?: (line: string) => string;
+  /** Shows the output line by line as this makes it, or leaves a line out; returned it is whole. Default: shows nothing. */
+  readonly show?: (line: string) => string | undefined;
   /** Asks the command to end (SIGINT, once); it is killed if it has not done so within `graceMilliseconds`. */
   readonly signal?: AbortSignal;
   readonly graceMilliseconds?: number;
@@ -40,7 +40,12 @@ export async function runTethered(
   for (const name of ["stdout", "stderr"] as const) {
     child[name]!.setEncoding("utf8").on("data", (text: string) => (output[name] += text));
     if (show !== undefined) {
-      createInterface({ input: child[name]! }).on("line", (line) => process[name].write(`${show(line)}\n`));
+      createInterface({ input: child[name]! }).on("line", (line) => {
+        const shown = show(line);
+        if (shown !== undefined) {
+          process[name].write(`${shown}\n`);
+        }
+      });
     }
   }
   input.on("error", () => {});

@@ -14,7 +14,7 @@ const root = join(__dirname, "..");
 
 const command = new Command("npm test --")
   .description("Checks formatting, lint and types, then runs the tests. Without options, all of it.")
-  .option("--unit", "the unit tests alone: about 20 seconds on two cores, and nothing is built")
+  .option("--unit", "the unit tests alone: about half a minute on two cores, and nothing is built")
   .option("--engine", "the engine tests alone, on sandboxes of their own")
   .option("--grep <pattern>", "only tests whose title matches")
   .parse();
@@ -70,7 +70,7 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
     // --parallel: the files of unit tests share nothing, and many of them wait for processes of their own.
     ...(isEngine
       ? ["--exit", "--require", "tsx", "--require", join(__dirname, "engine/hooks.ts")]
-      : ["--parallel", "--jobs", String(availableParallelism() + 1)]),
+      : ["--parallel", "--jobs", String(availableParallelism())]),
     ...specs,
   ];
   // Engine tests count temporary files, and those of another lot are not theirs. Others keep tsx's cache, which lies there, too.

@@ -100,6 +100,9 @@ export function controllerManager(controlplane: string, folder: string): PartSpe
       `--service-account-private-key-file=${serviceAccountKey}`,
       `--root-ca-file=${certificate}`,
       `--controllers=*,${needlessControllers.map((name) => `-${name}`).join(",")}`,
+      // Its own limit of 20 calls a second has 200 nodes wait for most of a minute.
+      "--kube-api-qps=200",
+      "--kube-api-burst=400",
       "--leader-elect=false",
       "--secure-port=0",
       "--profiling=false",

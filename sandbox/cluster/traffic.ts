@@ -172,7 +172,7 @@ export class Traffic {
     const problem = await problemOf(instance.envoy, isOpen);
     instance.problemSince = problem === undefined ? undefined : (instance.problemSince ?? Date.now());
     // A start, and each new configuration, take Envoy a moment.
-    const isMoment = instance.problem === undefined && Date.now() - (instance.problemSince ?? 0) < acceptMilliseconds;
+    const isMoment = Date.now() - (instance.problemSince ?? 0) < acceptMilliseconds;
     if (problem !== instance.problem && !isMoment) {
       instance.problem = problem;
       if (problem !== undefined) {
@@ -202,7 +202,8 @@ export class Traffic {
       const states = envoyState(problem === undefined, restarts, state !== undefined);
       return this.context.kubelet.tell(pod, states, problem === starting ? undefined : problem);
     };
-    await Promise.all(pods.filter((pod) => isRunning(pod) && isGateway(pod)).map(tell));
+    const gateways = pods.filter((pod) => isRunning(pod) && isGateway(pod));
+    await Promise.all(gateways.filter(({ metadata }) => metadata.deletionTimestamp === undefined).map(tell));
   }
 
   private async start(

@@ -98,6 +98,7 @@ async function cutOff(
 /** Brings the stack back; tells whether it took the command for it. */
 async function heal(stack: string): Promise<Pick<Round, "healed" | "why">> {
   const up = () => pulumi(["up", "--yes", "--skip-preview", "--refresh", "--stack", stack]);
+  await namespacesGone();
   const first = await up();
   if (first.code === 0) return { healed: "by itself" };
   const said = first.stdout + first.stderr;
@@ -107,6 +108,23 @@ async function heal(stack: string): Promise<Pick<Round, "healed" | "why">> {
     /error: (.*(?:cannot re-use|locked|already|in progress|not found).*)/.exec(said)?.[1] ??
     /error: (.*)/.exec(said)?.[1];
   return { healed: "with recover", ...(why === undefined ? {} : { why }) };
+}
+
+/**
+ * Until the namespaces are gone that a killed destroy has begun to delete. A refresh still finds one that is on its way out, so
+ * that the update after it would miss it; run again a moment later, it heals.
+ */
+async function namespacesGone(): Promise<void> {
+  for (;;) {
+    const { code, stdout } = await run("kubectl", [
+      "get",
+      "namespaces",
+      "--output",
+      "jsonpath={.items[*].status.phase}",
+    ]);
+    if (code === 0 && !stdout.includes("Terminating")) return;
+    await sleep(200);
+  }
 }
 
 function recover(stack: string): Promise<Ended> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, readlinkSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Sandbox, startSandbox } from "../../sandbox/cluster";
+import { type Sandbox, findSandbox, startSandbox } from "../../sandbox/cluster";
 import { descendants } from "../../sandbox/processes";
 import { type Target, clientIdentity, sendRequest } from "../../sandbox/request";
 import { loadSettings } from "../../settings/load";
@@ -183,12 +183,19 @@ describe("a live request through both legs", function () {
     await kubectl("rollout", "restart", "deployment/enroute", "--namespace", "enroute-system");
     await eventually(gateways, areRefused(2));
     assert.equal((await request()).status, 200);
-    assert.match(await kubectl("get", "events", "--namespace", "enroute-system"), /Unhealthy .*Envoy refuses/);
+    const events = await kubectl("get", "events", "--namespace", "enroute-system");
+    assert.match(events, /Unhealthy .*Envoy refuses/);
+    assert.doesNotMatch(events, /Envoy does not answer/, "a start is no problem");
 
     await kubectl("delete", "gatewayhost", "twice", "--namespace", "bookinfo");
     await kubectl("rollout", "status", "deployment/enroute", "--namespace", "enroute-system", "--timeout=60s");
     await eventually(gateways, (conditions) => conditions.length === 1 && conditions[0]?.status === "True");
     assert.equal((await eventually(request, ({ status }) => status === 200)).status, 200);
+    const envoys = () => findSandbox(sandbox.folder)!.parts.filter(({ name }) => name.endsWith("-envoy"));
+    await eventually(
+      () => Promise.resolve(envoys().length),
+      (count) => count === 1,
+    );
   });
 
   it("is refused by the client where the certificate is not for the host", async () => {

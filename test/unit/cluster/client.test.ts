@@ -199,7 +199,7 @@ describe("the releases of Helm", () => {
       assert.deepEqual(await helmReleases(open({ kubeconfig: api.kubeconfig, context: "" }), "ns"), [
         { name: "fine", revision: 10, status: "deployed" },
         { name: "stuck", revision: 2, status: "pending-upgrade" },
-        { name: "never", revision: 1, status: "failed", description: "timed out" },
+        { name: "never", revision: 1, status: "failed", description: "timed out at last" },
       ]);
       assert.ok(!api.asked.some(({ path }) => path.includes("fine")));
     } finally {

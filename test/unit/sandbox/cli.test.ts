@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { writePulumi } from "../../../sandbox/environment";
-import { nextSteps, withoutPastStatus } from "../../../sandbox/show";
+import { nextSteps, updateLines, withoutPastStatus } from "../../../sandbox/show";
 
 const root = join(__dirname, "../../..");
 
@@ -96,6 +96,22 @@ describe("what a person reads after the start", () => {
     it(`has no status that is over behind what went well: ${what}`, () => {
       assert.equal(withoutPastStatus(line), shown);
     });
+});
+
+describe("the output of a rollout", () => {
+  it("has each row once, however often the engine repeats it, and every other line", () => {
+    const creating = " +  kubernetes:core/v1:Service web creating (0s) ";
+    const lines = [
+      ...["Updating (dev):", "", creating, `${creating}Skipping await logic`, creating, ""],
+      " +  kubernetes:core/v1:Service web created (0.15s) Skipping await logic",
+      ...["    same: 1", "    same: 1"],
+    ];
+    assert.deepEqual(lines.map(updateLines()), [
+      ...["Updating (dev):", "", creating, `${creating}Skipping await logic`, undefined, ""],
+      " +  kubernetes:core/v1:Service web created (0.15s)",
+      ...["    same: 1", "    same: 1"],
+    ]);
+  });
 });
 
 describe("pulumi in the sandbox", () => {

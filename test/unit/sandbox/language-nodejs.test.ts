@@ -329,7 +329,7 @@ describe("the language host's service", () => {
     const host = await client();
     const source = `
       for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => {});
-      require("fs").writeFileSync("started", "");
+      require("fs").writeFileSync("started", "yes");
       setInterval(() => {}, 1000);
     `;
     const program = programFolder("endless", { run: source });
@@ -401,17 +401,18 @@ async function eventually(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
+/** A file's text, as soon as it has any: whoever writes it makes it first. */
 async function written(path: string): Promise<string> {
-  let content: string | undefined;
+  let content = "";
   await eventually(() => {
     try {
       content = readFileSync(path, "utf8");
-      return true;
     } catch {
-      return false;
+      // Not there yet.
     }
+    return content !== "";
   });
-  return content ?? "";
+  return content;
 }
 
 function isAlive(pid: number): boolean {

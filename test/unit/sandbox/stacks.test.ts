@@ -174,24 +174,43 @@ describe("the sandbox's project", () => {
     assert.equal(read(copy()).config["theirs"], 1);
   });
 
-  it("is where the sandbox is after another start, with what somebody has changed", () => {
-    project();
-    edit(copy(), add("mine: true # why"));
-    writeFileSync(join(folder, "project/stacks/Pulumi.own.yaml"), `config:\n  x: "${sandbox.chartRepository}"\n`);
-    const chartRepository = "http://127.101.1.3:88790";
-    assert.deepEqual([...project({ chartRepository }).changed], ["dev"]);
-    assert.match(readFileSync(copy(), "utf8"), /mine: true # why/);
-    assert.deepEqual(valuesOf("chartRepository", read(copy())), [
-      chartRepository,
-      chartRepository,
-      chartRepository,
-      chartRepository,
-    ]);
-    assert.equal(read(join(folder, "project/stacks/Pulumi.own.yaml")).config["x"], chartRepository);
-    // The former address is the beginning of this one.
-    project({ chartRepository: sandbox.chartRepository });
-    assert.deepEqual(new Set(valuesOf("chartRepository", read(copy()))), new Set([sandbox.chartRepository]));
-    assert.deepEqual(lines, []);
+  describe("after another start of the sandbox", () => {
+    const version = (path: string) => read(path).config["enroute-istio:kubernetesPluginVersion"];
+
+    it("is where that one is, with what somebody has changed", () => {
+      project();
+      edit(copy(), add("mine: true # why"));
+      const own = join(folder, "project/stacks/Pulumi.own.yaml");
+      writeFileSync(own, `config:\n  x: "${sandbox.chartRepository}"\n  y: ${sandbox.chartRepository}/deeper\n`);
+      const chartRepository = "http://127.101.1.3:8879";
+      assert.deepEqual([...project({ chartRepository }).changed], ["dev"]);
+      assert.match(readFileSync(copy(), "utf8"), /mine: true # why/);
+      assert.deepEqual(valuesOf("chartRepository", read(copy())), Array(4).fill(chartRepository));
+      assert.deepEqual(read(own).config, { x: chartRepository, y: `${sandbox.chartRepository}/deeper` });
+      assert.deepEqual(lines, []);
+    });
+
+    it("asks for the provider that is in use now, unless somebody has named another", () => {
+      project();
+      edit(copy(), add("mine: true"));
+      for (const kubernetesPluginVersion of ["4.25.0", "4.26.0", undefined, "4.25.0"]) {
+        const endpoints = kubernetesPluginVersion === undefined ? {} : { kubernetesPluginVersion };
+        assert.deepEqual([...project(endpoints).changed], ["dev"]);
+        assert.equal(version(copy()), kubernetesPluginVersion);
+      }
+      edit(copy(), (text) => text.replace("4.25.0", "4.1.0"));
+      project();
+      assert.equal(version(copy()), "4.1.0");
+      assert.deepEqual(lines, []);
+    });
+
+    it("keeps a copy that cannot be read as it is", () => {
+      project();
+      edit(copy(), (text) => text.replace("config:\n", "config:\n\tx\n"));
+      const text = readFileSync(copy(), "utf8");
+      project({ chartRepository: "http://127.101.1.3:8879" });
+      assert.equal(readFileSync(copy(), "utf8"), text);
+    });
   });
 
   it("starts from the checkout's file again where the copy is deleted", () => {
