@@ -14,7 +14,7 @@ export const floors = {
   cluster: { imports: ["base", "settings"], sdk: "none" },
   verify: { imports: ["base", "mesh", "settings", "cluster"], sdk: "none" },
   stacks: { imports: ["base", "mesh", "components", "settings", "verify"] },
-  recovery: { imports: ["base", "settings", "cluster"], sdk: "types" },
+  recovery: { imports: ["base", "mesh", "settings", "cluster"], sdk: "types" },
   policy: { imports: ["base", "mesh"], sdk: "policy" },
   // A program that is reviewed brings its own modules and SDK.
   review: { imports: ["base", "mesh", "policy"], types: ["settings", "stacks"], sdk: "types" },

@@ -208,7 +208,10 @@ async function read(request: Request, reading: Reading): Promise<Outcome> {
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
   if (request.operation === "settings") return { ...nothing, settings: await settings() };
   if (request.operation === "recover")
-    return { ...nothing, recovery: await recoverStack(reading, { apply: request.apply === true }) };
+    return {
+      ...nothing,
+      recovery: await recoverStack(reading, { apply: request.apply === true, adopt: request.adopt ?? [] }),
+    };
   return { ...nothing, status: await statusOf(reading) };
 }
 

@@ -160,12 +160,17 @@ export class Environment {
 
   /**
    * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
-   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away.
+   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away. A release that
+   * nothing of the stack names is left as it is, unless `adopt` lists it (`namespace/name`).
    *
    * @throws {RolloutError} `stack-locked`, while another update holds the stack's lock: whose, since when, and how that is known.
    */
-  async recover({ apply = false, ...options }: RunOptions & { apply?: boolean } = {}): Promise<StackRecovery> {
-    return (await this.run("recover", options, { apply })).recovery!;
+  async recover({
+    apply = false,
+    adopt = [],
+    ...options
+  }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
+    return (await this.run("recover", options, { apply, adopt })).recovery!;
   }
 
   /** The settings, checked and with defaults filled in. */
@@ -253,7 +258,7 @@ export class Environment {
   private async run(
     operation: Operation,
     { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions & { apply: boolean }> = {},
+    more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
   ): Promise<Outcome> {
     const settings = this.given();
     const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
@@ -275,7 +280,7 @@ export class Environment {
         ),
       ),
       ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "remove", "apply"] as const).flatMap((key) =>
+        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt"] as const).flatMap((key) =>
           more[key] === undefined ? [] : [[key, more[key]]],
         ),
       ),

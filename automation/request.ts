@@ -31,6 +31,8 @@ export interface Request {
   remove?: boolean;
   /** With recover: put right what was found. */
   apply?: boolean;
+  /** With recover: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
+  adopt?: string[];
 }
 
 /** What an operation came to. */
@@ -55,6 +57,8 @@ export interface StackRecovery {
   forget: { namespace: string; name: string; revisions: number[]; why: string }[];
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
+  /** Releases under the stack's names that are not the stack's: left as they are. Missing where there are none. */
+  foreign?: { namespace: string; name: string; why: string }[];
   /** Whether it was put right. */
   done: boolean;
 }

@@ -64,7 +64,10 @@ export async function statusOf({ stack, access }: Pick<Reading, "stack" | "acces
  *
  * @throws {RolloutError} `stack-locked`, while an update holds the lock, or may still hold it.
  */
-export async function recoverStack(reading: Reading, { apply }: { apply: boolean }): Promise<StackRecovery> {
+export async function recoverStack(
+  reading: Reading,
+  { apply, adopt = [] }: { apply: boolean; adopt?: readonly string[] },
+): Promise<StackRecovery> {
   const { stack, access, settings } = reading;
   const { inspect, forget } = lazy.recovery();
   const place = await access.place();
@@ -80,7 +83,7 @@ export async function recoverStack(reading: Reading, { apply }: { apply: boolean
   // Without its state file not even the settings of a stack can be read.
   if (damage !== undefined && !apply) return { ...left, forget: [], pending: [], done: false };
   // Before anything is touched: there is such a stack, and its cluster can be reached.
-  const seen = damage === undefined ? await inspect(stack, await settings()) : undefined;
+  const seen = damage === undefined ? await inspect(stack, await settings(), adopt) : undefined;
   if (seen !== undefined && !apply) return { ...left, ...seen, done: false };
   if (place === undefined && locks.length > 0) await stack.cancel();
   removeLocks(files);
@@ -88,7 +91,7 @@ export async function recoverStack(reading: Reading, { apply }: { apply: boolean
     const still = place === undefined ? undefined : findDamage(place);
     if (still !== undefined) restore(still);
     const known = await settings();
-    const found = await inspect(stack, known);
+    const found = await inspect(stack, known, adopt);
     await forget(known, found);
     return found;
   };

@@ -76,8 +76,12 @@ export function isClean({ locks, cutShort, stateOf, forget, pending }: StackReco
 
 /** What `recover` prints. */
 export function recoveryText(recovery: StackRecovery, stack: string): string {
-  const { locks, cutShort, stateOf, forget, pending, done } = recovery;
+  const { locks, cutShort, stateOf, forget, pending, foreign = [], done } = recovery;
   return [
+    ...foreign.map(
+      ({ namespace, name, why }) =>
+        `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`,
+    ),
     ...locks.map((lock) => `An update was killed and left its lock: ${lockText(lock)}.`),
     ...(stateOf === undefined
       ? []
@@ -90,7 +94,7 @@ export function recoveryText(recovery: StackRecovery, stack: string): string {
         `Helm release ${namespace}/${name} ${why}.\n  Helm forgets revision ${revisions.join(", ")}; its objects stay.`,
     ),
     ...pending.map((operation) => `The engine never finished: ${operation}.`),
-    ...(isClean(recovery) ? [`Nothing of stack ${stack} was cut off.`] : []),
+    ...(isClean(recovery) && foreign.length === 0 ? [`Nothing of stack ${stack} was cut off.`] : []),
     ...(isClean(recovery) || done ? [] : [`Put it right with: ${recoverCommand(stack)}`]),
     ...(done
       ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]

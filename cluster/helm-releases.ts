@@ -9,6 +9,8 @@ export interface HelmRevision {
   revision: number;
   /** Helm's word: deployed, failed, superseded, pending-install, uninstalling, … */
   status: string;
+  /** Whether Pulumi's kubernetes plugin wrote it; Helm's own command leaves its own name. */
+  byPulumi: boolean;
 }
 
 /** A release as Helm has written it down. */
@@ -28,9 +30,10 @@ const secretsOf = (namespace: string) => `/api/v1/namespaces/${namespace}/secret
 export async function helmRevisions(cluster: Cluster, namespace: string): Promise<HelmRevision[]> {
   const path = `${secretsOf(namespace)}?labelSelector=owner%3Dhelm`;
   const { items } = await cluster.get<{ items: Named[] }>(path, { metadata: true });
-  return items.flatMap(({ metadata: { labels = {} } }) => {
-    const { name, version, status } = labels;
-    return name === undefined ? [] : [{ name, revision: Number(version), status: status ?? "unknown" }];
+  return items.flatMap(({ metadata: { labels = {}, managedFields = [] } }) => {
+    const { name, version, status = "unknown" } = labels;
+    const byPulumi = managedFields.some(({ manager = "" }) => manager.startsWith("pulumi-resource-kubernetes"));
+    return name === undefined ? [] : [{ name, revision: Number(version), status, byPulumi }];
   });
 }
 

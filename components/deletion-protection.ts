@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { formerGatewayHostName } from "../mesh/enroute";
 import { titleOf } from "../mesh/object";
 
 export interface DeletionProtectionArgs {
@@ -18,16 +19,18 @@ export function deletionProtection({ enabled, except }: DeletionProtectionArgs):
     ({ type, props, opts }) => {
       const isRead = (opts as pulumi.CustomResourceOptions).id !== undefined;
       if (!type.startsWith("kubernetes:") || isRead) return undefined;
-      const given = except.some(({ object }) => object === objectName(type, props));
+      const names = objectNames(type, props);
+      const given = except.some(({ object }) => names.includes(object));
       return { props: props, opts: { ...opts, protect: !given } };
     },
   ];
 }
 
-/** Title of what a resource makes. Both are plain values in everything that the components make. */
-function objectName(type: string, props: Record<string, unknown>): string {
+/** `Kind namespace/name`, all plain values in everything that the components make; a GatewayHost's former name as well. */
+function objectNames(type: string, props: Record<string, unknown>): string[] {
   // A patch of a Namespace is of kind Namespace.
   const kind = (props["kind"] as string | undefined) ?? type.split(":").pop()!;
-  const metadata = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
-  return titleOf({ kind, metadata });
+  const { name, namespace } = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
+  const names = kind === "GatewayHost" ? [name, formerGatewayHostName(name)] : [name];
+  return names.map((one) => titleOf({ kind, metadata: { name: one, namespace } }));
 }

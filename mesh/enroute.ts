@@ -31,8 +31,16 @@ export const pullPolicies = ["Always", "IfNotPresent", "Never"] as const;
 export type PullPolicy = (typeof pullPolicies)[number];
 export const defaultPullPolicy: PullPolicy = "IfNotPresent";
 
-/** Name in the cluster of the GatewayHost of a host. */
+/** Name in the cluster of the GatewayHost of a host: the host itself, so that no two hosts have the same. */
 export function gatewayHostName(host: string): string {
+  return host;
+}
+
+/**
+ * Its name where an early version made it, which it keeps: under another one it would be off the air for a moment. It has no dot,
+ * so it is never the name of another host's; `a-b.example.com` and `a.b.example.com` had the same.
+ */
+export function formerGatewayHostName(host: string): string {
   return host.replaceAll(".", "-");
 }
 

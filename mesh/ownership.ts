@@ -1,3 +1,204 @@
-/** Label on every namespace that we create: preflight tells our own from one that somebody else made. */
+/*
+ * Who owns an object of the cluster. A stack marks everything that it makes, and claims the mesh as a whole in the root
+ * namespace; what carries no mark is the stack's where its state holds it, and somebody else's otherwise.
+ */
+
+/** Label on every namespace and mesh CA that we create. Stacks rolled out by early versions have no other mark. */
 export const ownerLabel = "app.kubernetes.io/managed-by";
 export const ownerValue = "enroute-istio";
+
+/** Annotation on every object that a stack makes, and its claim: `organization/project/stack`. */
+export const ownerAnnotation = "enroute-istio/owner";
+
+/** ConfigMap in the mesh's root namespace by which a stack claims the mesh. */
+export const claimName = "enroute-istio-owner";
+
+/** Annotation of the claim: the Helm releases of the stack, `namespace/name` each, separated by blanks. */
+export const releasesAnnotation = "enroute-istio/releases";
+
+/** An object in a cluster: what tells it from every other. The version of its API does not. */
+export interface ObjectName {
+  kind: string;
+  /** Group of its API; empty for the core group. */
+  group: string;
+  /** Missing for what is cluster-wide. */
+  namespace?: string;
+  name: string;
+}
+
+/** `Kind namespace/name`. */
+export function objectText({ kind, namespace, name }: ObjectName): string {
+  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+}
+
+/** Whether two names are of one object. */
+export function isSameObject(a: ObjectName, b: ObjectName): boolean {
+  return a.kind === b.kind && a.group === b.group && a.namespace === b.namespace && a.name === b.name;
+}
+
+/** What the state of a stack holds. */
+export interface HeldObject extends ObjectName {
+  /** Only fields of an object that somebody else owns (`NamespacePatch`). */
+  patch: boolean;
+  /** Name under which the API server lists the fields that the stack set. */
+  fieldManager?: string;
+  /** Pulumi's name of the resource. */
+  urn: string;
+}
+
+export interface Held {
+  objects: HeldObject[];
+  /** Helm releases, `namespace/name`. */
+  releases: string[];
+}
+
+/** What of an object's metadata tells its owner. */
+export interface OwnerMarks {
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+/** The stack that asks, as far as ownership goes. */
+export interface Claimant {
+  owner: string;
+  /** Another stack that is gone, whose objects this one takes over. */
+  takeOverFrom?: string;
+}
+
+/**
+ * Who owns an object, by its marks: this stack (`ours`), another one (`stack`), a Helm release, or nobody who left a name
+ * (`unmarked`). What is unmarked is decided by the state alone.
+ */
+export type Owner =
+  { by: "ours" } | { by: "stack"; stack: string } | { by: "release"; release: string } | { by: "unmarked" };
+
+export function ownerOf({ labels = {}, annotations = {} }: OwnerMarks, claimant: Claimant): Owner {
+  const mark = annotations[ownerAnnotation];
+  if (mark !== undefined)
+    return mark === claimant.owner || mark === claimant.takeOverFrom ? { by: "ours" } : { by: "stack", stack: mark };
+  const release = helmOwner({ labels, annotations });
+  return release === undefined ? { by: "unmarked" } : { by: "release", release };
+}
+
+/** The Helm release that may touch an object, `namespace/name`: Helm asks for all three marks. */
+export function helmOwner({ labels = {}, annotations = {} }: OwnerMarks): string | undefined {
+  const name = annotations["meta.helm.sh/release-name"];
+  if (name === undefined || labels[ownerLabel] !== "Helm") return undefined;
+  return `${annotations["meta.helm.sh/release-namespace"] ?? ""}/${name}`;
+}
+
+/** A stack's claim of a mesh. */
+export interface Claim {
+  owner: string;
+  /** Helm releases, `namespace/name`. */
+  releases: string[];
+}
+
+/** The claim in a ConfigMap's annotations; undefined where it is none. */
+export function claimOf({ annotations = {} }: OwnerMarks): Claim | undefined {
+  const owner = annotations[ownerAnnotation];
+  const releases = annotations[releasesAnnotation] ?? "";
+  return owner === undefined ? undefined : { owner, releases: releases.split(" ").filter((text) => text !== "") };
+}
+
+/** The claim as annotations; the mark itself is put on everything of a stack. */
+export function claimAnnotations(releases: readonly string[]): Record<string, string> {
+  return { [releasesAnnotation]: [...releases].sort().join(" ") };
+}
+
+/** The stack's name everywhere: what a backend tells apart. */
+export function ownerName({ organization, project, stack }: Record<"organization" | "project" | "stack", string>) {
+  return `${organization}/${project}/${stack}`;
+}
+
+/** A label that stands against those that a stack would set. */
+export interface LabelConflict {
+  key: string;
+  value: string;
+  /** What the stack sets; undefined where it sets another label, with which this one does not go together. */
+  wanted: string | undefined;
+}
+
+interface ManagedFields {
+  manager?: string;
+  fieldsV1?: object;
+}
+
+/** Labels of which Istio obeys one: together they mean something else than either. */
+const exclusiveLabels = ["istio-injection", "istio.io/rev"];
+
+/**
+ * Labels of a namespace that somebody else chose, and that a stack would change or contradict. One that has the same value
+ * stays its owner's: the API server keeps it when the stack leaves.
+ *
+ * @param isOurs whether a field manager is this stack
+ */
+export function labelConflicts(
+  live: OwnerMarks & { managedFields?: readonly ManagedFields[] },
+  wanted: Record<string, string>,
+  isOurs: (manager: string) => boolean,
+): LabelConflict[] {
+  const { labels = {}, managedFields = [] } = live;
+  const isMember = exclusiveLabels.some((key) => key in wanted);
+  const keys = new Set([...Object.keys(wanted), ...(isMember ? exclusiveLabels : [])]);
+  return [...keys].flatMap((key) => {
+    const value = labels[key];
+    if (value === undefined || value === wanted[key]) return [];
+    const managers = managedFields.filter((entry) => hasLabel(entry, key)).map(({ manager }) => manager ?? "");
+    const isOnlyOurs = managers.length > 0 && managers.every(isOurs);
+    return isOnlyOurs ? [] : [{ key, value, wanted: wanted[key] }];
+  });
+}
+
+function hasLabel({ fieldsV1 }: ManagedFields, key: string): boolean {
+  const fields = fieldsV1 as { "f:metadata"?: { "f:labels"?: Record<string, unknown> } } | undefined;
+  return `f:${key}` in (fields?.["f:metadata"]?.["f:labels"] ?? {});
+}
+
+/** A Helm release that the program would install. */
+export interface PlannedRelease {
+  name: string;
+  namespace: string;
+  chart: string;
+  version: string;
+  repository?: string;
+  values: Record<string, unknown>;
+}
+
+/** An object that the program, or the chart of one of its releases, would make. */
+export interface PlannedObject extends ObjectName {
+  apiVersion: string;
+  /** `namespace/name` of the release whose chart makes it; undefined where the program does. */
+  release?: string;
+}
+
+export interface Planned {
+  objects: PlannedObject[];
+  releases: PlannedRelease[];
+}
+
+/** Group of an API version; empty for the core group. */
+export function groupOf(apiVersion: string): string {
+  return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
+}
+
+/** Why an object that is there may not be made, in words; undefined where it is the stack's own. */
+export function foreignOwner(
+  planned: PlannedObject,
+  live: OwnerMarks,
+  claimant: Claimant,
+  held: Held,
+): Exclude<Owner, { by: "ours" }> | undefined {
+  const owner = ownerOf(live, claimant);
+  // Helm goes by its own marks, and refuses an object that has none.
+  if (planned.release !== undefined)
+    return owner.by === "release" && owner.release === planned.release
+      ? undefined
+      : owner.by === "ours"
+        ? { by: "unmarked" }
+        : owner;
+  if (owner.by === "ours") return undefined;
+  const isHeld = held.objects.some((object) => !object.patch && isSameObject(object, planned));
+  // The mark of another stack counts even where our state has the object: early versions let two stacks hold one.
+  return owner.by === "unmarked" && isHeld ? undefined : owner;
+}

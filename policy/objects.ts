@@ -13,6 +13,10 @@ export interface ProgramResource {
   props: unknown;
   /** Whether the engine refuses to delete or replace it. */
   protect: boolean;
+  /** Types that the same resource had in an earlier version of the program: a change from one is an update. */
+  formerTypes?: string[];
+  /** It keeps the name in the cluster that it has. */
+  keepsName?: boolean;
 }
 
 /**

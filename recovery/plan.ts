@@ -5,6 +5,8 @@ export interface Revision {
   revision: number;
   /** Helm's word: deployed, failed, superseded, pending-install, pending-upgrade, pending-rollback, uninstalling, uninstalled. */
   status: string;
+  /** Whether Pulumi's kubernetes plugin wrote it. */
+  byPulumi: boolean;
 }
 
 /** Revisions that Helm is to forget, and why. Their objects stay in the cluster, and the next installation takes them over. */
@@ -15,30 +17,43 @@ export interface Forget {
   why: string;
 }
 
+/** Which releases are a stack's own; each `namespace/name`. */
+export interface OwnReleases {
+  /** In Pulumi's state. */
+  inState: ReadonlySet<string>;
+  /** In the stack's claim of the mesh: it was about to install them. */
+  claimed: ReadonlySet<string>;
+  /** An operation of the stack that never finished was making them, or somebody says that the stack is to have them. */
+  named: ReadonlySet<string>;
+}
+
+/** A release under one of the stack's names that is not the stack's: it is left as it is. */
+export interface ForeignRelease {
+  namespace: string;
+  name: string;
+  why: string;
+}
+
 /**
  * What stands in the way of the next `pulumi up` after one that was cut off. Helm keeps its record of a release apart from
  * Pulumi's state, and a cut-off leaves the two at odds:
  * - a revision in the middle of something: Helm refuses to touch the release ("another operation is in progress");
  * - a revision that failed: the state knows it as one to be upgraded again, but only until a refresh, to which a failed
  *   release is as good as any other (pulumi-kubernetes 4.34, `Read` of a Release); recovering refreshes;
- * - a release that the state does not have: Helm refuses to install it ("cannot re-use a name that is still in use").
+ * - a release that the state does not have, although the stack's own operation made it: Helm refuses to install it ("cannot
+ *   re-use a name that is still in use").
  *
  * Helm is made to forget those records, never the objects: they carry the release's name, and Helm adopts such objects when it
  * installs the release again (since Helm 3.2), without a pod restarting.
- *
- * @param inState `namespace/name` of the releases in Pulumi's state
  */
-export function planRecovery(revisions: readonly Revision[], inState: ReadonlySet<string>): Forget[] {
-  const names = [...new Set(revisions.map(({ namespace, name }) => `${namespace}/${name}`))].sort();
-  return names.flatMap((id) => {
-    const own = revisions
-      .filter(({ namespace, name }) => `${namespace}/${name}` === id)
-      .sort((a, b) => a.revision - b.revision);
-    const { namespace, name, status } = own.at(-1)!;
+export function planRecovery(revisions: readonly Revision[], releases: OwnReleases): Forget[] {
+  return byRelease(revisions).flatMap(({ id, own, last }) => {
+    const { namespace, name, status } = last;
+    if (foreignReason(id, last, releases) !== undefined) return [];
     const forget = (which: readonly Revision[], why: string): Forget[] => [
       { namespace, name, revisions: which.map(({ revision }) => revision), why },
     ];
-    if (!inState.has(id)) {
+    if (!releases.inState.has(id)) {
       return status === "uninstalled"
         ? []
         : forget(own, `is ${status}, but Pulumi does not know of it: the update that made it was cut off`);
@@ -53,5 +68,37 @@ export function planRecovery(revisions: readonly Revision[], inState: ReadonlySe
     }
     if (status === "superseded") return forget(own, "is superseded, and the record of what superseded it is lost");
     return status === "uninstalling" ? forget(own, "is uninstalling: its removal was cut off") : [];
+  });
+}
+
+/** Releases under the stack's names that nothing of the stack names: somebody else installed them, and they are running. */
+export function foreignReleases(revisions: readonly Revision[], releases: OwnReleases): ForeignRelease[] {
+  return byRelease(revisions).flatMap(({ id, last }) => {
+    const why = foreignReason(id, last, releases);
+    return why === undefined ? [] : [{ namespace: last.namespace, name: last.name, why }];
+  });
+}
+
+function foreignReason(
+  id: string,
+  { status, byPulumi }: Revision,
+  { inState, claimed, named }: OwnReleases,
+): string | undefined {
+  if (inState.has(id) || named.has(id) || status === "uninstalled") return undefined;
+  if (!claimed.has(id)) return `is ${status}, and nothing of this stack names it: somebody else installed it`;
+  // The claim in the state came before the release. An operation of the stack made it that lost the cluster at its very end, and
+  // could not write it down; or somebody installed it since by Helm's own command.
+  return status === "deployed" && !byPulumi
+    ? "is deployed, and not by Pulumi: somebody installed it under a name that this stack claims"
+    : undefined;
+}
+
+function byRelease(revisions: readonly Revision[]) {
+  const ids = [...new Set(revisions.map(({ namespace, name }) => `${namespace}/${name}`))].sort();
+  return ids.map((id) => {
+    const own = revisions
+      .filter(({ namespace, name }) => `${namespace}/${name}` === id)
+      .sort((a, b) => a.revision - b.revision);
+    return { id, own, last: own.at(-1)! };
   });
 }

@@ -1,10 +1,19 @@
 import type { Stack } from "@pulumi/pulumi/automation";
-import { type Cluster, openCluster } from "../cluster/client";
+import { type Cluster, isAbsent, openCluster } from "../cluster/client";
 import { helmRevisions } from "../cluster/helm-releases";
+import type { Named } from "../cluster/kinds";
+import { claimName, claimOf } from "../mesh/ownership";
 import { expectedReleases } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { RecoveryError } from "./error";
-import { type Forget, type Revision, planRecovery } from "./plan";
+import {
+  type Forget,
+  type ForeignRelease,
+  type OwnReleases,
+  type Revision,
+  foreignReleases,
+  planRecovery,
+} from "./plan";
 
 /** What a cut-off update left behind. */
 export interface Recovery {
@@ -12,22 +21,31 @@ export interface Recovery {
   forget: Forget[];
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
+  /** Releases under the stack's names that are not the stack's: left as they are. Missing where there are none. */
+  foreign?: ForeignRelease[];
 }
 
 interface Deployment {
-  resources?: { type: string; id?: string }[];
+  resources?: { type: string; id?: string; outputs?: { metadata?: Named["metadata"] } }[];
   pending_operations?: { type: string; resource: { urn: string } }[];
 }
 
-/** Looks at what a cut-off update left behind. Changes nothing. */
-export async function inspect(stack: Stack, settings: Settings): Promise<Recovery> {
+/**
+ * Looks at what a cut-off update left behind. Changes nothing.
+ *
+ * @param adopt releases, `namespace/name`, that the stack is to have although nothing of it names them
+ */
+export async function inspect(stack: Stack, settings: Settings, adopt: readonly string[] = []): Promise<Recovery> {
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
-  const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
-  const inState = new Set(
-    resources.flatMap(({ type, id }) => (type === "kubernetes:helm.sh/v3:Release" && id ? [id] : [])),
-  );
+  const { pending_operations: pending = [] } = exported.deployment ?? {};
+  const cluster = open(settings);
+  const [all, gone] = await Promise.all([revisions(cluster, settings), takenOver(cluster, settings)]);
+  const own = ownReleases(exported.deployment ?? {}, settings);
+  const releases: OwnReleases = { ...own, named: new Set([...own.named, ...gone, ...adopt]) };
+  const foreign = foreignReleases(all, releases);
   return {
-    forget: planRecovery(await revisions(open(settings), settings), inState),
+    forget: planRecovery(all, releases),
+    ...(foreign.length === 0 ? {} : { foreign }),
     pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
   };
 }
@@ -38,6 +56,40 @@ export async function forget(settings: Settings, recovery: Recovery): Promise<vo
   for (const { namespace, name, revisions: numbers } of recovery.forget)
     for (const number of numbers)
       await cluster.remove(`/api/v1/namespaces/${namespace}/secrets/sh.helm.release.v1.${name}.v${number}`);
+}
+
+const releaseType = "kubernetes:helm.sh/v3:Release";
+
+/** What the state names: the releases that it has, those of its claim, and those that an operation was making. */
+function ownReleases(
+  { resources = [], pending_operations: pending = [] }: Deployment,
+  settings: Settings,
+): OwnReleases {
+  const isClaim = (outputs?: { metadata?: Named["metadata"] }) => outputs?.metadata?.name === claimName;
+  const claims = resources.filter(({ outputs }) => isClaim(outputs));
+  // A release has the same name in the program and in the cluster.
+  const making = pending.flatMap(({ resource: { urn } }) =>
+    urn.includes(releaseType) ? expectedReleases(settings).filter(({ name }) => name === urn.split("::").at(-1)) : [],
+  );
+  return {
+    inState: new Set(resources.flatMap(({ type, id }) => (type === releaseType && id ? [id] : []))),
+    claimed: new Set(claims.flatMap(({ outputs }) => claimOf(outputs?.metadata ?? {})?.releases ?? [])),
+    named: new Set(making.map(({ namespace, name }) => `${namespace}/${name}`)),
+  };
+}
+
+/** The releases of a stack that is gone, where the settings say that this one takes its mesh over. */
+async function takenOver(cluster: Cluster, { istio, takeOverFrom }: Settings): Promise<string[]> {
+  if (takeOverFrom === "") return [];
+  const path = `/api/v1/namespaces/${istio.namespace.name}/configmaps/${claimName}`;
+  const claim = await cluster.get<Named>(path).then(
+    ({ metadata }) => claimOf(metadata),
+    (error: unknown) => {
+      if (isAbsent(error)) return undefined;
+      throw error;
+    },
+  );
+  return claim?.owner === takeOverFrom ? claim.releases : [];
 }
 
 function open(settings: Settings): Cluster {

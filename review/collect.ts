@@ -37,13 +37,20 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
   const settings = loadMasked(loading, configuration, new Date(now));
   const resources: ProgramResource[] = [];
   const isProtected = new Map<string, boolean>();
+  const formerTypes = new Map<string, string[]>();
+  const keepsName = new Set<string>();
   await pulumi.runtime.setMocks(
     {
       newResource: ({ type, name, inputs, id }) => {
         // A resource with an id is read from the cluster, not made.
         if (id === undefined || id === "") {
           const protect = isProtected.get(`${type} ${name}`) ?? false;
-          resources.push({ type, name, props: settle(pulumi, inputs), protect });
+          const former = formerTypes.get(`${type} ${name}`) ?? [];
+          const more = {
+            ...(former.length === 0 ? {} : { formerTypes: former }),
+            ...(keepsName.has(`${type} ${name}`) ? { keepsName: true } : {}),
+          };
+          resources.push({ type, name, props: settle(pulumi, inputs), protect, ...more });
         }
         return { id: `${name}-id`, state: inputs as Record<string, unknown> };
       },
@@ -58,7 +65,13 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
-    isProtected.set(`${request.getType()} ${request.getName()}`, request.getProtect());
+    const id = `${request.getType()} ${request.getName()}`;
+    isProtected.set(id, request.getProtect());
+    if (request.getIgnorechangesList().includes("metadata.name")) keepsName.add(id);
+    formerTypes.set(
+      id,
+      request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
+    );
     return register(request, callback);
   };
   encryptedIngress(settings);
@@ -71,7 +84,13 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
 /** What of the SDK's monitor is used: it is not public. */
 interface Monitor {
   registerResource(
-    request: { getType(): string; getName(): string; getProtect(): boolean },
+    request: {
+      getType(): string;
+      getName(): string;
+      getProtect(): boolean;
+      getIgnorechangesList(): string[];
+      getAliasesList(): { getSpec(): { getType(): string } | undefined }[];
+    },
     callback: unknown,
   ): unknown;
 }

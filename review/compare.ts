@@ -5,7 +5,7 @@ import { immutableChanges, isKept } from "../mesh/immutability";
 import { defaultIstioNamespace } from "../mesh/istio";
 import { encryptionMarks } from "./marks/encryption";
 import { generalMarks } from "./marks/general";
-import { lifeMarks } from "./marks/life";
+import { lifeMarks, ownershipMarks } from "./marks/life";
 import {
   type Action,
   type Changed,
@@ -61,7 +61,8 @@ interface Entry {
 
 /** What becomes of each object when the stack goes from one side to the other. */
 export function compare(before: Side, after: Side): Comparison {
-  const [old, current] = [entries(before), entries(after)];
+  const old = entries(before);
+  const current = entries({ ...after, objects: after.objects.map((owned) => withKeptName(owned, before)) });
   const surroundings: Surroundings = {
     rootNamespace: rootNamespace(after) ?? rootNamespace(before) ?? defaultIstioNamespace,
     gatewayNamespace: gatewayNamespace(after) ?? gatewayNamespace(before) ?? defaultGatewayNamespace,
@@ -98,6 +99,14 @@ export function compare(before: Side, after: Side): Comparison {
   comparison.changes.sort((a, b) => gravity(a) - gravity(b) || compareText(sortKey(a), sortKey(b)));
   comparison.folded.sort((a, b) => compareText(a.title, b.title));
   return comparison;
+}
+
+/** The object under the name that it has, where the engine keeps that whatever the program says. */
+function withKeptName(owned: OwnedObject, before: Side): OwnedObject {
+  const { object, keepsName, resource } = owned;
+  const was = keepsName === true ? before.objects.find((old) => old.resource === resource)?.object : undefined;
+  if (was === undefined || was.metadata.namespace !== object.metadata.namespace) return owned;
+  return { ...owned, object: { ...object, metadata: { ...object.metadata, name: was.metadata.name } } };
 }
 
 function entries(side: Side): Map<string, Entry> {
@@ -178,6 +187,7 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
   const marks =
     action === "left behind" ? [] : [encryptionMarks, generalMarks].flatMap((marker) => marker(changed, surroundings));
   marks.push(...lifeMarks(action, changed, owned));
+  if (action === "updated") marks.push(...ownershipMarks(was!.owned, owned));
   if (
     is !== undefined &&
     was !== undefined &&
@@ -230,8 +240,15 @@ function shown(entry: Entry | undefined, release: string | undefined): Tree | un
 function actionOf(was: Entry | undefined, is: Entry | undefined, isMoved: boolean): Action {
   if (is === undefined) return staysBehind(was!.owned) ? "left behind" : "deleted";
   if (was === undefined) return "created";
+  if (was.owned.patch !== true && is.owned.patch === true && !isSameResource(was.owned, is.owned)) return "deleted";
   const isReplaced = isMoved || (is.owned.release === undefined && immutableChanges(was.tree, is.tree).length > 0);
   return isReplaced ? "replaced" : "updated";
+}
+
+/** Whether the engine takes the one for an earlier version of the other, also under another type. */
+function isSameResource(was: OwnedObject, is: OwnedObject): boolean {
+  const type = was.resource?.split("::")[0] ?? "";
+  return was.resource === is.resource || is.formerTypes?.includes(type) === true;
 }
 
 /** What neither Helm nor the provider deletes. */

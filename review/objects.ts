@@ -33,6 +33,10 @@ export interface OwnedObject {
   protect?: boolean;
   /** Type and name of the Pulumi resource, for objects that the program itself makes: the same one on both sides is the same resource. */
   resource?: string;
+  /** Earlier types of that resource: a change from one is an update. */
+  formerTypes?: string[];
+  /** The engine keeps the name in the cluster that the resource has. */
+  keepsName?: boolean;
   /** From the `crds/` folder of a chart: Helm installs such an object once, and never changes or deletes it. */
   installedOnce?: boolean;
   /** Only labels and the like of an object that somebody else owns (`NamespacePatch`). */

@@ -102,6 +102,8 @@ function toOwned(resource: ProgramResource): OwnedObject | undefined {
     resource: `${type}::${name}`,
     protect: protect === true || undefined,
     patch: isPatch || undefined,
+    keepsName: resource.keepsName === true || undefined,
+    formerTypes: resource.formerTypes,
   });
 }
 

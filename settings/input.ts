@@ -9,6 +9,8 @@ export interface SettingsInput {
   context?: string | undefined;
   /** A name of the cluster that never changes; needed without `context`. While it stays, new credentials or another path replace nothing; when it changes, everything moves to another cluster. @default `context` @example "prod-eu" */
   clusterIdentifier?: string | undefined;
+  /** Name (organization/project/stack) of a stack that is gone, whose mesh in this cluster becomes this stack's. @default none @example "acme/enroute-istio/prod-old" */
+  takeOverFrom?: string | undefined;
   /** Exact version of Pulumi's kubernetes plugin, for machines that have another one and cannot download it (4.25.0 or newer). @default that of the npm package @example "4.34.2" */
   kubernetesPluginVersion?: string | undefined;
   /** Istio's control plane. */
@@ -28,8 +30,8 @@ export interface SettingsInput {
       | {
           /** Name of the mesh's root namespace. @default "istio-system" @example "istio-root" */
           name?: string | undefined;
-          /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. @default true @example false */
-          create?: boolean | undefined;
+          /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. @default true @example false */
+          create?: (boolean | "adopt") | undefined;
           /** Further labels, other than `istio-injection` and `istio.io/rev`. */
           labels?: Record<string, string>;
         }
@@ -95,8 +97,8 @@ export interface SettingsInput {
     | {
         /** Name of the namespace; each once. @example "shop" */
         name: string;
-        /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. @default true @example false */
-        create?: boolean | undefined;
+        /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. @default true @example false */
+        create?: (boolean | "adopt") | undefined;
         /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision` */
         injection?:
           | "enabled"
@@ -119,8 +121,8 @@ export interface SettingsInput {
       | {
           /** Name of the gateway's namespace; another than `istio.namespace.name`. @default "enroute-system" @example "ingress" */
           name?: string | undefined;
-          /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. @default true @example false */
-          create?: boolean | undefined;
+          /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. @default true @example false */
+          create?: (boolean | "adopt") | undefined;
           /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision` */
           injection?:
             | "enabled"
@@ -380,7 +382,7 @@ export interface SettingsInput {
         /** Objects that may be deleted or replaced. @default none */
         except?:
           | {
-              /** The object, as `Kind namespace/name`, or `Kind name` outside of namespaces. @example "GatewayHost shop/shop-example-com" */
+              /** The object, as `Kind namespace/name`, or `Kind name` outside of namespaces. @example "GatewayHost shop/shop.example.com" */
               object: string;
               /** Why it may go, in words. @example "the shop moves to shop.example.org" */
               reason: string;

@@ -84,7 +84,7 @@ const deletionProtection = object({
         /^[A-Z]\w* [^\s/]+(\/[^\s/]+)?$/,
       ).meta({
         description: "The object, as `Kind namespace/name`, or `Kind name` outside of namespaces.",
-        examples: ["GatewayHost shop/shop-example-com"],
+        examples: ["GatewayHost shop/shop.example.com"],
       }),
       reason: string("why it may be deleted or replaced, in words").meta({
         description: "Why it may go, in words.",
@@ -124,6 +124,16 @@ export const settingsSchema = object({
         "A name of the cluster that never changes; needed without `context`. While it stays, new credentials or another path replace nothing; when it changes, everything moves to another cluster.",
       examples: ["prod-eu"],
       unset: "`context`",
+    }),
+  takeOverFrom: z
+    .literal("")
+    .or(string("the name of a stack as organization/project/stack", /^[^/\s]+\/[^/\s]+\/[^/\s]+$/))
+    .default("")
+    .meta({
+      description:
+        "Name (organization/project/stack) of a stack that is gone, whose mesh in this cluster becomes this stack's.",
+      examples: ["acme/enroute-istio/prod-old"],
+      unset: "none",
     }),
   kubernetesPluginVersion: z
     .literal("")

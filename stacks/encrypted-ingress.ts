@@ -11,12 +11,13 @@ import { MeshGlobalConfig } from "../components/gateway/mesh-global-config";
 import { IstioControlPlane } from "../components/istio/istio-control-plane";
 import { MeshMutualTls } from "../components/istio/mesh-mutual-tls";
 import { MeshNamespace } from "../components/istio/mesh-namespace";
+import { MeshClaim, ownershipMarks } from "../components/ownership";
 import { Kiali } from "../components/observability/kiali";
 import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { defaultInjection, maxTtl, meshWideTtl } from "../settings/expected";
+import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import type * as verification from "../verify/verify";
 
@@ -46,16 +47,28 @@ export interface StackOutputs {
   verification?: pulumi.Output<ReportSummary>;
 }
 
+export interface RolloutOptions {
+  /** Name by which the stack marks what it makes. @default nothing is marked, as for a comparison of programs */
+  owner?: string;
+  /** The cluster. @default that of the settings */
+  cluster?: k8s.Provider;
+}
+
 /**
  * The rollout: client → EnRoute (TLS), EnRoute → workload (Istio mutual TLS, STRICT). This is the only place that knows the
  * order. Whatever is not ordered here runs side by side; the reverse is the order of destruction.
  *
  * @param lookAt how this process, not the provider, finds the cluster: the same settings, with a path that is right from here
  */
-export function encryptedIngress(settings: Settings, lookAt: Settings = settings): StackOutputs {
+export function encryptedIngress(
+  settings: Settings,
+  lookAt: Settings = settings,
+  { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
+): StackOutputs {
   const { istio, gateway, hosts } = settings;
-  const providers = [clusterProvider(settings), new tls.Provider("tls")];
+  const providers = [cluster, new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
+  if (owner !== undefined) transformations.push(ownershipMarks(owner));
   const opts = (...dependsOn: pulumi.Resource[]): pulumi.ComponentResourceOptions => ({
     providers,
     dependsOn,
@@ -67,6 +80,20 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     { ...istio.namespace, injection: "none" }, // istiod is no workload of the mesh that it runs
     opts(),
   );
+  // Before all that is cluster-wide: an update that is cut off leaves nothing that its stack could not be told to own.
+  const claim =
+    owner === undefined
+      ? []
+      : [
+          new MeshClaim(
+            "claim",
+            {
+              namespace: istio.namespace.name,
+              releases: expectedReleases(settings).map(({ namespace, name }) => `${namespace}/${name}`),
+            },
+            opts(istioNamespace),
+          ),
+        ];
   const injection = defaultInjection(settings);
   const gatewayNamespace = new MeshNamespace(gateway.namespace.name, { injection, ...gateway.namespace }, opts());
   const workloadNamespaces = settings.namespaces.map(
@@ -80,7 +107,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
       : new MeshCertificateAuthority(
           "mesh-ca",
           { namespace: istio.namespace.name, authority: istio.ca },
-          opts(istioNamespace),
+          opts(istioNamespace, ...claim),
         );
 
   const mesh = new IstioControlPlane(
@@ -92,7 +119,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     },
     // Helm needs the namespace to write its release into. istiod looks for its CA once, when it starts: where there is none
     // it makes one, and every certificate that this signs is void when ours comes.
-    opts(istioNamespace, ...(authority === undefined ? [] : [authority])),
+    opts(istioNamespace, ...claim, ...(authority === undefined ? [] : [authority])),
   );
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
@@ -152,7 +179,7 @@ export function encryptedIngress(settings: Settings, lookAt: Settings = settings
     const prometheus = new Prometheus(
       "prometheus",
       { ...settings.prometheus, namespace: istio.namespace.name },
-      opts(istioNamespace),
+      opts(istioNamespace, ...claim),
     );
     optional.push(prometheus);
     if (settings.kiali !== undefined)
@@ -219,7 +246,7 @@ function verifier(): typeof verification {
 }
 
 /** The cluster of the stack, and nothing that the shell points at. */
-function clusterProvider(settings: Settings): k8s.Provider {
+export function clusterProvider(settings: Settings): k8s.Provider {
   const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
   const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),

@@ -1,3 +1,4 @@
+import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
@@ -9,7 +10,9 @@ import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
-import { type StackOutputs, encryptedIngress } from "./encrypted-ingress";
+import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
+import { plannedBy, renderedBy } from "./planned";
+import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
@@ -39,14 +42,28 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
-  const findings = await preflight(lookAt);
+  const owner = ownOwner();
+  let provider: Provider | undefined;
+  // Once the state has been read: registering it writes the state.
+  const cluster = () => (provider ??= clusterProvider(settings));
+  const held = heldByStack();
+  // Whoever asks gets the error; without a listener the process would end before that.
+  held.catch(() => {});
+  const findings = await preflight(lookAt, {
+    stack: {
+      owner,
+      held: () => held,
+      planned: () => plannedBy(settings, owner),
+      rendered: (release) => held.then(() => renderedBy(release, cluster())),
+    },
+  });
   // All of them, so that nobody has to come back for the next one.
   if (errorsOf(findings).length > 0) {
     onRefusal({ findings });
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt));
+  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster() }));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
 }

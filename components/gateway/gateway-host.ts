@@ -69,7 +69,8 @@ export class GatewayHost extends pulumi.ComponentResource {
           })),
         },
       },
-      { parent: this, ...fixedName },
+      // An object of an early version may have another name, and a new one would mean a moment without any.
+      { parent: this, ...fixedName, ignoreChanges: ["metadata.name"] },
     );
     this.registerOutputs({});
   }

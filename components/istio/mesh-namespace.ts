@@ -9,8 +9,11 @@ export { type Injection, injectionLabels, ownerLabel, ownerValue };
 export interface MeshNamespaceArgs {
   /** Name of the namespace in the cluster. */
   name: string;
-  /** `true` creates the namespace (it must not exist); `false` adds the labels to one that exists and leaves it behind. */
-  create: boolean;
+  /**
+   * `true` creates the namespace, `"adopt"` also takes over one that exists: both delete it, with everything in it, when it
+   * leaves the stack. `false` adds the labels to one that exists, and takes them off again.
+   */
+  create: boolean | "adopt";
   /** How its pods join the mesh. */
   injection: Injection;
   /** Further labels. @default none */
@@ -25,14 +28,20 @@ export class MeshNamespace extends pulumi.ComponentResource {
   constructor(name: string, args: MeshNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:mesh:MeshNamespace", name, {}, opts);
     const labels = { ...args.labels, ...injectionLabels(args.injection) };
-    if (args.create) {
+    // A change of `create` is an update of one resource: as two, the engine would delete the namespace that is handed over.
+    const formerly = (type: string) => ({
+      parent: this,
+      ...fixedName,
+      aliases: [{ type: `kubernetes:core/v1:${type}` }],
+    });
+    if (args.create !== false) {
       new k8s.core.v1.Namespace(
         name,
         { metadata: { name: args.name, labels: { ...labels, [ownerLabel]: ownerValue } } },
-        { parent: this, ...fixedName },
+        formerly("NamespacePatch"),
       );
     } else {
-      new k8s.core.v1.NamespacePatch(name, { metadata: { name: args.name, labels } }, { parent: this, ...fixedName });
+      new k8s.core.v1.NamespacePatch(name, { metadata: { name: args.name, labels } }, formerly("Namespace"));
     }
     this.namespace = args.name;
     this.registerOutputs({ namespace: this.namespace });

@@ -64,6 +64,21 @@ export function lifeMarks(
   return marks;
 }
 
+/** What it means that an object that stays gets another owner. */
+export function ownershipMarks(was: OwnedObject, is: OwnedObject): Mark[] {
+  if (was.patch !== true && is.patch === true)
+    return [mark("notice", "deletion", "handed over: it stays, with everything in it, and nothing of ours deletes it")];
+  if (was.patch === true && is.patch !== true)
+    return [
+      mark(
+        "danger",
+        "deletion",
+        "taken over: when it leaves the stack it is deleted, with everything in it, whoever made that",
+      ),
+    ];
+  return [];
+}
+
 /** What a key or certificate of the program means to those who trust it. */
 function certificateMarks(
   action: Action,

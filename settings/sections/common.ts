@@ -7,7 +7,6 @@ import { defaultWarnBefore } from "../../mesh/lives";
 import { floating } from "../../mesh/pod-template";
 import {
   array,
-  boolean,
   chartRepository,
   checkedString,
   dnsLabel,
@@ -80,10 +79,14 @@ export const injection = z
     unset: "by `istio.revision`",
   });
 
-export const create = boolean.default(true).meta({
-  description:
-    "`true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy.",
-});
+export const create = z
+  .union([z.boolean(), z.literal("adopt")], { error: "true, false, or adopt (take over one that exists)" })
+  .default(true)
+  .meta({
+    description:
+      "`true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it.",
+    examples: [false, "adopt"],
+  });
 
 export const image = {
   repository: string(

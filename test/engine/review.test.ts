@@ -103,7 +103,7 @@ describe("npm run review, by real Helm", function () {
       "PeerAuthentication shop/default created",
       "Deployment enroute-system/enroute updated",
       "Service enroute-system/enroute updated",
-      "GatewayHost shop/new-example-com created",
+      "GatewayHost shop/new.example.com created",
     ]);
     assert.deepEqual(review.weaker, {
       "client → gateway": [],

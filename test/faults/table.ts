@@ -23,7 +23,7 @@ const gateway = deployment(edge, "enroute");
 const istiod = deployment(root, "istiod");
 const meshPolicy = inside("security.istio.io/v1", "PeerAuthentication", root, "default");
 const globalConfig = inside("enroute.saaras.io/v1", "GlobalConfig", edge, "mesh");
-const gatewayHost = inside("enroute.saaras.io/v1", "GatewayHost", workloads, "bookinfo-sandbox-example");
+const gatewayHost = inside("enroute.saaras.io/v1", "GatewayHost", workloads, "bookinfo.sandbox.example");
 const servingSecret = inside("v1", "Secret", workloads, "gateway-serving-certificate");
 const authority = inside("v1", "Secret", root, "cacerts");
 const webhook = (kind: string, name: string): Reference => ({

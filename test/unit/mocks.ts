@@ -14,6 +14,8 @@ export interface Registration {
   provider: string;
   deleteBeforeReplace: boolean;
   protect: boolean;
+  /** Types of its aliases. */
+  formerTypes: string[];
   /** Inputs as they would go over the wire: secrets and unknowns carry their signatures. */
   wire: Record<string, unknown>;
   /** Inputs as the mocks saw them. */
@@ -49,6 +51,7 @@ type RegisterRequest = {
   getProvider(): string;
   getDeletebeforereplace(): boolean;
   getProtect(): boolean | undefined;
+  getAliasesList(): { getSpec(): { getType(): string } | undefined }[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 };
 
@@ -90,6 +93,7 @@ export async function run<Result>(
       provider: request.getProvider(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
       protect: request.getProtect() ?? false,
+      formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
       wire: request.getObject()?.toJavaScript() ?? {},
       inputs: {},
     });

@@ -1,6 +1,6 @@
 import { count, listed } from "../../base/text";
 import type { GatewayHost } from "../../cluster/kinds";
-import { gatewayHostName } from "../../mesh/enroute";
+import { formerGatewayHostName, gatewayHostName } from "../../mesh/enroute";
 import {
   type RoutingObject,
   declaredReasons,
@@ -25,12 +25,11 @@ function hostsOf(view: Pick<ClusterView, "gatewayHosts">): GatewayHost[] {
 }
 
 function find(view: Pick<ClusterView, "gatewayHosts">, { host, namespace }: Host): GatewayHost | undefined {
-  return hostsOf(view).find(
-    ({ metadata, spec }) =>
-      metadata.namespace === namespace &&
-      metadata.name === gatewayHostName(host) &&
-      spec?.virtualhost?.fqdn?.toLowerCase() === host,
+  const own = hostsOf(view).filter(
+    ({ metadata, spec }) => metadata.namespace === namespace && spec?.virtualhost?.fqdn?.toLowerCase() === host,
   );
+  const named = (name: string) => own.find(({ metadata }) => metadata.name === name);
+  return named(gatewayHostName(host)) ?? named(formerGatewayHostName(host));
 }
 
 /** Each host's GatewayHost, or the check cannot tell: `hosts/present` says which are missing. */
@@ -72,9 +71,9 @@ const unique = verifyCheck({
   run(view, { settings }, problem) {
     for (const wanted of settings.hosts) {
       const { host } = wanted;
+      const own = find(view, wanted);
       const rivals = hostsOf(view).filter(
-        (candidate) =>
-          candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host && placeOf(candidate) !== placeOfHost(wanted),
+        (candidate) => candidate !== own && candidate.spec?.virtualhost?.fqdn?.toLowerCase() === host,
       );
       if (rivals.length > 0)
         problem(`${host} is claimed by ${listed(rivals.map(placeOf))} too: EnRoute serves neither`, {

@@ -11,7 +11,7 @@ import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import { valueOf } from "../checks/reading";
 import type { ServingSecret } from "../view";
-import { existing } from "./cluster-state";
+import { existing } from "./lookup";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
 
 type Certificate = Settings["certificate"];

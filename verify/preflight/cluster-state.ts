@@ -1,10 +1,9 @@
 import semver from "semver";
 import { count, listed as shorten } from "../../base/text";
-import { type Cluster, isAbsent } from "../../cluster/client";
+import type { Cluster } from "../../cluster/client";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
-import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { byAge, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -12,31 +11,12 @@ import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
 import { itemsOf, valueOf } from "../checks/reading";
 import { type PreflightCheck, preflightCheck } from "./define";
-
-type List<Item> = { items: Item[] };
-
-/** What a list holds; nothing where its kind is not installed. */
-export async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
-  try {
-    return (await cluster.get<List<Item>>(path, { metadata })).items;
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
-  }
-}
-
-/** An object, or nothing where it, its namespace or its kind is not there. */
-export async function existing<Value>(cluster: Cluster, path: string): Promise<Value | undefined> {
-  try {
-    return await cluster.get<Value>(path);
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
-}
+import { existing, listed } from "./lookup";
+import { namespacesChecks } from "./namespaces";
+import { ownershipChecks } from "./ownership";
+import { releaseOwnerChecks } from "./release-owners";
 
 export type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
-export type NamespaceObject = Named & { status?: { phase?: string } };
 
 const nodes = preflightCheck({
   id: "cluster/nodes",
@@ -56,50 +36,6 @@ const nodes = preflightCheck({
         severity: unready.length === nodes.length ? "error" : "warning",
       });
     return `${count(nodes.length, "node")}, all ready`;
-  },
-});
-
-/** The namespaces of the stack, each with the key that names it. */
-export function wantedNamespaces({ istio, gateway, namespaces }: Settings) {
-  return [
-    { key: "istio.namespace", ...istio.namespace },
-    { key: "gateway.namespace", ...gateway.namespace },
-    ...namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
-  ];
-}
-
-const namespaces = preflightCheck({
-  id: "cluster/namespaces",
-  title: "namespaces exist exactly where the stack expects them",
-  needs: ["namespaces"],
-  subject: "namespaces",
-  fix: "set create of that namespace as it is in the cluster",
-  docs: {
-    meaning: "a namespace exists that the stack is to create, is missing although it should exist, or is being deleted",
-    fix: "set its `create`, or create it",
-  },
-  run(facts, { settings }, problem) {
-    const seen = wantedNamespaces(settings).map(({ key, name, create }) => {
-      const subject = `Namespace ${name}`;
-      const found = valueOf(facts.namespaces[name], `namespace ${name}`);
-      if (found?.metadata.deletionTimestamp !== undefined)
-        problem(`namespace ${name} is being deleted`, {
-          subject,
-          fix: `wait until it is gone; if it stays, an object in it holds it back: kubectl describe namespace ${name}`,
-        });
-      else if (create && found !== undefined && found.metadata.labels?.[ownerLabel] !== ownerValue)
-        problem(`namespace ${name} exists already, and ${key} asks to create it`, {
-          subject,
-          fix: `set ${key}.create to false: it is then labelled only, and left behind by destroy`,
-        });
-      else if (!create && found === undefined)
-        problem(`namespace ${name} does not exist, and ${key}.create is false`, {
-          subject,
-          fix: `create it, or set ${key}.create to true`,
-        });
-      return `${name} ${found === undefined ? "to be created" : "exists"}`;
-    });
-    return seen.join(", ");
   },
 });
 
@@ -167,14 +103,16 @@ const otherPolicy = preflightCheck({
       "another mesh-wide PeerAuthentication: older than ours it would be obeyed instead (error), younger it is ignored (warning)",
     fix: "delete it, after its owner has agreed",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const root = settings.istio.namespace.name;
     const policies = meshPolicies(itemsOf(facts.policies, "the mesh's policies"), root);
     // The annotation is on every policy of ours (MeshMutualTls).
     const isOurs = ({ metadata }: PeerAuthentication) =>
       metadata.name === "default" && metadata.annotations?.["enroute-istio/reason"] !== undefined;
     const ours = policies.find(isOurs);
-    for (const { metadata } of byAge(policies.filter((policy) => !isOurs(policy)))) {
+    // What has the name of ours is compared by `ownership/objects`, where the stack is given.
+    const isCompared = (policy: PeerAuthentication) => claimant !== undefined && policy.metadata.name === "default";
+    for (const { metadata } of byAge(policies.filter((policy) => !isOurs(policy) && !isCompared(policy)))) {
       const isOlder = ours === undefined || metadata.name === "default" || policies[0] !== ours;
       const name = `PeerAuthentication ${root}/${metadata.name}`;
       problem(
@@ -194,7 +132,8 @@ const otherPolicy = preflightCheck({
   },
 });
 
-interface Owned {
+/** What is in the cluster under a name that one of our charts uses. */
+export interface Owned {
   kind: string;
   object: Named;
   /** Release that must own it. */
@@ -202,15 +141,11 @@ interface Owned {
   namespace: string;
 }
 
-/** What is in the cluster under names that the rollout uses. */
-export interface Claims {
-  /** Objects with the names of our charts' objects. */
-  claimed: Owned[];
-  /** Every istiod of the cluster. */
-  istiods: Named[];
-}
-
-export async function readClaims(cluster: Cluster, settings: Settings): Promise<Claims> {
+/**
+ * The best known of the objects that our charts make. Where the stack is given, all of them are compared, as the engine renders
+ * the charts: `ownership/objects`.
+ */
+export async function readClaims(cluster: Cluster, settings: Settings): Promise<Owned[]> {
   const root = settings.istio.namespace.name;
   const edge = settings.gateway.namespace.name;
   const istiod = istiodName(settings);
@@ -222,7 +157,7 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
     listed<Named>(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true),
     listed<Named>(cluster, `${admission}/mutatingwebhookconfigurations`, true),
     listed<Named>(cluster, `${admission}/validatingwebhookconfigurations`, true),
-    listed<Named>(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod", true),
+    readIstiods(cluster),
     existing<Named>(cluster, `/apis/apps/v1/namespaces/${edge}/deployments/${enroute.deployment}`),
     existing<Named>(cluster, `${rbac}/${enroute.clusterRole}`),
   ]);
@@ -235,7 +170,7 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
       object === undefined ? [] : { kind, object, release: enroute.release, namespace: edge },
     );
   const named = (objects: Named[], name: string) => objects.filter(({ metadata }) => metadata.name === name);
-  const claimed = [
+  return [
     // Those of Istio's charts; the Gateway API's and others' are none of ours.
     ...base(
       "CustomResourceDefinition",
@@ -250,7 +185,11 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
     ...ofGateway("Deployment", [gateway]),
     ...ofGateway("ClusterRole", [role]),
   ];
-  return { claimed, istiods: deployments };
+}
+
+/** Every istiod of the cluster. */
+export function readIstiods(cluster: Cluster): Promise<Named[]> {
+  return listed<Named>(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod", true);
 }
 
 function ownerOf({ metadata: { annotations = {} } }: Named): string | undefined {
@@ -262,6 +201,7 @@ const ownership = preflightCheck({
   id: "cluster/ownership",
   title: "nothing with the names of our charts belongs to another release",
   needs: ["claims"],
+  withStack: false,
   subject: "the charts' objects",
   fix: "uninstall what made them, or use that release's namespace in the stack",
   docs: {
@@ -270,7 +210,7 @@ const ownership = preflightCheck({
     fix: "uninstall what made them, or hand them to Helm",
   },
   run(facts, _, problem) {
-    const { claimed } = valueOf(facts.claims, "the owners of what is there")!;
+    const claimed = itemsOf(facts.claims, "the owners of what is there");
     const foreign = claimed.flatMap((claim) => {
       const owner = ownerOf(claim.object);
       return owner === `${claim.namespace}/${claim.release}` ? [] : [{ ...claim, owner }];
@@ -295,7 +235,7 @@ const ownership = preflightCheck({
 const otherIstio = preflightCheck({
   id: "mesh/other-istio",
   title: "no other Istio runs in the cluster",
-  needs: ["claims"],
+  needs: ["istiods"],
   subject: "istiod",
   fix: "remove it, or give this one another istio.revision",
   docs: {
@@ -303,7 +243,7 @@ const otherIstio = preflightCheck({
     fix: "remove it, or set another `istio.revision`",
   },
   run(facts, { settings }, problem) {
-    const { istiods } = valueOf(facts.claims, "the owners of what is there")!;
+    const istiods = itemsOf(facts.istiods, "other Istios");
     const { namespace, revision = "default" } = settings.istio;
     const isOurs = ({ metadata }: Named) =>
       metadata.namespace === namespace.name && metadata.name === istiodName(settings);
@@ -329,8 +269,10 @@ const otherIstio = preflightCheck({
 /** Whether what is in the cluster leaves room for the rollout. */
 export const clusterStateChecks: readonly PreflightCheck[] = [
   nodes,
-  namespaces,
+  ...namespacesChecks,
   ownership,
+  ...ownershipChecks,
+  ...releaseOwnerChecks,
   unfinished,
   otherIstio,
   istioUpgrade,

@@ -1,14 +1,17 @@
 import type { Issue } from "../../base/issue";
 import type { HelmRelease } from "../../cluster/helm-releases";
-import type { Named, PeerAuthentication, Pod } from "../../cluster/kinds";
+import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, Pod } from "../../cluster/kinds";
+import type { Claim, Claimant, Planned } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
 import type { Read } from "../facts";
 import type { ServingSecret } from "../view";
 import type { IssuerState } from "./certificates";
-import type { Claims, Node, NamespaceObject } from "./cluster-state";
+import type { Node, Owned } from "./cluster-state";
 import type { AuthorityState } from "./mesh-authority";
+import type { NamespaceObject } from "./namespaces";
 import type { Rights } from "./rights";
+import type { Comparison, HeldState } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
 /** Everything that the checks of preflight look at. What is not in the cluster yet is undefined, or an empty list. */
@@ -20,7 +23,20 @@ export interface PreflightFacts {
   namespaces: Record<string, Read<NamespaceObject | undefined>>;
   /** By namespace of the release. */
   releases: Record<string, Read<HelmRelease[]>>;
-  claims: Read<Claims>;
+  /** Objects with the names of our charts' objects; the best known of them. */
+  claims: Read<Owned[]>;
+  /** Every istiod of the cluster. */
+  istiods: Read<Named[]>;
+  gatewayHosts: Read<GatewayHost[]>;
+  globalConfigs: Read<GlobalConfig[]>;
+  /** What the stack's state holds. */
+  held: HeldState;
+  /** What the stack's program would make; undefined where no stack is given. */
+  planned: Planned | undefined;
+  /** By which a stack claims the mesh. */
+  claim: Read<Claim | undefined>;
+  /** What the rollout would make, compared with the cluster; absent where the state is not known. */
+  comparison: Read<Comparison>;
   /** The Deployment of istiod. */
   istiod: Read<Named | undefined>;
   /** Of the mesh's root namespace. */
@@ -46,6 +62,8 @@ export interface Unread {
 /** What the checks go by beside the facts. */
 export interface PreflightContext {
   settings: Settings;
+  /** The stack that it is for, where one is given. */
+  claimant: Claimant | undefined;
   /** The moment to judge validity by. */
   now: Date;
   /** The cluster: its address, or why it cannot be worked with. */
@@ -55,11 +73,19 @@ export interface PreflightContext {
   unread: readonly Unread[];
 }
 
-export type PreflightCheck = Check<PreflightFacts, PreflightContext>;
+interface StackChoice {
+  /**
+   * `true`: only where the stack itself is given, as by `pulumi preview` and `up`, since it takes its state and its program;
+   * `false`: only where it is not, since another check then sees more. @default both
+   */
+  readonly withStack?: boolean;
+}
+
+export type PreflightCheck = Check<PreflightFacts, PreflightContext> & StackChoice;
 
 /** A check of preflight; its `run` sees the facts that it needs, and no others. */
 export function preflightCheck<const Need extends keyof PreflightFacts>(
-  check: Check<PreflightFacts, PreflightContext, Need>,
+  check: Check<PreflightFacts, PreflightContext, Need> & StackChoice,
 ): PreflightCheck {
   return check;
 }

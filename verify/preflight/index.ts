@@ -10,9 +10,11 @@ import { preflightChecks } from "./checks";
 import { connectionChecks } from "./connection";
 import type { PreflightCheck, PreflightContext, PreflightFacts } from "./define";
 import { preflightReaders } from "./readers";
+import { type StackView, claimantOf } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
 export type { Finding } from "../../base/issue";
+export type { StackView } from "./stack-view";
 
 export interface PreflightOptions {
   /**
@@ -24,6 +26,8 @@ export interface PreflightOptions {
   only?: readonly string[];
   /** The moment to judge validity by. @default now */
   now?: Date;
+  /** The stack itself: what it holds, and by which name it marks that. @default marks alone tell what is its own */
+  stack?: StackView;
 }
 
 /** What preflight found, check by check. */
@@ -48,15 +52,23 @@ export async function preflight(settings: Settings, options: PreflightOptions = 
  * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function preflightReport(settings: Settings, options: PreflightOptions = {}): Promise<PreflightReport> {
-  const { charts = false, only, now = new Date() } = options;
-  const selected = select(preflightChecks, only);
+  const { charts = false, only, now = new Date(), stack } = options;
+  const possible = preflightChecks.filter(({ withStack }) => isPossible(withStack, stack));
+  // A group is what of it this run can look at; a check by its id is told of in any case.
+  const selected = select(preflightChecks, only).filter(
+    (check) => possible.includes(check) || only?.includes(check.id),
+  );
   const asked = only === undefined ? selected.filter((check) => isFor(check, settings, charts)) : selected;
-  const results = await run(asked, settings, now);
-  const all = preflightChecks.filter((check) => isFor(check, settings, true)).length;
+  const results = await run(asked, { settings, now, stack });
+  const all = possible.filter((check) => isFor(check, settings, true)).length;
   const report = reportOf(results, only === undefined ? undefined : { run: results.map(({ id }) => id), of: all });
   const issues = results.flatMap((result) => result.issues);
   const findings = [...errorsOf(issues), ...issues.filter(({ severity }) => severity === "warning")].map(findingOf);
   return { ready: report.failed === 0, findings, ...report };
+}
+
+function isPossible(withStack: boolean | undefined, stack: StackView | undefined): boolean {
+  return withStack === undefined || withStack === (stack !== undefined);
 }
 
 function isFor({ when, needs }: PreflightCheck, settings: Settings, charts: boolean): boolean {
@@ -64,19 +76,25 @@ function isFor({ when, needs }: PreflightCheck, settings: Settings, charts: bool
 }
 
 /** Runs checks. Where the cluster cannot be worked with, that is told whether it was asked for or not. */
-async function run(checks: readonly PreflightCheck[], settings: Settings, now: Date): Promise<Result[]> {
+async function run(
+  checks: readonly PreflightCheck[],
+  { settings, now, stack }: { settings: Settings; now: Date; stack: StackView | undefined },
+): Promise<Result[]> {
   const connected = await connect(settings);
   const connection = "issue" in connected ? connected : { server: connected.cluster.server };
   const isApart = ({ needs }: PreflightCheck) => needs.length > 0 && needs.every((need) => need === "charts");
-  const possible = checks.filter((check) => "server" in connection || isApart(check));
+  const possible = checks.filter(
+    (check) => isPossible(check.withStack, stack) && ("server" in connection || isApart(check)),
+  );
   const needs = possible.filter(({ when }) => when?.holds(settings) !== false).flatMap((check) => check.needs);
   const read =
     "issue" in connected
       ? { charts: needs.length > 0 ? await chartFindings(settings) : [] }
-      : await readFacts(preflightReaders, { settings, ...connected }, needs);
+      : await readFacts(preflightReaders, { settings, stack, ...connected }, needs);
   // A check sees no more than it needs, so what is missing here is never looked at.
   const facts = read as PreflightFacts;
-  const context = { settings, now, connection, ...readingsOf(facts) };
+  const claimant = stack === undefined ? undefined : claimantOf(stack, settings);
+  const context = { settings, claimant, now, connection, ...readingsOf(facts) };
   const always = connectionChecks
     .map((check) => judge(check, facts, context))
     .filter(({ id, status }) => status === "failed" && !checks.some((check) => check.id === id));
@@ -86,7 +104,7 @@ async function run(checks: readonly PreflightCheck[], settings: Settings, now: D
 /** The check, or where it has nothing to look at, one that says so. */
 function decidable(
   check: PreflightCheck,
-  { settings, connection }: PreflightContext,
+  { settings, claimant, connection }: PreflightContext,
   isApart: boolean,
 ): PreflightCheck {
   const cannot = (reason: string, fix?: string): PreflightCheck => ({
@@ -96,6 +114,9 @@ function decidable(
     },
   });
   if (check.when?.holds(settings) === false) return cannot(`it is for stacks with ${check.when.text}`);
+  if (check.withStack === true && claimant === undefined)
+    return cannot("it takes the stack's state and program", "run pulumi preview");
+  if (check.withStack === false && claimant !== undefined) return cannot("ownership/objects compares more");
   if ("server" in connection || isApart || connectionChecks.includes(check)) return check;
   return cannot("the cluster was not looked at", `see ${connection.issue.id}`);
 }

@@ -16,7 +16,7 @@ import { livePods } from "../checks/injection";
 import { valueOf } from "../checks/reading";
 import { type Read, read } from "../facts";
 import { type MeshAuthority, publicAuthority } from "../view";
-import { existing, listed } from "./cluster-state";
+import { existing, listed } from "./lookup";
 import { type PreflightCheck, type PreflightFacts, preflightCheck } from "./define";
 
 /** What the cluster holds of the mesh's CA. */

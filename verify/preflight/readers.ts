@@ -1,16 +1,19 @@
 import type { Cluster } from "../../cluster/client";
 import { helmReleases } from "../../cluster/helm-releases";
-import type { Named, PeerAuthentication, SecretObject } from "../../cluster/kinds";
+import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, SecretObject } from "../../cluster/kinds";
 import { expectedReleases, hostNamespaces, istiodName, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { type Readers, read, readEach } from "../facts";
 import { withoutKey } from "../view";
 import { readIssuer } from "./certificates";
 import { chartFindings } from "./charts";
-import { type Node, type NamespaceObject, existing, listed, readClaims, wantedNamespaces } from "./cluster-state";
+import { type Node, readClaims, readIstiods } from "./cluster-state";
+import { existing, listed } from "./lookup";
 import type { PreflightFacts } from "./define";
 import { readAuthority, readProxies } from "./mesh-authority";
+import { type NamespaceObject, wantedNamespaces } from "./namespaces";
 import { readRights } from "./rights";
+import { type StackView, compare, readClaim, readHeld } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
 /** What the facts of preflight are read from. */
@@ -18,7 +21,11 @@ export interface PreflightSource {
   cluster: Cluster;
   settings: Settings;
   version: ServerVersion;
+  /** The stack itself, where it is given. */
+  stack: StackView | undefined;
 }
+
+const enrouteApi = "/apis/enroute.saaras.io/v1";
 
 /** Where each fact of preflight comes from. */
 export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
@@ -42,6 +49,30 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
   claims: {
     what: "the owners of what is there",
     read: ({ cluster, settings }) => read(() => readClaims(cluster, settings)),
+  },
+  istiods: { what: "other Istios", read: ({ cluster }) => read(() => readIstiods(cluster)) },
+  gatewayHosts: {
+    what: "the GatewayHosts",
+    read: ({ cluster }) => read(() => listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`)),
+  },
+  globalConfigs: {
+    what: "the GlobalConfigs",
+    read: ({ cluster }) => read(() => listed<GlobalConfig>(cluster, `${enrouteApi}/globalconfigs`)),
+  },
+  held: { what: "what the stack's state holds", read: ({ stack }) => readHeld(stack) },
+  planned: {
+    what: "what the stack's program would make",
+    read: async ({ stack }) => stack?.planned(),
+  },
+  claim: { what: "the claim of the mesh", read: ({ cluster, settings }) => read(() => readClaim(cluster, settings)) },
+  comparison: {
+    what: "the objects that the rollout would make",
+    needs: ["held", "planned"],
+    async read({ cluster, stack }, { held, planned }) {
+      if (stack === undefined || planned === undefined || held === undefined || "unknown" in held)
+        return { state: "absent" };
+      return read(() => compare(cluster, stack, planned, held.held));
+    },
   },
   istiod: {
     what: "the version of Istio",

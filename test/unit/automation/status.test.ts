@@ -168,6 +168,17 @@ describe("what recover prints", () => {
     assert.equal(text({}), "Nothing of stack dev was cut off.");
   });
 
+  it("names a release of somebody else's, and how to take it over: nothing of it is put right", () => {
+    const foreign = [
+      { namespace: "istio-system", name: "istiod", why: "is deployed, and nothing of this stack names it" },
+    ];
+    assert.equal(
+      text({ foreign }),
+      "Helm release istio-system/istiod is deployed, and nothing of this stack names it.\n" +
+        "  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt istio-system/istiod",
+    );
+  });
+
   for (const [what, found, said] of [
     ["a lock", { locks: [left] }, `An update was killed and left its lock: ${who}: its process is gone.`],
     [

@@ -42,6 +42,19 @@ describe("MeshNamespace", () => {
     });
     assert.ok(!names().includes("kubernetes:core/v1:Namespace shop"));
   });
+
+  it("is one resource whether it creates or patches: a change is an update, which deletes nothing", async () => {
+    for (const [create, type, former] of [
+      [true, "Namespace", "NamespacePatch"],
+      ["adopt", "Namespace", "NamespacePatch"],
+      [false, "NamespacePatch", "Namespace"],
+    ] as const) {
+      const { find } = await deploy(
+        (opts) => new MeshNamespace("shop", { name: "shop", create, injection: "enabled" }, opts),
+      );
+      assert.deepEqual(find(type, "shop").formerTypes, [`kubernetes:core/v1:${former}`], String(create));
+    }
+  });
 });
 
 describe("MeshMutualTls", () => {
@@ -106,7 +119,7 @@ describe("GatewayHost", () => {
     const { resources } = await deploy((opts) => new GatewayHost("shop.example.com", args, opts));
     const { inputs, type } = resources.find(({ type }) => type.startsWith("kubernetes:"))!;
     assert.equal(type, "kubernetes:enroute.saaras.io/v1:GatewayHost");
-    assert.deepEqual(inputs["metadata"], { name: "shop-example-com", namespace: "shop" });
+    assert.deepEqual(inputs["metadata"], { name: "shop.example.com", namespace: "shop" });
     assert.deepEqual(inputs["spec"], {
       virtualhost: { fqdn: "shop.example.com", tls: { secretName: "tls", minimumProtocolVersion: "1.2" } },
       routes: [

@@ -77,7 +77,7 @@ const configMap = (name: string, data: Record<string, string>): PolicyObject => 
   metadata: { name, namespace: "istio-system" },
   data,
 });
-const host = "GatewayHost shop-example-com";
+const host = "GatewayHost shop.example.com";
 const privateKeyText = () =>
   generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" }) as string;
 
@@ -173,28 +173,28 @@ async function seeds(): Promise<Seed[]> {
       title: "a host without TLS",
       rule: "host-tls",
       change: [[host, "spec.virtualhost.tls", undefined]],
-      object: "GatewayHost shop/shop-example-com",
+      object: "GatewayHost shop/shop.example.com",
       says: /names no TLS Secret/,
     },
     {
       title: "a host that takes TLS 1.1",
       rule: "host-tls",
       change: [[host, "spec.virtualhost.tls.minimumProtocolVersion", "1.1"]],
-      object: "GatewayHost shop/shop-example-com",
+      object: "GatewayHost shop/shop.example.com",
       says: /minimumProtocolVersion is "1\.1"/,
     },
     {
       title: "a host without a version, which means TLS 1.1",
       rule: "host-tls",
       change: [[host, "spec.virtualhost.tls.minimumProtocolVersion", undefined]],
-      object: "GatewayHost shop/shop-example-com",
+      object: "GatewayHost shop/shop.example.com",
       says: /minimumProtocolVersion is not set/,
     },
     {
       title: "a route that is served without TLS",
       rule: "host-insecure-routes",
       change: [[host, "spec.routes.1.permitInsecure", true]],
-      object: "GatewayHost shop/shop-example-com",
+      object: "GatewayHost shop/shop.example.com",
       says: /route \/ has permitInsecure/,
     },
     {
@@ -205,7 +205,7 @@ async function seeds(): Promise<Seed[]> {
         [host, "spec.routes.1.permitInsecure", true],
         [host, "metadata.annotations", { "enroute-istio/insecure-routes": '{"/api":"old clients"}' }],
       ],
-      object: "GatewayHost shop/shop-example-com",
+      object: "GatewayHost shop/shop.example.com",
       says: /route \/ has permitInsecure/,
     },
     {

@@ -55,7 +55,7 @@ describe("the policies", () => {
         ipAddresses: ["192.0.2.7"],
         warnBefore: "336h",
       },
-      deletionProtection: { enabled: true, except: [{ object: "GatewayHost shop/shop-example-com", reason: "r" }] },
+      deletionProtection: { enabled: true, except: [{ object: "GatewayHost shop/shop.example.com", reason: "r" }] },
     });
     assert.deepEqual(judge(objects, { environment: "prod", now }), []);
     const protectedOf = (kind: string) =>

@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
-import { type Revision, planRecovery } from "../../../recovery/plan";
+import { type OwnReleases, type Revision, foreignReleases, planRecovery } from "../../../recovery/plan";
 
 const revision = (status: string, number = 1, name = "istiod"): Revision => ({
   namespace: "istio-system",
   name,
   revision: number,
   status,
+  byPulumi: false,
 });
-const known = new Set(["istio-system/istiod"]);
-const plan = (revisions: Revision[], inState = known) =>
-  planRecovery(revisions, inState).map(
+const istiod = new Set(["istio-system/istiod"]);
+const nothing: OwnReleases = { inState: new Set(), claimed: new Set(), named: new Set() };
+const known: OwnReleases = { ...nothing, inState: istiod };
+/** An operation that was cut off, or a person, names it. */
+const named: OwnReleases = { ...nothing, named: istiod };
+const claimed: OwnReleases = { ...nothing, claimed: istiod };
+const plan = (revisions: Revision[], releases = known) =>
+  planRecovery(revisions, releases).map(
     ({ namespace, name, revisions: numbers }) => `${namespace}/${name} ${numbers.join(",")}`,
   );
 
@@ -36,7 +42,7 @@ describe("planRecovery", () => {
 
   it("forgets an installation that was cut off", () => {
     assert.deepEqual(plan([revision("pending-install")]), ["istio-system/istiod 1"]);
-    assert.deepEqual(plan([revision("pending-install")], new Set()), ["istio-system/istiod 1"]);
+    assert.deepEqual(plan([revision("pending-install")], named), ["istio-system/istiod 1"]);
   });
 
   for (const status of ["pending-upgrade", "pending-rollback"])
@@ -53,19 +59,43 @@ describe("planRecovery", () => {
   });
 
   it("forgets a release that the state does not have, with all its revisions", () => {
-    assert.deepEqual(plan([revision("superseded", 1), revision("deployed", 2)], new Set()), [
-      "istio-system/istiod 1,2",
-    ]);
-    assert.deepEqual(plan([revision("failed")], new Set()), ["istio-system/istiod 1"]);
+    assert.deepEqual(plan([revision("superseded", 1), revision("deployed", 2)], named), ["istio-system/istiod 1,2"]);
+    assert.deepEqual(plan([revision("failed")], named), ["istio-system/istiod 1"]);
   });
+
+  const table: [string, string, OwnReleases, "forgotten" | "left" | "neither"][] = [
+    ["deployed", "nothing names", nothing, "left"],
+    ["failed", "nothing names", nothing, "left"],
+    ["pending-install", "nothing names", nothing, "left"],
+    ["uninstalled", "nothing names", nothing, "neither"],
+    ["deployed", "only the claim names, and Helm's own command made", claimed, "left"],
+    ["failed", "only the claim names", claimed, "forgotten"],
+    ["pending-install", "only the claim names", claimed, "forgotten"],
+    ["deployed", "an operation that was cut off was making", named, "forgotten"],
+    ["deployed", "the state has", known, "neither"],
+  ];
+  it("forgets a release that is claimed and that Pulumi made: the operation lost the cluster before it could write it down", () => {
+    const made = { ...revision("deployed"), byPulumi: true };
+    assert.deepEqual(plan([made], claimed), ["istio-system/istiod 1"]);
+    assert.deepEqual(plan([made], nothing), [], "without a claim in this state, another stack may have it");
+  });
+
+  for (const [status, what, releases, outcome] of table)
+    it(`a release that is ${status} and that ${what}: ${outcome}`, () => {
+      const all = [revision(status)];
+      const isLeft = foreignReleases(all, releases).length === 1;
+      assert.equal(isLeft ? "left" : plan(all, releases).length === 1 ? "forgotten" : "neither", outcome);
+      assert.ok(!isLeft || plan(all, releases).length === 0, "what is left is not forgotten as well");
+    });
 
   it("forgets a removal that was cut off, and lets the history of a finished one be", () => {
     assert.deepEqual(plan([revision("uninstalling")]), ["istio-system/istiod 1"]);
-    assert.deepEqual(plan([revision("uninstalled")], new Set()), []);
+    assert.deepEqual(plan([revision("uninstalled")], nothing), []);
   });
 
   it("tells apart releases of one name in several namespaces", () => {
-    const other = { ...revision("deployed"), namespace: "elsewhere" };
-    assert.deepEqual(plan([revision("deployed"), other]), ["elsewhere/istiod 1"]);
+    const other = { ...revision("failed"), namespace: "elsewhere" };
+    const both = { ...known, claimed: new Set(["elsewhere/istiod"]) };
+    assert.deepEqual(plan([revision("deployed"), other], both), ["elsewhere/istiod 1"]);
   });
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { changes, own, rendered, side } from "./sides";
 import { compare } from "../../../review/compare";
+import type { OwnedObject } from "../../../review/objects";
 
 const configMap = (data: string, chart = "1.0.0") =>
   rendered(
@@ -113,6 +114,41 @@ describe("comparing two renders", () => {
     );
     assert.deepEqual(summary(found).changes, ["Deployment n/d replaced"]);
     assert.equal(found.changes[0]!.marks[0]!.level, "outage");
+  });
+
+  it("keeps the name of an object that the engine keeps, whatever the newer program calls it", () => {
+    const host = (name: string) =>
+      own(`{apiVersion: enroute.saaras.io/v1, kind: GatewayHost, metadata: {name: ${name}, namespace: n}}`, "host::h");
+    const found = changes([host("a-b")], [{ ...host("a.b"), keepsName: true }]);
+    assert.deepEqual(summary(found), { changes: [], folded: [], unchanged: 1 });
+    assert.deepEqual(summary(changes([host("a-b")], [host("a.b")])).changes, [
+      "GatewayHost n/a.b replaced",
+      "GatewayHost n/a-b deleted",
+    ]);
+  });
+
+  describe("of a namespace that changes hands", () => {
+    const made = own("{apiVersion: v1, kind: Namespace, metadata: {name: n, labels: {a: b}}}", "core:Namespace::n");
+    const labelled = own("{apiVersion: v1, kind: Namespace, metadata: {name: n}}", "core:NamespacePatch::n");
+    const patched = { ...labelled, patch: true };
+    const table: [string, OwnedObject, OwnedObject, string, RegExp][] = [
+      [
+        "one resource, handed over",
+        made,
+        { ...patched, formerTypes: ["core:Namespace"] },
+        "updated",
+        /^notice .*it stays/,
+      ],
+      ["two resources, of which the engine deletes the first", made, patched, "deleted", /^outage .*everything in/],
+      ["one resource, taken over", patched, made, "updated", /^danger .*taken over/],
+    ];
+    for (const [what, before, after, action, text] of table)
+      it(`says what it comes to: ${what}`, () => {
+        const [change, ...more] = changes([before], [after]).changes;
+        assert.deepEqual(more, []);
+        assert.equal(change!.action, action);
+        assert.match(change!.marks.map((mark) => `${mark.level} ${mark.text}`).join("\n"), text);
+      });
   });
 
   it("knows what stays in the cluster although nothing makes it any more", () => {

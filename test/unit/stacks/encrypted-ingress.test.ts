@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
 import type { Settings } from "../../../settings/schema";
-import { type Run, run, valueOf } from "../mocks";
+import { type Run, type RunOptions, run, valueOf } from "../mocks";
 import { stackFile, stackNames } from "../stack-files";
 
 type Deployed = Run<ReturnType<typeof encryptedIngress>>;
-const deploy = (settings: Settings, options = {}): Promise<Deployed> => run(() => encryptedIngress(settings), options);
+const deploy = (settings: Settings, { owner, ...options }: RunOptions & { owner?: string } = {}): Promise<Deployed> =>
+  run(() => encryptedIngress(settings, settings, owner === undefined ? {} : { owner }), options);
 
 /** Everything that the resource waits for, directly or through what that waits for, as `Type name`. */
 function ancestors({ resources }: Deployed, type: string, name: string): Set<string> {
@@ -139,6 +140,27 @@ describe("encryptedIngress", () => {
       [find("kubernetes", "cluster").inputs["context"], find("kubernetes", "cluster").inputs["clusterIdentifier"]],
       ["prod", "prod"],
     );
+  });
+
+  it("marks what it makes, but for the objects of somebody else, and claims the mesh before its releases", async () => {
+    const settings = stackFile("prod");
+    const owner = "acme/enroute-istio/prod";
+    const deployed = await deploy(settings, { owner });
+    const unmarked = deployed.resources.filter(({ type, inputs }) => {
+      const { annotations } = (inputs["metadata"] ?? {}) as { annotations?: Record<string, string> };
+      return /^kubernetes:/.test(type) && annotations?.["enroute-istio/owner"] !== owner;
+    });
+    assert.deepEqual(unmarked.map(({ type }) => type.split(":").pop()).sort(), [
+      "NamespacePatch",
+      ...Array<string>(5).fill("Release"),
+    ]);
+    const plain = (await deploy(settings)).names();
+    assert.deepEqual(
+      deployed.names().filter((name) => !plain.includes(name)),
+      ["enroute-istio:mesh:MeshClaim claim", "kubernetes:core/v1:ConfigMap claim"],
+    );
+    for (const release of ["istio-base", "istiod", "prometheus", "enroute-istio", "kiali-server"])
+      assert.ok(ancestors(deployed, "Release", release).has("ConfigMap claim"), release);
   });
 
   it("replaces whatever has a fixed name in the cluster by deleting first", async () => {

@@ -431,7 +431,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
   "a GatewayHost is gone": [
     ({ view }) => void valueIn(view.gatewayHosts).pop(),
     ["hosts/present"],
-    /GatewayHost bookinfo\/bookinfo-staging-example-com is missing/,
+    /GatewayHost bookinfo\/bookinfo\.staging\.example\.com is missing/,
   ],
   "a GatewayHost is for another host": [
     (seen) => void (firstHost(seen).spec!.virtualhost!.fqdn = "other.example.com"),

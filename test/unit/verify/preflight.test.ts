@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import type { Held, Planned } from "../../../mesh/ownership";
 import type { Settings } from "../../../settings/schema";
 import {
   type Finding,
   type PreflightOptions,
   type PreflightReport,
+  type StackView,
   errorsOf,
   preflightError,
   preflightReport,
@@ -51,10 +53,21 @@ async function report(
   }
 }
 
-async function findings(answers: Record<string, Answer>, settings = stackFile("sandbox")): Promise<Finding[]> {
-  return (await report(answers, settings)).findings;
+async function findings(
+  answers: Record<string, Answer>,
+  settings = stackFile("sandbox"),
+  stack?: StackView,
+): Promise<Finding[]> {
+  return (await report(answers, settings, stack === undefined ? {} : { stack })).findings;
 }
 
+/** A stack with nothing but its namespaces. */
+const viewOf = (owner: string, held: Held, planned: Partial<Planned> = {}): StackView => ({
+  owner,
+  held: () => Promise.resolve(held),
+  planned: () => Promise.resolve({ objects: [], releases: [], ...planned }),
+  rendered: () => Promise.resolve([]),
+});
 const brief = (found: Finding[]) => found.map(({ check, severity }) => `${check} ${severity}`);
 const helm = (name: string, namespace: string) => ({
   "meta.helm.sh/release-name": name,
@@ -103,7 +116,8 @@ describe("preflight", () => {
       const { certificate, istio } = stackFile("sandbox");
       assert.deepEqual([certificate.issuer, istio.ca.issuer], ["generated", "istiod"]);
       return preflightChecks.filter(
-        ({ when, needs }) => when?.holds(stackFile("sandbox")) !== false && !needs.includes("charts"),
+        ({ when, needs, withStack }) =>
+          when?.holds(stackFile("sandbox")) !== false && !needs.includes("charts") && withStack !== true,
       );
     };
 
@@ -256,7 +270,7 @@ describe("preflight", () => {
   });
 
   describe("on the namespaces", () => {
-    const namespace = (labels = {}, more = {}) => ({ metadata: { name: "bookinfo", labels, ...more } });
+    const namespace = (labels: object = {}, more: object = {}) => ({ metadata: { name: "bookinfo", labels, ...more } });
     const managed = { "app.kubernetes.io/managed-by": "enroute-istio" };
     it("takes our own for ours, and nobody else's", async () => {
       assert.deepEqual(await findings({ "/api/v1/namespaces/bookinfo": namespace(managed) }), []);
@@ -264,6 +278,86 @@ describe("preflight", () => {
       assert.match(found!.problem, /namespace bookinfo exists already, and namespaces\[0\] asks to create it/);
       assert.match(found!.fix, /set namespaces\[0\]\.create to false/);
     });
+    const owner = "acme/enroute-istio/dev";
+    const mark = (by: string) => ({ annotations: { "enroute-istio/owner": by } });
+    const none: Held = { objects: [], releases: [] };
+    const held = (patch: boolean, fieldManager = "pulumi-kubernetes-1"): Held => ({
+      objects: [{ kind: "Namespace", group: "", name: "bookinfo", patch, fieldManager, urn: "u" }],
+      releases: [],
+    });
+    const fields = (manager: string, label: string) => ({
+      managedFields: [{ manager, fieldsV1: { "f:metadata": { "f:labels": { [`f:${label}`]: {} } } } }],
+    });
+    type Create = boolean | "adopt";
+    const table: [string, Create, object, Held, string[]][] = [
+      ["ours by mark", true, namespace({}, mark(owner)), none, []],
+      ["of an early version of this stack", true, namespace(managed), held(false), []],
+      ["of an early version of another stack", true, namespace(managed), none, ["cluster/namespaces error"]],
+      ["of another stack", true, namespace(managed, mark("acme/x/y")), none, ["cluster/namespaces error"]],
+      ["of another stack", "adopt", namespace(managed, mark("acme/x/y")), none, ["cluster/namespaces error"]],
+      ["of another stack", false, namespace({}, mark("acme/x/y")), none, []],
+      ["that was only labelled by us", true, namespace({}), held(true), ["cluster/namespaces error"]],
+      ["of somebody else", "adopt", namespace({}), none, ["cluster/hand-over warning"]],
+      ["ours", "adopt", namespace({}, mark(owner)), none, []],
+      ["ours", false, namespace({}, mark(owner)), none, ["cluster/hand-over warning"]],
+      [
+        "whose team says disabled",
+        false,
+        namespace({ "istio-injection": "disabled" }),
+        none,
+        ["cluster/namespace-labels error"],
+      ],
+      [
+        "whose team says disabled",
+        "adopt",
+        namespace({ "istio-injection": "disabled" }),
+        none,
+        ["cluster/hand-over warning", "cluster/namespace-labels error"],
+      ],
+      [
+        "whose team follows a revision",
+        false,
+        namespace({ "istio.io/rev": "old" }),
+        none,
+        ["cluster/namespace-labels error"],
+      ],
+      [
+        "of which we set the other label before",
+        false,
+        namespace({ "istio.io/rev": "old" }, fields("pulumi-kubernetes-1", "istio.io/rev")),
+        held(true),
+        [],
+      ],
+      [
+        "of which another program of Pulumi's set the other label",
+        false,
+        namespace({ "istio.io/rev": "old" }, fields("pulumi-kubernetes-2", "istio.io/rev")),
+        held(true),
+        ["cluster/namespace-labels error"],
+      ],
+      [
+        "ours, where a hand set the label to another value",
+        true,
+        namespace({ "istio-injection": "disabled" }, mark(owner)),
+        none,
+        [],
+      ],
+      [
+        "ours, where a hand set the other label",
+        true,
+        namespace({ "istio.io/rev": "old" }, mark(owner)),
+        none,
+        ["cluster/namespace-labels warning"],
+      ],
+    ];
+    for (const [what, create, live, state, expected] of table)
+      it(`with create: ${create} on one ${what}: ${expected.join(", ") || "nothing to say"}`, async () => {
+        const settings = stackFile("sandbox");
+        settings.namespaces[0]!.create = create;
+        const view = viewOf(owner, state);
+        const found = await findings({ "/api/v1/namespaces/bookinfo": live }, settings, view);
+        assert.deepEqual(brief(found).sort(), expected);
+      });
     it("tells of one that is missing, and of one on its way out", async () => {
       const [missing] = await findings({}, stackFile("prod"));
       assert.match(missing!.problem, /namespace shop does not exist, and namespaces\[0\]\.create is false/);

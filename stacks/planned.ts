@@ -1,0 +1,111 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as runtimeMocks from "@pulumi/pulumi/runtime/mocks";
+import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
+import * as runtimeState from "@pulumi/pulumi/runtime/state";
+import { type Planned, type PlannedObject, type PlannedRelease, groupOf } from "../mesh/ownership";
+import type { Settings } from "../settings/schema";
+import { encryptedIngress } from "./encrypted-ingress";
+
+/*
+ * The SDK (3.246) runs several programs in one process, each with a store of its own, and marks that internal. Its own setMocks and
+ * disconnect reach beyond that store, to the connections of the run that counts.
+ */
+const { withLocalStorage, getStore } = runtimeState as unknown as {
+  withLocalStorage<Result>(this: void, program: () => Result): Result;
+  getStore(this: void): Record<string, unknown> & { settings: { monitor?: object; options: object } };
+};
+const { MockMonitor } = runtimeMocks as unknown as { MockMonitor: new (mocks: pulumi.runtime.Mocks) => object };
+const { waitForRPCs } = runtimeSettings as unknown as { waitForRPCs(this: void): Promise<void> };
+
+/** What a mock monitor can do; all but outputs as values, which it could not resolve. */
+const features = ["Secrets", "ResourceReferences", "DeletedWith", "ReplaceWith", "AliasSpecs", "ResourceHooks"];
+
+/** Everything that the program would register: it runs once against mocks, beside the run that counts. */
+export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
+  return withLocalStorage(async () => {
+    const planned: Planned = { objects: [], releases: [] };
+    const store = getStore();
+    store.settings.monitor = new MockMonitor({
+      newResource: ({ type, name, inputs, id }) => {
+        // A resource with an id is read from the cluster, and a patch is of somebody else's.
+        if ((id === undefined || id === "") && type.startsWith("kubernetes:") && !type.endsWith("Patch"))
+          add(planned, type, inputs as Inputs);
+        return { id: `${name}-id`, state: inputs as Record<string, unknown> };
+      },
+      call: () => ({}),
+    });
+    const nobody = { engineAddr: undefined, monitorAddr: "mock" };
+    // As in a preview, what only a provider can tell stays unknown.
+    store.settings.options = { ...store.settings.options, ...nobody, dryRun: true };
+    for (const feature of features) store[`supports${feature}`] = true;
+    encryptedIngress({ ...settings, verifyAfterUp: false }, settings, { owner });
+    await waitForRPCs();
+    return planned;
+  });
+}
+
+interface Inputs {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: { name: string; namespace?: string };
+  repositoryOpts?: { repo?: string };
+}
+
+function add({ objects, releases }: Planned, type: string, inputs: Inputs): void {
+  if (type === "kubernetes:helm.sh/v3:Release") releases.push(releaseOf(inputs));
+  else if (inputs.metadata !== undefined) objects.push(objectOf(inputs));
+}
+
+function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {
+  const { name, namespace, chart, version, values } = inputs as unknown as PlannedRelease;
+  const repository = repositoryOpts?.repo;
+  return {
+    ...{ name, namespace, chart, version, values: settled(values) as Record<string, unknown> },
+    ...(repository === undefined ? {} : { repository }),
+  };
+}
+
+function objectOf({ apiVersion = "", kind = "", metadata }: Inputs): PlannedObject {
+  const { name, namespace } = metadata!;
+  return { apiVersion, group: groupOf(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name };
+}
+
+/** Values as JSON: what is not known yet is a text, which no chart makes a name of. */
+function settled(value: unknown): unknown {
+  if (pulumi.isUnknown(value) || value === undefined || value === pulumi.runtime.unknownValue) return "unknown";
+  if (Array.isArray(value)) return value.map(settled);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, settled(item)]));
+}
+
+interface Rendered {
+  apiVersion?: string;
+  kind?: string;
+  metadata?: { name?: string; namespace?: string };
+}
+
+/** What a chart would make, rendered by the provider's own Helm for this cluster. Its `crds/` belong to no release. */
+export async function renderedBy(release: PlannedRelease, provider: pulumi.ProviderResource): Promise<PlannedObject[]> {
+  const { name, namespace, chart, version, repository, values } = release;
+  const fetch_opts = { version, ...(repository === undefined ? {} : { repo: repository }) };
+  const options = { chart, version, namespace, release_name: name, values, skip_crd_rendering: true, fetch_opts };
+  const { result } = (await pulumi.runtime.invoke(
+    "kubernetes:helm:template",
+    { jsonOpts: JSON.stringify(options) },
+    { provider },
+  )) as { result: Rendered[] };
+  return result.flatMap(({ apiVersion, kind, metadata }) =>
+    apiVersion === undefined || kind === undefined || metadata?.name === undefined
+      ? []
+      : [
+          {
+            ...objectOf({
+              apiVersion,
+              kind,
+              metadata: { name: metadata.name, namespace: metadata.namespace ?? namespace },
+            }),
+            release: `${namespace}/${name}`,
+          },
+        ],
+  );
+}

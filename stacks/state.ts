@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import * as pulumi from "@pulumi/pulumi";
+import { type Held, type HeldObject, ownerName } from "../mesh/ownership";
+import { StateUnreadable } from "../verify/preflight/stack-view";
+
+/** Name of the running stack, by which it marks its objects. */
+export function ownOwner(): string {
+  return ownerName({
+    organization: pulumi.getOrganization(),
+    project: pulumi.getProject(),
+    stack: pulumi.getStack(),
+  });
+}
+
+interface Outputs {
+  apiVersion?: string;
+  kind?: string;
+  name?: string;
+  namespace?: string;
+  metadata?: { name?: string; namespace?: string };
+  __fieldManager?: string;
+}
+
+/** What the state of the running stack holds, as the last update left it. The engine itself is asked. */
+export async function heldByStack(): Promise<Held> {
+  const stackName = ownOwner();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const read = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+      return heldOf(((await read) as { outputs: Record<string, Resource> }).outputs);
+    } catch (error) {
+      // A file backend is read while the engine writes the beginning of the update into it.
+      if (attempt === 10) throw new StateUnreadable((error as Error).message);
+      await sleep(100 * attempt);
+    }
+  }
+}
+
+interface Resource {
+  type: string;
+  outputs: Outputs;
+}
+
+/** Of whole resources only what names them is kept: their outputs hold keys. */
+export function heldOf(resources: Record<string, Resource>): Held {
+  const held: Held = { objects: [], releases: [] };
+  for (const [urn, { type, outputs }] of Object.entries(resources)) {
+    if (type === "kubernetes:helm.sh/v3:Release") held.releases.push(`${outputs.namespace}/${outputs.name}`);
+    else if (type.startsWith("kubernetes:")) held.objects.push(...objectOf(urn, type, outputs));
+  }
+  return held;
+}
+
+function objectOf(
+  urn: string,
+  type: string,
+  { apiVersion = "", kind, metadata, __fieldManager }: Outputs,
+): HeldObject[] {
+  if (kind === undefined || metadata?.name === undefined) return [];
+  return [
+    {
+      kind,
+      group: apiVersion.includes("/") ? apiVersion.split("/")[0]! : "",
+      ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
+      name: metadata.name,
+      patch: type.endsWith("Patch"),
+      ...(__fieldManager === undefined ? {} : { fieldManager: __fieldManager }),
+      urn,
+    },
+  ];
+}

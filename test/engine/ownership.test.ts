@@ -1,0 +1,349 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Sandbox } from "../../sandbox/cluster";
+import { pulumi, run, sharedSandbox, succeed } from "./sandbox-fixture";
+import { editStack, makeStack } from "./stacks";
+
+type Config = Record<string, unknown>;
+const section = (config: Config, key: string) => config[key] as Config;
+const root = join(__dirname, "../..");
+const stack = "ownership";
+
+/** What a stack must not touch, as the cluster has it: byte for byte, with its version, so that no write goes unseen. */
+interface Kept {
+  path: string;
+  text: string;
+}
+
+describe("what is not the stack's", function () {
+  this.timeout(300_000);
+  let sandbox: Sandbox;
+
+  const engine = async (args: string[], name = stack) => {
+    const { code, stdout, stderr } = await pulumi([...args, "--stack", name]);
+    return { code, text: stdout + stderr };
+  };
+  const preview = (name?: string) => engine(["preview"], name);
+  const up = (name?: string) => engine(["up", "--yes", "--skip-preview"], name);
+  const destroy = (name?: string) => engine(["destroy", "--yes", "--skip-preview"], name);
+  const passes = async (ended: Promise<{ code: number | null; text: string }>): Promise<string> => {
+    const { code, text } = await ended;
+    assert.equal(code, 0, text);
+    return text;
+  };
+  const recover = (...more: string[]) =>
+    run(process.execPath, [
+      join(root, "node_modules/tsx/dist/cli.mjs"),
+      join(root, "cli/main.ts"),
+      ...["recover", "--stack", stack, ...more],
+    ]);
+  const kubectl = (...args: string[]) => succeed("kubectl", args);
+  const apply = async (object: object) => {
+    const file = `${sandbox.folder}/foreign.json`;
+    writeFileSync(file, JSON.stringify(object));
+    await kubectl("create", "--filename", file);
+  };
+  const keep = async (...paths: string[]): Promise<Kept[]> =>
+    Promise.all(paths.map(async (path) => ({ path, text: await kubectl("get", "--raw", path) })));
+  const unchanged = async (kept: Kept[]) => {
+    for (const { path, text } of kept) assert.equal(await kubectl("get", "--raw", path), text, path);
+  };
+  /** The little rollout: the mesh, the gateway, one namespace. */
+  const small = (config: Config) => {
+    for (const key of ["prometheus", "kiali", "bookinfo"]) delete config[key];
+  };
+
+  before(async function () {
+    this.timeout(0);
+    sandbox = await sharedSandbox();
+    await makeStack(stack, small);
+  });
+
+  describe("under the names of an empty stack", () => {
+    const cluster = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
+    const paths = [
+      `${cluster}/istiod-clusterrole-istio-system`,
+      `${cluster}/enroute-istio-status`,
+      `${cluster}/enroute`,
+      "/api/v1/namespaces/istio-system/serviceaccounts/istiod",
+      "/api/v1/namespaces/istio-system/configmaps/istio",
+      "/api/v1/namespaces/bookinfo/secrets/gateway-serving-certificate",
+    ];
+    let kept: Kept[];
+    before(async () => {
+      const helm = (name: string) => ({
+        labels: { "app.kubernetes.io/managed-by": "Helm" },
+        annotations: { "meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": "istio-system" },
+      });
+      const role = (name: string, metadata = {}) => ({
+        apiVersion: "rbac.authorization.k8s.io/v1",
+        kind: "ClusterRole",
+        metadata: { name, ...metadata },
+      });
+      for (const namespace of ["istio-system", "enroute-system", "bookinfo"])
+        await kubectl("create", "namespace", namespace);
+      await apply(role("istiod-clusterrole-istio-system", helm("old-istio")));
+      await apply(role("enroute-istio-status"));
+      await apply(role("enroute"));
+      await kubectl("create", "serviceaccount", "istiod", "-n", "istio-system");
+      await kubectl("create", "configmap", "istio", "-n", "istio-system", "--from-literal=mesh={}");
+      await kubectl(
+        "create",
+        "secret",
+        "generic",
+        "gateway-serving-certificate",
+        "-n",
+        "bookinfo",
+        "--from-literal=a=b",
+      );
+      await editStack(stack, (config) => {
+        section(config, "istio")["namespace"] = { create: false };
+        section(config, "gateway")["namespace"] = { create: false };
+        config["namespaces"] = [{ name: "bookinfo", create: false }];
+      });
+      kept = await keep(...paths);
+    });
+    after(async () => {
+      await kubectl("delete", "namespace", "istio-system", "enroute-system", "bookinfo");
+      await kubectl("delete", "clusterrole", "istiod-clusterrole-istio-system", "enroute-istio-status", "enroute");
+      await editStack(stack, small, "sandbox");
+    });
+
+    for (const [what, operation] of [
+      ["a preview", preview],
+      ["an update", up],
+    ] as const)
+      it(`is named by ${what}, all at once and with ways out, and stays as it is`, async () => {
+        const { code, text } = await operation();
+        assert.notEqual(code, 0, text);
+        for (const name of [
+          /ClusterRole istiod-clusterrole-istio-system belongs to Helm release istio-system\/old-istio/,
+          /ClusterRole enroute-istio-status[^\n]* not this stack's: the stack would overwrite/,
+          /ClusterRole enroute [^\n]*Helm refuses to install over/,
+          /ServiceAccount istio-system\/istiod/,
+          /ConfigMap istio-system\/istio[, ]/,
+          /Secret bookinfo\/gateway-serving-certificate/,
+          /kubectl delete secret gateway-serving-certificate -n bookinfo/,
+          /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/owner=organization/,
+        ])
+          assert.match(text, name);
+        assert.match(text, /nothing was changed/);
+        await unchanged(kept);
+      });
+  });
+
+  describe("beside a stack that is rolled out", () => {
+    before(() => passes(up()));
+
+    it("stays in a namespace that is handed over, until it is taken over where that is said", async () => {
+      await kubectl("create", "configmap", "foreign", "-n", "bookinfo", "--from-literal=a=b");
+      const kept = await keep("/api/v1/namespaces/bookinfo/configmaps/foreign");
+      const uids = async () =>
+        Promise.all(
+          ["bookinfo", "enroute-system", "istio-system"].map((name) =>
+            kubectl("get", "namespace", name, "--output", "jsonpath={.metadata.uid}"),
+          ),
+        );
+      const before = await uids();
+      const change = (create: boolean | string) =>
+        editStack(stack, (config) => {
+          section(config, "istio")["namespace"] = { create };
+          section(config, "gateway")["namespace"] = { create };
+          config["namespaces"] = [{ name: "bookinfo", create }];
+        });
+      await change(false);
+      const said = await passes(preview());
+      assert.match(said, /namespace bookinfo is handed over/);
+      assert.doesNotMatch(said, /to delete|to replace/);
+      await passes(up());
+      await unchanged(kept);
+      assert.deepEqual(await uids(), before);
+      assert.match(await passes(up()), /Resources:\s+\d+ unchanged/);
+      await change(true);
+      const refused = await up();
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.text, /namespace bookinfo exists already[^]*or to adopt/);
+      await change("adopt");
+      assert.match(await passes(up()), /namespace bookinfo exists and is taken over/);
+      await unchanged(kept);
+      assert.deepEqual(await uids(), before);
+      await change(true);
+      assert.match(await passes(up()), /Resources:\s+\d+ unchanged/);
+    });
+
+    it("is another stack's claim: it refuses a second stack, whose destroy takes nothing of the first", async () => {
+      const paths = [
+        "/api/v1/namespaces/bookinfo",
+        "/api/v1/namespaces/istio-system",
+        "/apis/security.istio.io/v1/namespaces/istio-system/peerauthentications/default",
+        "/apis/enroute.saaras.io/v1/namespaces/bookinfo/gatewayhosts/bookinfo.sandbox.example",
+        "/api/v1/namespaces/bookinfo/secrets/gateway-serving-certificate",
+        "/api/v1/namespaces/istio-system/secrets/sh.helm.release.v1.istiod.v1",
+      ];
+      const kept = await keep(...paths);
+      await makeStack("second", small);
+      const refused = await up("second");
+      assert.notEqual(refused.code, 0);
+      assert.match(
+        refused.text,
+        /belongs to stack organization\/enroute-istio\/ownership: two stacks never hold one mesh/,
+      );
+      await passes(destroy("second"));
+      await unchanged(kept);
+      await succeed("pulumi", ["stack", "rm", "second", "--yes", "--non-interactive"]);
+    });
+
+    it("is a GatewayHost of the same host in any spelling, and a GlobalConfig of the same type", async () => {
+      const group = { apiVersion: "enroute.saaras.io/v1" };
+      const host = (name: string, fqdn: string) => ({
+        ...group,
+        kind: "GatewayHost",
+        metadata: { name, namespace: "default" },
+        spec: {
+          virtualhost: { fqdn },
+          routes: [{ conditions: [{ prefix: "/" }], services: [{ name: "a", port: 80 }] }],
+        },
+      });
+      await apply(host("same", "bookinfo.sandbox.example"));
+      await apply(host("spelled", "Bookinfo.Sandbox.Example"));
+      await apply({
+        ...group,
+        kind: "GlobalConfig",
+        metadata: { name: "theirs", namespace: "default" },
+        spec: { name: "theirs", type: "globalconfig_globals", config: "{}" },
+      });
+      const kept = await keep(
+        ...["gatewayhosts/same", "gatewayhosts/spelled", "globalconfigs/theirs"].map(
+          (path) => `/apis/enroute.saaras.io/v1/namespaces/default/${path}`,
+        ),
+      );
+      try {
+        const { code, text } = await preview();
+        assert.notEqual(code, 0, text);
+        assert.match(text, /GatewayHost default\/same claims bookinfo\.sandbox\.example[^\n]*would serve neither/);
+        assert.match(text, /GatewayHost default\/spelled claims Bookinfo\.Sandbox\.Example[^\n]*refuses every host/);
+        assert.match(text, /GlobalConfig default\/theirs/);
+        await unchanged(kept);
+      } finally {
+        await kubectl("delete", "gatewayhosts.enroute.saaras.io", "same", "spelled", "-n", "default");
+        await kubectl("delete", "globalconfigs.enroute.saaras.io", "theirs", "-n", "default");
+      }
+      await passes(preview());
+    });
+
+    it("leaves each of two hosts of similar names its own object", async () => {
+      const add = (...hosts: string[]) =>
+        editStack(stack, (config) => {
+          const [first] = config["hosts"] as { host: string }[];
+          config["hosts"] = [first, ...hosts.map((host) => ({ ...first, host }))];
+        });
+      await add("a-b.sandbox.example", "a.b.sandbox.example");
+      await passes(up());
+      const fqdns = async () =>
+        (
+          await kubectl(
+            "get",
+            "gatewayhosts",
+            "-n",
+            "bookinfo",
+            "--output",
+            "jsonpath={.items[*].spec.virtualhost.fqdn}",
+          )
+        )
+          .split(" ")
+          .sort();
+      assert.deepEqual(await fqdns(), ["a-b.sandbox.example", "a.b.sandbox.example", "bookinfo.sandbox.example"]);
+      await add("a.b.sandbox.example");
+      await passes(up());
+      assert.deepEqual(await fqdns(), ["a.b.sandbox.example", "bookinfo.sandbox.example"]);
+      await add();
+      await passes(up());
+    });
+
+    it("is a namespace's own choice of injection, which is named and not changed", async () => {
+      await kubectl("create", "namespace", "team");
+      await kubectl("label", "namespace", "team", "istio-injection=disabled");
+      const kept = await keep("/api/v1/namespaces/team");
+      const change = (...more: object[]) =>
+        editStack(stack, (config) => (config["namespaces"] = [{ name: "bookinfo" }, ...more]));
+      await change({ name: "team", create: false });
+      const refused = await up();
+      assert.notEqual(refused.code, 0);
+      assert.match(
+        refused.text,
+        /namespace team has the label istio-injection=disabled, and the stack would set enabled/,
+      );
+      await unchanged(kept);
+      // The same choice as the stack's stays its team's when the stack leaves.
+      await kubectl("label", "namespace", "team", "istio-injection=enabled", "--overwrite");
+      await passes(up());
+      await change();
+      await passes(up());
+      const label = "jsonpath={.metadata.labels.istio-injection}";
+      assert.equal(await kubectl("get", "namespace", "team", "--output", label), "enabled");
+      await kubectl("delete", "namespace", "team");
+    });
+
+    it("is all gone with the stack, but for what somebody else has", async () => {
+      await passes(destroy());
+      for (const name of ["bookinfo", "istio-system", "enroute-system"])
+        assert.equal(await kubectl("get", "namespace", name, "--ignore-not-found"), "");
+    });
+  });
+
+  describe("installed with plain Helm under the stack's names", () => {
+    let kept: Kept[];
+    // Helm prefers a folder of the chart's name, such as one of the checkout's.
+    const helm = (...args: string[]) => succeed("helm", args, { cwd: sandbox.folder });
+    before(async () => {
+      const charts = ["--repo", sandbox.chartRepository];
+      await helm(
+        "install",
+        "istio-base",
+        "base",
+        ...charts,
+        "-n",
+        "istio-system",
+        "--create-namespace",
+        "--version",
+        "1.31.0",
+      );
+      await helm("install", "istiod", "istiod", ...charts, "-n", "istio-system", "--version", "1.31.0", "--wait");
+      await editStack(
+        stack,
+        (config) => {
+          small(config);
+          section(config, "istio")["namespace"] = { create: false };
+        },
+        "sandbox",
+      );
+      kept = await keep(
+        "/api/v1/namespaces/istio-system/secrets/sh.helm.release.v1.istiod.v1",
+        "/api/v1/namespaces/istio-system/secrets/sh.helm.release.v1.istio-base.v1",
+        "/apis/rbac.authorization.k8s.io/v1/clusterroles/istiod-clusterrole-istio-system",
+      );
+    });
+    after(async () => {
+      await helm("uninstall", "istiod", "istio-base", "-n", "istio-system");
+      await kubectl("delete", "namespace", "istio-system");
+    });
+
+    it("is refused by an update, and never forgotten by a recovery", async () => {
+      const { code, text } = await up();
+      assert.notEqual(code, 0, text);
+      assert.match(text, /Helm release istio-system\/istiod is deployed, and this stack did not install it/);
+      const recovered = await recover("--yes");
+      assert.equal(recovered.code, 1, recovered.stdout + recovered.stderr);
+      assert.match(recovered.stdout, /istio-system\/istiod is deployed, and nothing of this stack names it/);
+      await unchanged(kept);
+    });
+
+    it("is forgotten by Helm only where that is said for each release by its name", async () => {
+      const planned = await recover("--adopt", "istio-system/istiod");
+      assert.match(planned.stdout, /Helm release istio-system\/istiod is deployed, but/);
+      assert.match(planned.stdout, /istio-system\/istio-base is deployed, and nothing of this stack names it/);
+      await unchanged(kept);
+    });
+  });
+});

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import {
+  type OwnerMarks,
+  claimAnnotations,
+  claimOf,
+  labelConflicts,
+  ownerAnnotation,
+  ownerName,
+  ownerOf,
+} from "../../../mesh/ownership";
+
+const us = ownerName({ organization: "acme", project: "enroute-istio", stack: "prod" });
+const helm = {
+  labels: { "app.kubernetes.io/managed-by": "Helm" },
+  annotations: { "meta.helm.sh/release-name": "istiod", "meta.helm.sh/release-namespace": "istio-system" },
+};
+
+describe("the owner of an object", () => {
+  const table: [string, OwnerMarks, ReturnType<typeof ownerOf>][] = [
+    ["our mark", { annotations: { [ownerAnnotation]: us } }, { by: "ours" }],
+    [
+      "another stack's mark",
+      { annotations: { [ownerAnnotation]: "acme/x/dev" } },
+      { by: "stack", stack: "acme/x/dev" },
+    ],
+    ["the mark of a stack that is taken over", { annotations: { [ownerAnnotation]: "acme/x/gone" } }, { by: "ours" }],
+    ["Helm's three marks", helm, { by: "release", release: "istio-system/istiod" }],
+    ["Helm's annotations without its label, which Helm refuses", { ...helm, labels: {} }, { by: "unmarked" }],
+    [
+      "the label of early versions, which names no stack",
+      { labels: { "app.kubernetes.io/managed-by": "enroute-istio" } },
+      { by: "unmarked" },
+    ],
+    ["nothing", {}, { by: "unmarked" }],
+  ];
+  for (const [what, marks, owner] of table)
+    it(`is told by ${what}`, () => assert.deepEqual(ownerOf(marks, { owner: us, takeOverFrom: "acme/x/gone" }), owner));
+});
+
+describe("a claim", () => {
+  it("is read as it was written, whatever the order of its releases", () => {
+    const annotations = { ...claimAnnotations(["b/two", "a/one"]), [ownerAnnotation]: us };
+    assert.deepEqual(claimOf({ annotations }), { owner: us, releases: ["a/one", "b/two"] });
+    assert.deepEqual(claimAnnotations(["b/two", "a/one"]), claimAnnotations(["a/one", "b/two"]));
+  });
+  it("is none without an owner", () => assert.equal(claimOf({ annotations: claimAnnotations(["a/one"]) }), undefined));
+});
+
+describe("labels that somebody else chose", () => {
+  const held = (manager: string, ...keys: string[]) => ({
+    manager,
+    fieldsV1: { "f:metadata": { "f:labels": Object.fromEntries(keys.map((key) => [`f:${key}`, {}])) } },
+  });
+  const enabled = { "istio-injection": "enabled" };
+  const revision = { "istio.io/rev": "1-31" };
+  const table: [string, Record<string, string>, Record<string, string>, ReturnType<typeof held>[], string[]][] = [
+    ["nothing is there", {}, enabled, [], []],
+    ["the same is there", enabled, enabled, [held("kubectl", "istio-injection")], []],
+    ["its team says disabled", { "istio-injection": "disabled" }, enabled, [], ["istio-injection=disabled"]],
+    ["its team chose a revision", revision, enabled, [], ["istio.io/rev=1-31"]],
+    ["its team chose the default revision", enabled, revision, [], ["istio-injection=enabled"]],
+    ["both are there", { ...enabled, ...revision }, enabled, [], ["istio.io/rev=1-31"]],
+    ["we set the other one before", enabled, revision, [held("ours", "istio-injection")], []],
+    [
+      "we and its team set the other one",
+      enabled,
+      revision,
+      [held("ours", "istio-injection"), held("kubectl", "istio-injection")],
+      ["istio-injection=enabled"],
+    ],
+    ["a plain label differs", { team: "a" }, { team: "b" }, [], ["team=a"]],
+    ["the namespace is no member of the mesh", { "istio-injection": "disabled" }, { team: "b" }, [], []],
+  ];
+  for (const [what, labels, wanted, managedFields, conflicts] of table)
+    it(`are ${conflicts.join(", ") || "none"} where ${what}`, () =>
+      assert.deepEqual(
+        labelConflicts({ labels, managedFields }, wanted, (manager) => manager === "ours").map(
+          ({ key, value }) => `${key}=${value}`,
+        ),
+        conflicts,
+      ));
+});

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { heldOf } from "../../../stacks/state";
+
+describe("what a state holds", () => {
+  it("is its objects and releases, with nothing of their content", () => {
+    const secret = {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name: "tls", namespace: "shop" },
+      data: { key: "k" },
+    };
+    const held = heldOf({
+      stack: { type: "pulumi:pulumi:Stack", outputs: {} },
+      a: { type: "kubernetes:core/v1:Secret", outputs: { ...secret, __fieldManager: "pulumi-kubernetes-1" } },
+      b: {
+        type: "kubernetes:core/v1:NamespacePatch",
+        outputs: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },
+      },
+      c: { type: "kubernetes:helm.sh/v3:Release", outputs: { name: "istiod", namespace: "istio-system" } },
+      d: {
+        type: "kubernetes:enroute.saaras.io/v1:GatewayHost",
+        outputs: {
+          apiVersion: "enroute.saaras.io/v1",
+          kind: "GatewayHost",
+          metadata: { name: "h", namespace: "shop" },
+        },
+      },
+      e: { type: "tls:index/privateKey:PrivateKey", outputs: {} },
+    });
+    assert.deepEqual(held, {
+      objects: [
+        {
+          kind: "Secret",
+          group: "",
+          namespace: "shop",
+          name: "tls",
+          patch: false,
+          fieldManager: "pulumi-kubernetes-1",
+          urn: "a",
+        },
+        { kind: "Namespace", group: "", name: "shop", patch: true, urn: "b" },
+        { kind: "GatewayHost", group: "enroute.saaras.io", namespace: "shop", name: "h", patch: false, urn: "d" },
+      ],
+      releases: ["istio-system/istiod"],
+    });
+  });
+});

@@ -1,0 +1,301 @@
+import assert from "node:assert/strict";
+import {
+  type Held,
+  type Planned,
+  type PlannedObject,
+  type PlannedRelease,
+  claimAnnotations,
+  claimName,
+  ownerAnnotation,
+} from "../../../mesh/ownership";
+import type { Settings } from "../../../settings/schema";
+import { stackFile } from "../stack-files";
+import { type Finding, type StackView, preflightReport } from "../../../verify/preflight";
+import { StateUnreadable } from "../../../verify/preflight/stack-view";
+import { type Answer, fakeApi } from "./fake-api";
+
+const us = "acme/enroute-istio/prod";
+const them = "acme/enroute-istio/old";
+const root = "istio-system";
+const nothing: Held = { objects: [], releases: [] };
+const helm = (name: string, namespace = root) => ({
+  labels: { "app.kubernetes.io/managed-by": "Helm" },
+  annotations: { "meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace },
+});
+const mark = (owner: string) => ({ annotations: { [ownerAnnotation]: owner } });
+const istiod: PlannedRelease = { name: "istiod", namespace: root, chart: "istiod", version: "1.31.0", values: {} };
+const secret: PlannedObject = { apiVersion: "v1", kind: "Secret", group: "", namespace: "shop", name: "tls" };
+const role: PlannedObject = {
+  apiVersion: "rbac.authorization.k8s.io/v1",
+  kind: "ClusterRole",
+  group: "rbac.authorization.k8s.io",
+  // As a chart's object is given that says no namespace: which kinds have one, the cluster tells.
+  namespace: root,
+  name: "istiod-clusterrole",
+  release: `${root}/istiod`,
+};
+const kinds = {
+  "/api/v1": { resources: [{ kind: "Secret", name: "secrets", namespaced: true }] },
+  "/apis/rbac.authorization.k8s.io/v1": {
+    resources: [{ kind: "ClusterRole", name: "clusterroles", namespaced: false }],
+  },
+};
+
+interface Given {
+  live?: Record<string, Answer>;
+  held?: Held | Error;
+  planned?: Partial<Planned>;
+  rendered?: StackView["rendered"];
+  settings?: Partial<Settings>;
+  /** Whether the stack itself is given. @default true */
+  withStack?: boolean;
+}
+
+const objectChecks = ["ownership/objects", "ownership/charts"];
+const claimChecks = ["ownership/claim", "ownership/taken-over"];
+const releaseChecks = ["releases/foreign", "releases/unknown"];
+const hostChecks = ["ownership/hosts", "ownership/global-config", "ownership/shared-object"];
+
+async function report(only: string[], given: Given) {
+  const { live = {}, held = nothing, planned = {}, rendered, settings, withStack = true } = given;
+  const api = await fakeApi({ "/version": { major: "1", minor: "36", gitVersion: "v1.36.2" }, ...kinds, ...live });
+  const stack: StackView = {
+    owner: us,
+    held: () => (held instanceof Error ? Promise.reject(held) : Promise.resolve(held)),
+    planned: () => Promise.resolve({ objects: [], releases: [], ...planned }),
+    rendered: rendered ?? (() => Promise.resolve([])),
+  };
+  try {
+    const all = { ...stackFile("sandbox"), ...settings, kubeconfig: api.kubeconfig, context: "fake" };
+    return await preflightReport(all, { only, ...(withStack ? { stack } : {}) });
+  } finally {
+    await api.close();
+  }
+}
+
+async function look(only: string[], given: Given): Promise<Finding[]> {
+  const { findings, results } = await report(only, given);
+  // Each of them was decided.
+  assert.deepEqual(
+    results.filter(({ status }) => status === "unknown"),
+    [],
+  );
+  return findings;
+}
+
+const brief = (found: Finding[]) => found.map(({ check, severity }) => `${check} ${severity}`);
+
+describe("what the rollout would make, compared with what is there", () => {
+  const secrets = (metadata: object) => ({
+    "/api/v1/namespaces/shop/secrets": { items: [{ metadata: { name: "tls", namespace: "shop", ...metadata } }] },
+  });
+  const heldSecret: Held = { objects: [{ ...secret, patch: false, urn: "u" }], releases: [] };
+  const own: [string, object | undefined, Held, RegExp | undefined][] = [
+    ["nothing", undefined, nothing, undefined],
+    ["ours by its mark", mark(us), nothing, undefined],
+    ["ours by the state, from before there were marks", {}, heldSecret, undefined],
+    ["somebody's", {}, nothing, /Secret shop\/tls is there, and not this stack's/],
+    ["another stack's", mark(them), nothing, /belongs to stack acme\/enroute-istio\/old/],
+    ["another stack's, although an early version let our state hold it", mark(them), heldSecret, /belongs to stack/],
+    [
+      "a Helm release's",
+      helm("tls", "shop"),
+      nothing,
+      /belongs to Helm release shop\/tls: the stack would overwrite it/,
+    ],
+  ];
+  for (const [what, metadata, held, problem] of own)
+    it(`an object of the program: ${what}`, async () => {
+      const live = metadata === undefined ? {} : secrets(metadata);
+      const found = await look(objectChecks, { live, held, planned: { objects: [secret] } });
+      assert.equal(found.length, problem === undefined ? 0 : 1);
+      if (problem !== undefined) assert.match(found[0]!.problem, problem);
+    });
+
+  const roles = (metadata: object) => ({
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles": {
+      items: [{ metadata: { name: "istiod-clusterrole", ...metadata } }],
+    },
+  });
+  const charts: [string, object | undefined, Held, RegExp | undefined][] = [
+    ["nothing", undefined, nothing, undefined],
+    ["that release's, such as what a destroy has left", helm("istiod"), nothing, undefined],
+    ["an earlier release's", helm("old"), nothing, /belongs to Helm release istio-system\/old: Helm refuses/],
+    ["nobody's", {}, nothing, /ClusterRole istiod-clusterrole is there, .*Helm refuses to install over it/],
+    [
+      "with Helm's annotations and without its label",
+      { annotations: helm("istiod").annotations },
+      nothing,
+      /Helm refuses/,
+    ],
+    ["nobody's, and the release is in the state", {}, { objects: [], releases: [`${root}/istiod`] }, undefined],
+  ];
+  for (const [what, metadata, held, problem] of charts)
+    it(`an object of a chart: ${what}`, async () => {
+      const live = metadata === undefined ? {} : roles(metadata);
+      const rendered = () => Promise.resolve([role]);
+      const found = await look(objectChecks, { live, held, planned: { releases: [istiod] }, rendered });
+      assert.equal(found.length, problem === undefined ? 0 : 1);
+      if (problem !== undefined) assert.match(found[0]!.problem, problem);
+    });
+
+  it("tells the commands that remove an object, and that hand it over", async () => {
+    const live = { ...secrets({}), ...roles({}) };
+    const planned = { objects: [secret], releases: [istiod] };
+    const found = await look(objectChecks, { live, planned, rendered: () => Promise.resolve([role]) });
+    const text = found.map(({ fix }) => fix).join("\n");
+    for (const command of [
+      "kubectl delete secret tls -n shop",
+      `kubectl annotate secret tls -n shop enroute-istio/owner=${us}`,
+      "kubectl delete clusterrole.rbac.authorization.k8s.io istiod-clusterrole",
+      "kubectl annotate clusterrole.rbac.authorization.k8s.io istiod-clusterrole meta.helm.sh/release-name=istiod meta.helm.sh/release-namespace=istio-system",
+    ])
+      assert.ok(text.includes(command), `${command}\n${text}`);
+  });
+
+  it("warns where a chart could not be rendered: its objects are not taken for compared", async () => {
+    const rendered = () => Promise.reject(new Error("no such chart"));
+    const found = await look(objectChecks, { planned: { releases: [istiod] }, rendered });
+    assert.deepEqual(brief(found), ["ownership/charts warning"]);
+    assert.match(found[0]!.problem, /chart istiod 1\.31\.0 could not be rendered.*no such chart/);
+  });
+});
+
+const claimOf = (owner: string) => ({
+  [`/api/v1/namespaces/${root}/configmaps/${claimName}`]: {
+    metadata: { name: claimName, annotations: { [ownerAnnotation]: owner, ...claimAnnotations([`${root}/istiod`]) } },
+  },
+});
+
+describe("the claim of a mesh", () => {
+  const renamed: Held = {
+    objects: [{ kind: "ConfigMap", group: "", namespace: root, name: claimName, patch: false, urn: "u" }],
+    releases: [],
+  };
+  const table: [string, Record<string, Answer>, Held, string, string[]][] = [
+    ["none", {}, nothing, "", []],
+    ["ours", claimOf(us), nothing, "", []],
+    ["another stack's", claimOf(them), nothing, "", ["ownership/claim error"]],
+    ["ours under the name that the stack had", claimOf(them), renamed, "", []],
+    ["that of a stack that is taken over", claimOf(them), nothing, them, ["ownership/taken-over warning"]],
+    ["that of another stack than the one taken over", claimOf(them), nothing, "a/b/c", ["ownership/claim error"]],
+  ];
+  for (const [what, live, held, takeOverFrom, expected] of table)
+    it(`is ${what}: ${expected.join(", ") || "nothing to say"}`, async () =>
+      assert.deepEqual(brief(await look(claimChecks, { live, held, settings: { takeOverFrom } })), expected));
+});
+
+describe("Helm releases under the stack's names", () => {
+  const release = (status: string) => ({
+    [`/api/v1/namespaces/${root}/secrets`]: {
+      items: [{ metadata: { name: "sh.helm.release.v1.istiod.v1", labels: { name: "istiod", version: "1", status } } }],
+    },
+  });
+  const inState: Held = { objects: [], releases: [`${root}/istiod`] };
+  const table: [string, Record<string, Answer>, Held, string[]][] = [
+    ["in the state", release("deployed"), inState, []],
+    ["uninstalled with their history kept", release("uninstalled"), nothing, []],
+    ["deployed, and nobody's that we know", release("deployed"), nothing, ["releases/foreign error"]],
+    ["failed, and nobody's that we know", release("failed"), nothing, ["releases/foreign error"]],
+    ["claimed, and cut off", { ...release("pending-install"), ...claimOf(us) }, nothing, []],
+    [
+      "claimed, deployed, and not in the state",
+      { ...release("deployed"), ...claimOf(us) },
+      nothing,
+      ["releases/unknown error"],
+    ],
+    [
+      "in another stack's claim, which another finding names",
+      { ...release("deployed"), ...claimOf(them) },
+      nothing,
+      [],
+    ],
+  ];
+  for (const [what, live, held, expected] of table)
+    it(`that are ${what}: ${expected.join(", ") || "nothing to say"}`, async () => {
+      const none = Object.fromEntries(
+        [root, "enroute-system"].map((namespace) => [`/api/v1/namespaces/${namespace}/secrets`, { items: [] }]),
+      );
+      const found = await look(releaseChecks, {
+        live: { ...none, ...live },
+        held,
+        planned: { releases: [istiod] },
+      });
+      assert.deepEqual(brief(found), expected);
+    });
+});
+
+describe("what EnRoute takes once in a cluster", () => {
+  const api = "/apis/enroute.saaras.io/v1";
+  const host = (namespace: string, name: string, fqdn: string) => ({
+    metadata: { namespace, name },
+    spec: { virtualhost: { fqdn } },
+  });
+  const config = (namespace: string, name: string, type: string) => ({ metadata: { namespace, name }, spec: { type } });
+  const table: [string, object[], object[], string[]][] = [
+    ["our own", [host("bookinfo", "bookinfo.sandbox.example", "bookinfo.sandbox.example")], [], []],
+    ["our own of an early version", [host("bookinfo", "bookinfo-sandbox-example", "bookinfo.sandbox.example")], [], []],
+    ["another host", [host("default", "a", "other.example")], [], []],
+    ["the same host", [host("default", "a", "bookinfo.sandbox.example")], [], ["ownership/hosts error"]],
+    [
+      "the same host in our namespace",
+      [host("bookinfo", "a", "bookinfo.sandbox.example")],
+      [],
+      ["ownership/hosts error"],
+    ],
+    ["another spelling", [host("default", "a", "BookInfo.sandbox.example")], [], ["ownership/hosts error"]],
+    ["our GlobalConfig", [], [config("enroute-system", "mesh", "globalconfig_globals")], []],
+    ["another type", [], [config("default", "a", "globalconfig_ratelimit")], []],
+    ["the same type", [], [config("default", "a", "globalconfig_globals")], ["ownership/global-config error"]],
+  ];
+  for (const [what, hosts, configs, expected] of table)
+    it(`is ${what}: ${expected.join(", ") || "nothing to say"}`, async () => {
+      const live = { [`${api}/gatewayhosts`]: { items: hosts }, [`${api}/globalconfigs`]: { items: configs } };
+      assert.deepEqual(brief(await look(hostChecks, { live })), expected);
+    });
+
+  it("is not shared by two hosts, as early versions did", async () => {
+    const shared = { kind: "GatewayHost", group: "enroute.saaras.io", namespace: "shop", name: "a-b", patch: false };
+    const held = {
+      objects: [
+        { ...shared, urn: "one" },
+        { ...shared, urn: "two" },
+      ],
+      releases: [],
+    };
+    const found = await look(hostChecks, { held });
+    assert.deepEqual(brief(found), ["ownership/shared-object error"]);
+    assert.match(found[0]!.fix, /pulumi state delete 'two'/);
+  });
+});
+
+describe("what takes the stack itself", () => {
+  const line = ({ id, status }: { id: string; status: string }) => `${status} ${id}`;
+
+  it("is undecided where its state cannot be read, and that is said once", async () => {
+    const held = new StateUnreadable("no such file");
+    const { results, findings } = await report(["ownership"], { held });
+    assert.deepEqual(brief(findings), ["ownership/state error"]);
+    assert.match(findings[0]!.problem, /^the state of the stack cannot be read, .*: no such file$/);
+    const others = results.filter(
+      ({ id }) => !["ownership/state", "ownership/claim", "ownership/taken-over"].includes(id),
+    );
+    assert.deepEqual(
+      [...new Set(others.map(({ status, fix }) => `${status}: ${fix}`))],
+      ["unknown: see ownership/state"],
+    );
+  });
+
+  it("is left out of a group where no stack is given, and undecided where it is named", async () => {
+    const group = await report(["ownership"], { withStack: false });
+    assert.deepEqual(group.results.map(line), ["passed ownership/hosts", "passed ownership/global-config"]);
+    const named = await report(["ownership/objects"], { withStack: false });
+    assert.deepEqual(named.results.map(line), ["unknown ownership/objects"]);
+    assert.equal(named.results[0]!.fix, "run pulumi preview");
+  });
+
+  it("takes the place of what goes by marks alone", async () => {
+    const { results } = await report(["cluster/ownership", "ownership/objects"], {});
+    assert.deepEqual(results.map(line), ["unknown cluster/ownership", "passed ownership/objects"]);
+  });
+});

@@ -1,0 +1,98 @@
+import { type Cluster, messageOf } from "../../cluster/client";
+import type { Named } from "../../cluster/kinds";
+import {
+  type Claim,
+  type Claimant,
+  type Held,
+  type Planned,
+  type PlannedObject,
+  type PlannedRelease,
+  claimName,
+  claimOf,
+} from "../../mesh/ownership";
+import type { Settings } from "../../settings/schema";
+import { CannotTell } from "../check";
+import { type LiveObject, existing, lookUp } from "./lookup";
+
+/* What a stack holds and would make, and what of that is in the cluster. */
+
+/** The stack that a preflight is for. Without it, only marks tell what is its own. */
+export interface StackView {
+  /** `organization/project/stack`. */
+  owner: string;
+  /** What its state holds. */
+  held: () => Promise<Held>;
+  /** What its program would make. */
+  planned: () => Promise<Planned>;
+  /** What the chart of a release would make. */
+  rendered: (release: PlannedRelease) => Promise<PlannedObject[]>;
+}
+
+export function claimantOf({ owner }: StackView, { takeOverFrom }: Settings): Claimant {
+  return takeOverFrom === "" ? { owner } : { owner, takeOverFrom };
+}
+
+/** The state of the stack cannot be read: what is its own cannot be told. */
+export class StateUnreadable extends Error {}
+
+/** What the state of the stack holds, or why that is not known. Undefined where no stack is given. */
+export type HeldState = { held: Held } | { unknown: string } | undefined;
+
+export async function readHeld(stack: StackView | undefined): Promise<HeldState> {
+  if (stack === undefined) return undefined;
+  try {
+    return { held: await stack.held() };
+  } catch (error) {
+    if (error instanceof StateUnreadable) return { unknown: error.message };
+    throw error;
+  }
+}
+
+/** What the state holds; nothing where no stack is given. One that cannot be read leaves a check undecided. */
+export function heldOf(state: HeldState): Held {
+  if (state === undefined) return { objects: [], releases: [] };
+  if ("unknown" in state) throw new CannotTell("the state of the stack cannot be read", "see ownership/state");
+  return state.held;
+}
+
+export async function readClaim(cluster: Cluster, { istio }: Settings): Promise<Claim | undefined> {
+  const path = `/api/v1/namespaces/${istio.namespace.name}/configmaps/${claimName}`;
+  return claimOf((await existing<Named>(cluster, path))?.metadata ?? {});
+}
+
+/** What the rollout would make, compared with the cluster. */
+export interface Comparison {
+  /** How many objects were looked for. */
+  asked: number;
+  /** Those that are there. */
+  live: LiveObject[];
+  /** Releases that the state does not have yet, `namespace/name`. */
+  fresh: string[];
+  /** Charts that could not be rendered, and why. */
+  unrendered: { release: PlannedRelease; reason: string }[];
+}
+
+export const releaseId = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
+
+/** Looks up everything that the program would make, and the charts of releases that the state does not have. */
+export async function compare(
+  cluster: Cluster,
+  { rendered }: StackView,
+  { objects, releases }: Planned,
+  held: Held,
+): Promise<Comparison> {
+  // The objects of a release that the state has are Helm's own matter.
+  const fresh = releases.filter((release) => !held.releases.includes(releaseId(release)));
+  const unrendered: Comparison["unrendered"] = [];
+  const made = await Promise.all(
+    fresh.map((release) =>
+      rendered(release).catch((error: unknown) => {
+        unrendered.push({ release, reason: messageOf(error).split("\n")[0]! });
+        return [];
+      }),
+    ),
+  );
+  // Namespaces are judged by their settings.
+  const planned = [...objects.filter(({ kind }) => kind !== "Namespace"), ...made.flat()];
+  return { asked: planned.length, live: await lookUp(cluster, planned), fresh: fresh.map(releaseId), unrendered };
+}
