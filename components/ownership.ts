@@ -1,6 +1,6 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { claimAnnotations, claimName, ownerAnnotation } from "../mesh/ownership";
+import { claimAnnotations, claimName, stackAnnotation } from "../mesh/ownership";
 import { fixedName } from "./chart";
 
 /** Marks everything that a stack makes in its cluster as its own. Helm marks what belongs to releases. */
@@ -10,7 +10,7 @@ export function ownershipMarks(owner: string): pulumi.ResourceTransformation {
     const { metadata } = props as { metadata?: { annotations?: Record<string, string> } };
     // A patch is of an object that somebody else owns.
     if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || isRead || metadata === undefined) return undefined;
-    const annotations = { ...metadata.annotations, [ownerAnnotation]: owner };
+    const annotations = { ...metadata.annotations, [stackAnnotation]: owner };
     return { props: { ...props, metadata: { ...metadata, annotations } }, opts };
   };
 }

@@ -7,8 +7,8 @@
 export const ownerLabel = "app.kubernetes.io/managed-by";
 export const ownerValue = "enroute-istio";
 
-/** Annotation on every object that a stack makes, and its claim: `organization/project/stack`. */
-export const ownerAnnotation = "enroute-istio/owner";
+/** Annotation on every object that a stack makes, and on its claim: `organization/project/stack`. */
+export const stackAnnotation = "enroute-istio/stack";
 
 /** ConfigMap in the mesh's root namespace by which a stack claims the mesh. */
 export const claimName = "enroute-istio-owner";
@@ -73,7 +73,7 @@ export type Owner =
   { by: "ours" } | { by: "stack"; stack: string } | { by: "release"; release: string } | { by: "unmarked" };
 
 export function ownerOf({ labels = {}, annotations = {} }: OwnerMarks, claimant: Claimant): Owner {
-  const mark = annotations[ownerAnnotation];
+  const mark = annotations[stackAnnotation];
   if (mark !== undefined)
     return mark === claimant.owner || mark === claimant.takeOverFrom ? { by: "ours" } : { by: "stack", stack: mark };
   const release = helmOwner({ labels, annotations });
@@ -96,7 +96,7 @@ export interface Claim {
 
 /** The claim in a ConfigMap's annotations; undefined where it is none. */
 export function claimOf({ annotations = {} }: OwnerMarks): Claim | undefined {
-  const owner = annotations[ownerAnnotation];
+  const owner = annotations[stackAnnotation];
   const releases = annotations[releasesAnnotation] ?? "";
   return owner === undefined ? undefined : { owner, releases: releases.split(" ").filter((text) => text !== "") };
 }

@@ -10,7 +10,7 @@ import {
   foreignOwner,
   isSameObject,
   objectText,
-  ownerAnnotation,
+  stackAnnotation,
 } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import { itemsOf, valueOf } from "../checks/reading";
@@ -196,7 +196,7 @@ function explain(group: Foreign[], claimant: string): [string, string] {
 
 function handOver(object: PlannedObject, claimant: string): string {
   const annotate = kubectl("annotate", object);
-  if (object.release === undefined) return `${annotate} ${ownerAnnotation}=${claimant}`;
+  if (object.release === undefined) return `${annotate} ${stackAnnotation}=${claimant}`;
   const [namespace, name] = object.release.split("/");
   const label = `${kubectl("label", object)} app.kubernetes.io/managed-by=Helm --overwrite`;
   return `${annotate} meta.helm.sh/release-name=${name} meta.helm.sh/release-namespace=${namespace}; ${label}`;

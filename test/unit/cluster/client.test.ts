@@ -178,8 +178,12 @@ describe("verify", () => {
 describe("the releases of Helm", () => {
   const body = (description: string) =>
     Buffer.from(gzipSync(JSON.stringify({ info: { description } })).toString("base64")).toString("base64");
-  const secret = (name: string, version: number, status: string) => ({
-    metadata: { name: `sh.helm.release.v1.${name}.v${version}`, labels: { name, version: String(version), status } },
+  const secret = (name: string, version: number, status: string, manager = "helm") => ({
+    metadata: {
+      name: `sh.helm.release.v1.${name}.v${version}`,
+      labels: { name, version: String(version), status },
+      managedFields: [{ manager }],
+    },
   });
 
   it("are known by the labels of their latest revision; only what is not deployed is opened", async () => {
@@ -187,7 +191,7 @@ describe("the releases of Helm", () => {
       "/api/v1/namespaces/ns/secrets": {
         items: [
           secret("fine", 9, "superseded"),
-          secret("fine", 10, "deployed"),
+          secret("fine", 10, "deployed", "pulumi-resource-kubernetes-4.25.0"),
           secret("stuck", 1, "deployed"),
           secret("stuck", 2, "pending-upgrade"),
           secret("never", 1, "failed"),
@@ -197,9 +201,9 @@ describe("the releases of Helm", () => {
     });
     try {
       assert.deepEqual(await helmReleases(open({ kubeconfig: api.kubeconfig, context: "" }), "ns"), [
-        { name: "fine", revision: 10, status: "deployed" },
-        { name: "stuck", revision: 2, status: "pending-upgrade" },
-        { name: "never", revision: 1, status: "failed", description: "timed out at last" },
+        { name: "fine", revision: 10, status: "deployed", byPulumi: true },
+        { name: "stuck", revision: 2, status: "pending-upgrade", byPulumi: false },
+        { name: "never", revision: 1, status: "failed", byPulumi: false, description: "timed out at last" },
       ]);
       assert.ok(!api.asked.some(({ path }) => path.includes("fine")));
     } finally {

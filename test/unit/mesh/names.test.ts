@@ -26,7 +26,16 @@ describe("names and defaults", () => {
       reasonAnnotation: "enroute-istio/reason",
       untilAnnotation: "enroute-istio/until",
     });
-    assert.deepEqual(constants(ownership), { ownerLabel: "app.kubernetes.io/managed-by", ownerValue: "enroute-istio" });
+    assert.deepEqual(constants(ownership), {
+      claimName: "enroute-istio-owner",
+      stackAnnotation: "enroute-istio/stack",
+      ownerLabel: "app.kubernetes.io/managed-by",
+      ownerValue: "enroute-istio",
+      releasesAnnotation: "enroute-istio/releases",
+    });
+    // One key with two meanings: the mark of the stack once overwrote who answers for an exception.
+    const keys = [...Object.values(constants(annotations)), ownership.stackAnnotation, ownership.releasesAnnotation];
+    assert.equal(new Set(keys).size, keys.length);
   });
 
   it("of Istio", () => {
@@ -91,7 +100,8 @@ describe("names and defaults", () => {
       meshConfigName: "mesh",
       meshConfigType: "globalconfig_globals",
     });
-    assert.equal(enroute.gatewayHostName("a.b.example"), "a-b-example");
+    assert.equal(enroute.gatewayHostName("a.b.example"), "a.b.example");
+    assert.equal(enroute.formerGatewayHostName("a.b.example"), "a-b-example");
   });
 
   it("of certificates", () => {

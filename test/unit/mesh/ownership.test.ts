@@ -4,7 +4,7 @@ import {
   claimAnnotations,
   claimOf,
   labelConflicts,
-  ownerAnnotation,
+  stackAnnotation,
   ownerName,
   ownerOf,
 } from "../../../mesh/ownership";
@@ -17,13 +17,13 @@ const helm = {
 
 describe("the owner of an object", () => {
   const table: [string, OwnerMarks, ReturnType<typeof ownerOf>][] = [
-    ["our mark", { annotations: { [ownerAnnotation]: us } }, { by: "ours" }],
+    ["our mark", { annotations: { [stackAnnotation]: us } }, { by: "ours" }],
     [
       "another stack's mark",
-      { annotations: { [ownerAnnotation]: "acme/x/dev" } },
+      { annotations: { [stackAnnotation]: "acme/x/dev" } },
       { by: "stack", stack: "acme/x/dev" },
     ],
-    ["the mark of a stack that is taken over", { annotations: { [ownerAnnotation]: "acme/x/gone" } }, { by: "ours" }],
+    ["the mark of a stack that is taken over", { annotations: { [stackAnnotation]: "acme/x/gone" } }, { by: "ours" }],
     ["Helm's three marks", helm, { by: "release", release: "istio-system/istiod" }],
     ["Helm's annotations without its label, which Helm refuses", { ...helm, labels: {} }, { by: "unmarked" }],
     [
@@ -39,7 +39,7 @@ describe("the owner of an object", () => {
 
 describe("a claim", () => {
   it("is read as it was written, whatever the order of its releases", () => {
-    const annotations = { ...claimAnnotations(["b/two", "a/one"]), [ownerAnnotation]: us };
+    const annotations = { ...claimAnnotations(["b/two", "a/one"]), [stackAnnotation]: us };
     assert.deepEqual(claimOf({ annotations }), { owner: us, releases: ["a/one", "b/two"] });
     assert.deepEqual(claimAnnotations(["b/two", "a/one"]), claimAnnotations(["a/one", "b/two"]));
   });

@@ -148,7 +148,7 @@ describe("encryptedIngress", () => {
     const deployed = await deploy(settings, { owner });
     const unmarked = deployed.resources.filter(({ type, inputs }) => {
       const { annotations } = (inputs["metadata"] ?? {}) as { annotations?: Record<string, string> };
-      return /^kubernetes:/.test(type) && annotations?.["enroute-istio/owner"] !== owner;
+      return /^kubernetes:/.test(type) && annotations?.["enroute-istio/stack"] !== owner;
     });
     assert.deepEqual(unmarked.map(({ type }) => type.split(":").pop()).sort(), [
       "NamespacePatch",

@@ -102,7 +102,7 @@ const cases: [what: string, change: (seen: Seen) => void, check: string, status:
     ({ view }) => void valueIn(view.gatewayHosts)[0]!.spec!.routes!.push({ permitInsecure: true }),
     "hosts/secure-routes",
     "failed",
-    /GatewayHost bookinfo\/bookinfo-staging-example-com .*kubectl -n bookinfo edit gatewayhost bookinfo-staging-example-com$/,
+    /GatewayHost bookinfo\/bookinfo\.staging\.example\.com .*kubectl -n bookinfo edit gatewayhost bookinfo\.staging\.example\.com$/,
   ],
   [
     "a route that the stack declares",

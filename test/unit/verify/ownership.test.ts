@@ -6,7 +6,7 @@ import {
   type PlannedRelease,
   claimAnnotations,
   claimName,
-  ownerAnnotation,
+  stackAnnotation,
 } from "../../../mesh/ownership";
 import type { Settings } from "../../../settings/schema";
 import { stackFile } from "../stack-files";
@@ -22,7 +22,7 @@ const helm = (name: string, namespace = root) => ({
   labels: { "app.kubernetes.io/managed-by": "Helm" },
   annotations: { "meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace },
 });
-const mark = (owner: string) => ({ annotations: { [ownerAnnotation]: owner } });
+const mark = (owner: string) => ({ annotations: { [stackAnnotation]: owner } });
 const istiod: PlannedRelease = { name: "istiod", namespace: root, chart: "istiod", version: "1.31.0", values: {} };
 const secret: PlannedObject = { apiVersion: "v1", kind: "Secret", group: "", namespace: "shop", name: "tls" };
 const role: PlannedObject = {
@@ -146,7 +146,7 @@ describe("what the rollout would make, compared with what is there", () => {
     const text = found.map(({ fix }) => fix).join("\n");
     for (const command of [
       "kubectl delete secret tls -n shop",
-      `kubectl annotate secret tls -n shop enroute-istio/owner=${us}`,
+      `kubectl annotate secret tls -n shop enroute-istio/stack=${us}`,
       "kubectl delete clusterrole.rbac.authorization.k8s.io istiod-clusterrole",
       "kubectl annotate clusterrole.rbac.authorization.k8s.io istiod-clusterrole meta.helm.sh/release-name=istiod meta.helm.sh/release-namespace=istio-system",
     ])
@@ -163,7 +163,7 @@ describe("what the rollout would make, compared with what is there", () => {
 
 const claimOf = (owner: string) => ({
   [`/api/v1/namespaces/${root}/configmaps/${claimName}`]: {
-    metadata: { name: claimName, annotations: { [ownerAnnotation]: owner, ...claimAnnotations([`${root}/istiod`]) } },
+    metadata: { name: claimName, annotations: { [stackAnnotation]: owner, ...claimAnnotations([`${root}/istiod`]) } },
   },
 });
 

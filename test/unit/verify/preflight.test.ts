@@ -279,7 +279,7 @@ describe("preflight", () => {
       assert.match(found!.fix, /set namespaces\[0\]\.create to false/);
     });
     const owner = "acme/enroute-istio/dev";
-    const mark = (by: string) => ({ annotations: { "enroute-istio/owner": by } });
+    const mark = (by: string) => ({ annotations: { "enroute-istio/stack": by } });
     const none: Held = { objects: [], releases: [] };
     const held = (patch: boolean, fieldManager = "pulumi-kubernetes-1"): Held => ({
       objects: [{ kind: "Namespace", group: "", name: "bookinfo", patch, fieldManager, urn: "u" }],
