@@ -125,7 +125,7 @@ describe("what is not the stack's", function () {
           /ConfigMap istio-system\/istio[, ]/,
           /Secret bookinfo\/gateway-serving-certificate/,
           /kubectl delete secret gateway-serving-certificate -n bookinfo/,
-          /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/owner=organization/,
+          /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/stack=organization/,
         ])
           assert.match(text, name);
         assert.match(text, /nothing was changed/);

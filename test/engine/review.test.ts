@@ -141,7 +141,7 @@ describe("npm run review, by real Helm", function () {
   });
 
   it("renders each side by its own program: a change of a component shows too", async () => {
-    const path = join(checkout.folder, "components/gateway/mesh-global-config.ts");
+    const path = join(checkout.folder, "mesh/global-config.ts");
     const source = readFileSync(path, "utf8");
     writeFileSync(path, source.replace("istio_enabled: true", "istio_enabled: false"));
     const { review, code } = await reviewOf("dev", "--strict");
