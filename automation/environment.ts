@@ -7,6 +7,7 @@ import type { Settings, SettingsInput } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
+import type { Receipt } from "../verify/receipt/receipt";
 import type { VerifyOptions } from "../verify/verify";
 import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
 import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
@@ -33,6 +34,9 @@ export interface PreflightOptions extends RunOptions {
   /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
   only?: readonly string[];
 }
+
+/** What to verify, and how; the rest is known of the stack. */
+export type VerifyRunOptions = Omit<VerifyOptions, "caCertificate" | "unfinished">;
 
 /** Where an environment is, and how it is run. */
 export interface EnvironmentOptions {
@@ -198,23 +202,29 @@ export class Environment {
    *
    * @throws {RolloutError} `not-deployed`, `cluster-unreachable`, and what keeps the stack from being read.
    */
-  async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate" | "unfinished"> = {}): Promise<Report> {
+  async verify(options: RunOptions & VerifyRunOptions = {}): Promise<Report> {
+    return (await this.receipt(options)).report;
+  }
+
+  /** As {@link verify}, with its receipt: the report, and hosts, workloads, certificates and versions as they were seen. */
+  async receipt(options: RunOptions & VerifyRunOptions = {}): Promise<Receipt> {
     lazy.registry().requireChecks("verify", options.only);
     const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
-    const { verify, VerifyError } = lazy.verify();
+    const { verifyWithReceipt, VerifyError } = lazy.verify();
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const looking = verify(settings, {
+      const looking = verifyWithReceipt(settings, {
         ...options,
+        stack: this.stack,
         ...(caCertificate === undefined ? {} : { caCertificate }),
         ...(unfinished === undefined ? {} : { unfinished }),
       });
-      const report = await this.untilStopped(looking, options);
-      events.finish(report.status === "failed" ? "failed" : "succeeded");
-      return report;
+      const receipt = await this.untilStopped(looking, options);
+      events.finish(receipt.report.status === "failed" ? "failed" : "succeeded");
+      return receipt;
     } catch (error) {
       events.finish(isRolloutError(error) ? "interrupted" : "failed");
       if (!(error instanceof VerifyError)) throw error;

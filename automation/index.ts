@@ -10,6 +10,7 @@ export type {
   RunOptions,
   UpOptions,
   UpResult,
+  VerifyRunOptions,
 } from "./environment";
 export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
@@ -25,3 +26,5 @@ export type { Finding, Issue } from "../base/issue";
 export type { Report, Result } from "../base/report";
 export type { PreflightReport } from "../verify/preflight";
 export type { CheckDescription } from "../verify/select";
+export { receiptHtml } from "../verify/receipt/html";
+export type { Receipt } from "../verify/receipt/receipt";

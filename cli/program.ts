@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { packageVersion } from "../base/version";
 import { destroyCommand } from "./commands/destroy";
 import { outputsCommand } from "./commands/outputs";
 import { preflightCommand } from "./commands/preflight";
@@ -18,7 +19,7 @@ export function commandLine(): Command {
       "End-to-end encryption for a Kubernetes ingress: client to EnRoute gateway by TLS, gateway to workload by Istio's mutual TLS.\n" +
         "Every command works on one stack: an environment with its settings (stacks/Pulumi.<stack>.yaml) and its cluster.",
     )
-    .version(version())
+    .version(packageVersion())
     .enablePositionalOptions()
     .addHelpText(
       "after",
@@ -56,9 +57,3 @@ const commands = [
   recoverCommand,
   reviewCommand,
 ];
-
-function version(): string {
-  // By the package's own name: the sources and what is built from them lie differently deep.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return (require("enroute-istio/package.json") as { version: string }).version;
-}

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Finding } from "../base/issue";
-import { type Report, reportOf, type Result } from "../base/report";
+import { type Report, type Result, reportOf } from "../base/report";
 import { type Cluster, openCluster, unreachable } from "../cluster/client";
 import type { Settings } from "../settings/schema";
 import { type Check, judge } from "./check";
@@ -8,6 +8,7 @@ import { verifyChecks } from "./checks";
 import type { Probes, VerifyContext, VerifyFacts } from "./checks/define";
 import { readFacts } from "./facts";
 import { verifyReaders } from "./readers";
+import { type Inspection, type Receipt, receiptOf } from "./receipt/receipt";
 import { select } from "./select";
 import type { ClusterView } from "./view";
 
@@ -48,40 +49,49 @@ export class VerifyError extends Error {
  * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function verify(settings: Settings, options: VerifyOptions = {}): Promise<Report> {
+  return (await inspect(settings, options)).report;
+}
+
+/** As {@link verify}, with the receipt: what was proven, of what, and by what. */
+export async function verifyWithReceipt(
+  settings: Settings,
+  { stack, ...options }: VerifyOptions & { stack: string },
+): Promise<Receipt> {
+  return receiptOf(await inspect(settings, options), { stack });
+}
+
+async function inspect(settings: Settings, options: VerifyOptions): Promise<Inspection> {
   const checks = select(verifyChecks, options.only);
   const cluster = openCluster(settings);
   if ("problem" in cluster) throw new VerifyError(cluster);
+  let kubernetes: string;
   try {
-    await cluster.get("/version");
+    kubernetes = (await cluster.get<{ gitVersion: string }>("/version")).gitVersion;
   } catch (error) {
     throw new VerifyError(unreachable(settings, cluster, error));
   }
   const deadline = Date.now() + (options.settleSeconds ?? 0) * 1000;
   for (;;) {
-    const results = await runOnce(checks, cluster, settings, options);
+    const { results, facts, context } = await runOnce(checks, cluster, settings, options);
     const partial = { run: results.map(({ id }) => id), of: verifyChecks.length };
     const report = reportOf(results, options.only === undefined ? undefined : partial);
-    if (report.status !== "failed" || Date.now() >= deadline) return report;
+    if (report.status !== "failed" || Date.now() >= deadline) return { report, facts, context, kubernetes };
     await sleep(2000);
   }
 }
 
-async function runOnce(
-  checks: typeof verifyChecks,
-  cluster: Cluster,
-  settings: Settings,
-  options: VerifyOptions,
-): Promise<Result[]> {
+async function runOnce(checks: typeof verifyChecks, cluster: Cluster, settings: Settings, options: VerifyOptions) {
   const { dialServices = false, timeout = 3000 } = options;
   const source = { cluster, settings, dialServices, timeout };
   const needs = checks.flatMap((check) => check.needs);
   // A check sees no more than it needs, so what is missing here is never looked at.
   const facts = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
   const context = contextOf(settings, options);
-  return [
+  const results = [
     ...(options.unfinished === undefined ? [] : [judge(rolledOut(options.unfinished), {}, context)]),
     ...checks.map((check) => judge(check, facts, context)),
   ];
+  return { results, facts, context };
 }
 
 /** Every check, on what was seen. Pure. */

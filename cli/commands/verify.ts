@@ -1,8 +1,11 @@
-import type { Command } from "commander";
+import { writeFileSync } from "node:fs";
+import { extname } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
 import { reportText } from "../../base/report";
 import { type CheckOptions, checking, runChecks } from "../checks";
 import { exitOfReport } from "../exit-codes";
-import { codes, environmentOf, wholeNumber } from "../options";
+import { type Receipt, receiptHtml } from "../../automation";
+import { codes, collect, environmentOf, wholeNumber } from "../options";
 import { print, useColour } from "../terminal";
 
 /** The proof that both legs are encrypted. */
@@ -15,6 +18,11 @@ export function verifyCommand(program: Command): void {
       "warn of certificates that end within so many days",
       wholeNumber(0, "a whole number of days"),
       14,
+    )
+    .option(
+      "--report <file>",
+      "write the receipt as a page for people (.html) or as data (.json); may be given again",
+      (file: string, before?: string[]) => collect(receiptFile(file), before),
     )
     .option("--dial-services", "connect to cluster IPs directly; for use inside the cluster or with a route into it")
     .addHelpText(
@@ -31,7 +39,8 @@ ${codes(
 )}
 Examples:
   enroute-istio verify --stack prod
-  enroute-istio verify --stack prod --json > report.json
+  enroute-istio verify --stack prod --json > results.json
+  enroute-istio verify --stack prod --report prod.html --report prod.json
   enroute-istio verify --stack prod --only hosts --only strict/mesh-wide
   enroute-istio verify --list`,
     )
@@ -41,15 +50,30 @@ Examples:
 interface VerifyCliOptions extends CheckOptions {
   days: number;
   dialServices?: true;
+  report?: string[];
   strict?: true;
 }
 
-async function runVerify({ days, dialServices, strict, only, ...options }: VerifyCliOptions & { stack: string }) {
-  const report = await environmentOf(options).verify({
+const formats: Record<string, (receipt: Receipt) => string> = {
+  ".html": receiptHtml,
+  ".json": (receipt) => `${JSON.stringify(receipt, undefined, 2)}\n`,
+};
+
+function receiptFile(file: string): string {
+  if (extname(file) in formats) return file;
+  throw new InvalidArgumentError(`a file name that ends with ${Object.keys(formats).join(" or ")}`);
+}
+
+async function runVerify(options: VerifyCliOptions & { stack: string }) {
+  const { days, dialServices, strict, only, report: files = [], ...common } = options;
+  const receipt = await environmentOf(common).receipt({
     days,
     dialServices: dialServices === true,
     ...(only === undefined ? {} : { only }),
   });
-  print(options.json === true ? report : reportText(report, { colour: useColour }));
+  const { report } = receipt;
+  for (const file of files) writeFileSync(file, formats[extname(file)]!(receipt));
+  print(common.json === true ? report : reportText(report, { colour: useColour }));
+  for (const file of files) console.error(`receipt: ${file}`);
   process.exitCode = exitOfReport(report, strict === true);
 }

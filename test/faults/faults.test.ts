@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { type Receipt, evidenceHash } from "../../verify/receipt/receipt";
+import { chromiumArguments, findChromium } from "../engine/browser";
 import { pulumi, run, sharedSandbox, succeed } from "../engine/sandbox-fixture";
 import { editStack, makeStack } from "../engine/stacks";
 import { kubeconfigOf } from "../unit/verify/fake-api";
@@ -113,6 +116,42 @@ describe("a rollout that is well", function () {
       } finally {
         await heal();
       }
+    });
+
+    it("writes its receipt as a page that a browser shows without overflow, narrow and wide, and as data", async () => {
+      const sandbox = await sharedSandbox();
+      const [page, data] = ["receipt.html", "receipt.json"].map((name) => join(sandbox.folder, name));
+      const { code, stdout } = await command(
+        ...["verify", "--stack", stack, "--dial-services", "--report", page!, "--report", data!],
+      );
+      assert.equal(code, 0, stdout);
+      const receipt = JSON.parse(readFileSync(data!, "utf8")) as Receipt;
+      assert.equal(receipt.evidenceHash, evidenceHash(receipt));
+      assert.equal(receipt.legs.mesh.status, "passed");
+      assert.equal(receipt.legs.client.status, "unknown");
+      const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments });
+      try {
+        for (const width of [360, 1400])
+          for (const colorScheme of ["light", "dark"] as const) {
+            const shown = await browser.newPage({
+              viewport: { width, height: 900 },
+              colorScheme,
+              javaScriptEnabled: false,
+            });
+            await shown.goto(`file://${page}`);
+            const overflow = await shown.evaluate<number>("document.documentElement.scrollWidth - window.innerWidth");
+            assert.equal(overflow, 0, `${width} px`);
+            await shown.getByText(receipt.evidenceHash).waitFor();
+            await shown.getByRole("img", { name: "leg mesh: proven" }).waitFor();
+            await shown.getByRole("img", { name: "leg client: could not tell" }).waitFor();
+            await shown.close();
+          }
+      } finally {
+        await browser.close();
+      }
+      const refused = await command("verify", "--stack", stack, "--report", "receipt.pdf");
+      assert.equal(refused.code, 3);
+      assert.match(refused.stderr, /a file name that ends with \.html or \.json/);
     });
 
     it("with --only runs those checks alone, and says so in the place of a verdict", async () => {
