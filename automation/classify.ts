@@ -1,7 +1,7 @@
 /* Which error it is, by the words of the tools. */
 
 import { reasonOf } from "../base/text";
-import { type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
+import { type Fields, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
 
 /** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
 const signs: [RolloutErrorCode, RegExp][] = [
@@ -44,7 +44,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
     "chart-repository-unreachable",
     /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
   ],
-  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|cannot be reached: /],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable/],
   [
     "timed-out",
     /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
@@ -102,7 +102,7 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
     code,
     `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
     nextOf(code, first?.text ?? text, namespaceOf),
-    aboutOf(code, `${said}\n${text}`, violations, left) as never,
+    abouts[code]({ text: `${said}\n${text}`, violations, left }),
     detail.join("\n"),
   );
 }
@@ -128,30 +128,38 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
   );
 }
 
-function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
-  switch (code) {
-    case "policy-violated":
-      return { violations };
-    case "timed-out":
-    case "interrupted":
-      return left;
-    case "plugin-missing":
-      return { plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" };
-    case "cluster-unreachable":
-    case "cluster-not-ready":
-      return { findings: [] };
-    case "settings-invalid":
-      return { problems: [] };
-    case "stack-locked":
-      return { locks: [] };
-    default:
-      return {};
-  }
-}
+/** What is known beside cause and next step, where the words alone tell which error it is. */
+type Abouts = { [Code in RolloutErrorCode]: (known: Pick<Failed, "text" | "violations" | "left">) => Fields[Code] };
+const nothing = () => ({});
+const abouts: Abouts = {
+  "settings-invalid": () => ({ problems: [] }),
+  "project-not-found": nothing,
+  "pulumi-missing": nothing,
+  "plugin-missing": ({ text }) => ({ plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" }),
+  "stack-not-found": nothing,
+  "stack-locked": () => ({ locks: [] }),
+  "not-deployed": nothing,
+  "passphrase-wrong": nothing,
+  "backend-unavailable": nothing,
+  "state-damaged": nothing,
+  "cluster-unreachable": () => ({ findings: [] }),
+  "cluster-not-ready": () => ({ findings: [] }),
+  "chart-not-found": nothing,
+  "chart-repository-unreachable": nothing,
+  "changes-found": nothing,
+  "policy-violated": ({ violations }) => ({ violations }),
+  "release-wedged": nothing,
+  "object-not-ours": nothing,
+  "webhook-unavailable": nothing,
+  "timed-out": ({ left }) => left,
+  "verification-failed": nothing,
+  interrupted: ({ left }) => left,
+  "operation-failed": nothing,
+};
 
 /** The last error in a tool's output that tells something, with the indented lines below it. */
 function lastError(text: string): string {
-  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].map(([, words]) => words!);
+  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].flatMap(([, words]) => words ?? []);
   const rest = text.split("\n").filter((line) => !isClosingWord(line));
   return reasonOf(found.find((words) => !isClosingWord(words)) ?? rest.join("\n"));
 }

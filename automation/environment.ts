@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { defined } from "../base/defined";
 import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
@@ -8,11 +9,12 @@ import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
 import type { VerifyOptions } from "../verify/verify";
-import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
-import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
+import { explanations, failure, isRolloutError, settingsError, stoppedLooking, unreachableError } from "./errors";
+import { EventTranslator } from "./event-translator";
+import type { Change, ResourceRef, RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
-import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
+import type { ChangeInput, Changes, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
 import { work } from "./workers";
 
@@ -128,34 +130,35 @@ export class Environment {
 
   /** What an update would change. */
   async preview(options: PreviewOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("preview", options, options));
+    return changeResult(await this.run("preview", changeInput(options), options));
   }
 
   /** Rolls out. What is there already and right stays untouched. */
   async up(options: UpOptions = {}): Promise<UpResult> {
     if ((options.policyPacks ?? []).length > 0) await this.preview(options);
-    const outcome = await this.run("up", options, options);
-    return { ...changeResult(outcome), outputs: outputsOf(outcome.outputs ?? {}) };
+    const result = await this.run("up", changeInput(options), options);
+    return { ...changeResult(result), outputs: outputsOf(result.outputs) };
   }
 
   /** Brings the state in line with the cluster. Changes nothing in the cluster. */
   async refresh(options: RunOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("refresh", options));
+    return changeResult(await this.run("refresh", changeInput(options), options));
   }
 
   /** Takes the rollout away again; the outputs say beforehand what it leaves (`keptOnDestroy`). */
   async destroy(options: DestroyOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("destroy", options, options));
+    const { remove } = options;
+    return changeResult(await this.run("destroy", { ...changeInput(options), ...defined({ remove }) }, options));
   }
 
   /** What the last update told. */
   async outputs(options: RunOptions = {}): Promise<Outputs> {
-    return outputsOf((await this.run("outputs", options)).outputs ?? {});
+    return outputsOf(await this.run("outputs", {}, options));
   }
 
   /** What is known of the stack without looking at its cluster. */
   async status(options: RunOptions = {}): Promise<StackStatus> {
-    return (await this.run("status", options)).status!;
+    return this.run("status", {}, options);
   }
 
   /**
@@ -170,12 +173,12 @@ export class Environment {
     adopt = [],
     ...options
   }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
-    return (await this.run("recover", options, { apply, adopt })).recovery!;
+    return this.run("recover", { apply, adopt }, options);
   }
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.given() ?? (await this.run("settings", options)).settings!;
+    return this.given() ?? this.run("settings", {}, options);
   }
 
   /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
@@ -187,8 +190,7 @@ export class Environment {
   async preflightReport({ charts = true, only, ...options }: PreflightOptions = {}): Promise<PreflightReport> {
     lazy.registry().requireChecks("preflight", only);
     const settings = await this.settings(options);
-    const wanted = { charts, ...(only === undefined ? {} : { only }) };
-    return this.untilStopped(lazy.preflight().preflightReport(settings, wanted), options);
+    return this.untilStopped(lazy.preflight().preflightReport(settings, { charts, ...defined({ only }) }), options);
   }
 
   /**
@@ -209,8 +211,7 @@ export class Environment {
     try {
       const looking = verify(settings, {
         ...options,
-        ...(caCertificate === undefined ? {} : { caCertificate }),
-        ...(unfinished === undefined ? {} : { unfinished }),
+        ...defined({ caCertificate, unfinished }),
       });
       const report = await this.untilStopped(looking, options);
       events.finish(report.status === "failed" ? "failed" : "succeeded");
@@ -218,10 +219,7 @@ export class Environment {
     } catch (error) {
       events.finish(isRolloutError(error) ? "interrupted" : "failed");
       if (!(error instanceof VerifyError)) throw error;
-      const { finding } = error;
-      throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {
-        findings: [finding],
-      });
+      throw unreachableError(this.stack, error);
     }
   }
 
@@ -255,37 +253,25 @@ export class Environment {
     }
   }
 
-  private async run(
-    operation: Operation,
-    { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
-  ): Promise<Outcome> {
-    const settings = this.given();
-    const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
-    const project = this.options.project === undefined ? undefined : resolve(this.options.project);
-    const request: Request = {
-      operation,
+  private run<Name extends Operation>(operation: Name, input: Input<Name>, options: RunOptions): Promise<Result<Name>> {
+    const { onEvent, signal, killSignal } = options;
+    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal });
+  }
+
+  private target(): Target {
+    const { stack, secretsProvider, createIfMissing = false, kubeconfig, project, settings } = this.options;
+    return {
       stack,
       projectName: this.projectName(),
       env: this.env(),
       createIfMissing,
-      ...(project === undefined || this.options.settings !== undefined ? {} : { project }),
-      ...(settings === undefined ? {} : { settings }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(kubeconfig) }),
-      ...(secretsProvider === undefined ? {} : { secretsProvider }),
-      ...(parallel === undefined ? {} : { parallel }),
-      ...Object.fromEntries(
-        (["policyPacks", "policyPackConfigs"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key].map((path) => resolve(path))]],
-        ),
-      ),
-      ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key]]],
-        ),
-      ),
+      ...defined({
+        project: project === undefined || settings !== undefined ? undefined : resolve(project),
+        settings: this.given(),
+        kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
+        secretsProvider,
+      }),
     };
-    return work(request, { onEvent, signal, killSignal });
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
@@ -315,26 +301,25 @@ export class Environment {
     return String(definition.name);
   }
 
+  /** What has an option of its own goes last. */
   private env(): Record<string, string> {
-    const { backend, passphrase, env } = this.options;
-    const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const secrets =
-      passphrase === undefined
-        ? []
-        : [
-            ["PULUMI_CONFIG_PASSPHRASE", passphrase],
-            ["PULUMI_CONFIG_PASSPHRASE_FILE", ""],
-          ];
-    // What has an option of its own goes last.
-    return Object.fromEntries([
-      ...own,
-      ...Object.entries(env ?? {}),
-      ...(backend === undefined ? [] : [["PULUMI_BACKEND_URL", backend]]),
-      ...secrets,
-    ]) as Record<string, string>;
+    const { backend: PULUMI_BACKEND_URL, passphrase: PULUMI_CONFIG_PASSPHRASE, env } = this.options;
+    const PULUMI_CONFIG_PASSPHRASE_FILE = PULUMI_CONFIG_PASSPHRASE === undefined ? undefined : "";
+    const own = { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE };
+    return { ...defined({ ...process.env }), ...env, ...defined(own) };
   }
 }
 
-function changeResult({ changes, changed }: Outcome): ChangeResult {
+function changeInput(options: UpOptions): ChangeInput {
+  const { parallel, refresh, message, expectNoChanges, policyPacks, policyPackConfigs } = options;
+  const absolute = (paths: string[] | undefined) => paths?.map((path) => resolve(path));
+  return defined({
+    ...{ parallel, refresh, message, expectNoChanges },
+    policyPacks: absolute(policyPacks),
+    policyPackConfigs: absolute(policyPackConfigs),
+  });
+}
+
+function changeResult({ changes, changed }: Changes): ChangeResult {
   return { changes, resources: changed, hasChanges: changed.length > 0 };
 }

@@ -1,8 +1,10 @@
+import { defined } from "../base/defined";
 import type { Finding } from "../base/issue";
 import type { Report } from "../base/report";
 import type { RecoveryError } from "../recovery/error";
 import type { StackLock } from "../recovery/locks";
 import type { Problem, SettingsError } from "../settings/error";
+import type { VerifyError } from "../verify/verify";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
 export interface Left {
@@ -13,7 +15,7 @@ export interface Left {
 }
 
 /** What each code tells beside cause and next step. */
-interface Fields {
+export interface Fields {
   /** A setting is wrong; nothing was touched. */
   "settings-invalid": { problems: readonly Problem[] };
   /** There is no Pulumi project in the folder. */
@@ -78,9 +80,14 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
     super(message);
   }
 
-  toJSON(): PlainError {
+  /** The same error in other words. */
+  retold({ message = this.message, next = this.next }: { message?: string; next?: string }): RolloutFailure<Code> {
+    return new RolloutFailure(this.code, message, next, this.about, this.detail);
+  }
+
+  toJSON(): PlainError<Code> {
     const { code, message, next, about, detail } = this;
-    return { code, message, next, about, ...(detail === undefined ? {} : { detail }) };
+    return { code, message, next, about, ...defined({ detail }) };
   }
 }
 
@@ -88,11 +95,11 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
 export type RolloutError = { [Code in RolloutErrorCode]: RolloutFailure<Code> }[RolloutErrorCode];
 
 /** An error as plain data: what crosses threads, and what `--json` prints. */
-export interface PlainError {
-  code: RolloutErrorCode;
+export interface PlainError<Code extends RolloutErrorCode = RolloutErrorCode> {
+  code: Code;
   message: string;
   next: string;
-  about: object;
+  about: Fields[Code];
   detail?: string;
 }
 
@@ -111,7 +118,7 @@ export function failure<Code extends RolloutErrorCode>(
 }
 
 export function fromPlain({ code, message, next, about, detail }: PlainError): RolloutError {
-  return failure(code, message, next, about as never, detail);
+  return failure(code, message, next, about, detail);
 }
 
 /** Every code with its usual cause and its way out: the table of docs/embedding.md. */
@@ -225,6 +232,11 @@ export function settingsError(error: SettingsError): RolloutError {
   return failure("settings-invalid", error.message, explanations["settings-invalid"].next, {
     problems: error.problems,
   });
+}
+
+/** The error of a verification that could not reach the cluster. */
+export function unreachableError(stack: string, { finding }: VerifyError): RolloutError {
+  return failure("cluster-unreachable", `stack ${stack}: ${finding.problem}`, finding.fix, { findings: [finding] });
 }
 
 export function recoveryError({ code, message, fix, findings }: RecoveryError): RolloutError {

@@ -12,7 +12,7 @@ import {
 } from "../recovery/locks";
 import { findDamage, restore } from "../recovery/state-file";
 import type { Settings } from "../settings/schema";
-import { isComponent } from "./events";
+import { isComponent } from "./event-translator";
 import * as lazy from "./lazy";
 import type { RunnablePulumi } from "./pulumi-command";
 import type { StackRecovery, StackStatus } from "./request";

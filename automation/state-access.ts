@@ -131,7 +131,7 @@ export function isExplained(error: RolloutError): boolean {
 
 /** The error of a stack that is locked or cannot be read, after a look at its locks and files: whose, since when, what to do. */
 export async function explainAccess(error: RolloutError, { stack, place }: Access): Promise<RolloutError> {
-  const { code, message, about, detail } = error;
+  const { code, detail } = error;
   if ((code !== "stack-locked" && code !== "state-damaged") || isExplained(error)) return error;
   let found: StatePlace | undefined;
   try {
@@ -143,7 +143,7 @@ export async function explainAccess(error: RolloutError, { stack, place }: Acces
   const locks = found === undefined ? parseLocks(detail ?? "") : readLocks(found);
   if (locks.some(isLive) || (code === "stack-locked" && locks.length > 0)) return lockedFailure(stack, locks, detail);
   if (code === "stack-locked") return error;
-  const told = (next: string) => failure(code, message, next, about, detail);
+  const told = (next: string) => error.retold({ next });
   const copy = "put a whole copy of it back with pulumi stack import";
   if (found === undefined) return told(`${copy}: the bucket's folder .pulumi/backups has them`);
   try {

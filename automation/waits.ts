@@ -1,7 +1,7 @@
 import type { Cluster } from "../cluster/client";
 import { expectedReleases } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-import type { EventTranslator } from "./events";
+import type { EventTranslator } from "./event-translator";
 import * as lazy from "./lazy";
 
 interface Meta {

@@ -2,7 +2,7 @@ import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
 import type { RolloutEvent } from "./events";
-import type { Outcome, Request } from "./request";
+import type { Operation, Request, Result } from "./request";
 import type { Answer, Order } from "./worker";
 
 export interface WorkOptions {
@@ -24,7 +24,10 @@ const patience = 5_000;
 const mostUses = 10;
 
 /** Runs one operation in a thread. Threads are used again while there is work; idle ones hold no process. */
-export async function work(request: Request, { onEvent, signal, killSignal }: WorkOptions): Promise<Outcome> {
+export async function work<Name extends Operation>(
+  request: Request<Name>,
+  { onEvent, signal, killSignal }: WorkOptions,
+): Promise<Result<Name>> {
   const { worker, uses } = take();
   const order = (message: Order) => worker.postMessage(message);
   const stop = () =>
@@ -45,7 +48,8 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
     });
     if ("error" in answer) throw fromPlain(answer.error);
     isReusable = true;
-    return answer.outcome;
+    // A thread answers the operation that it was given.
+    return answer.result;
   } catch (error) {
     if (isRolloutError(error)) throw error;
     // The program did what no program may: leave an exception to nobody. It takes its thread along, and nothing else.

@@ -123,8 +123,8 @@ export function picture(progress: Progress, { colour, columns, rows }: PictureOp
 }
 
 function shorten(lines: string[], components: ComponentProgress[], room: number): string[] {
-  const isDone = (index: number) => ["done", "unchanged"].includes(components[index]!.status);
-  const open = lines.filter((_, index) => !isDone(index));
+  const isOpen = (_: string, index: number) => !["done", "unchanged"].includes(components[index]?.status ?? "");
+  const open = lines.filter(isOpen);
   const done = lines.length - open.length;
   return [`  … ${done} done`, ...open.slice(0, room - 1)];
 }

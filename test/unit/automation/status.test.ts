@@ -133,6 +133,7 @@ describe("where a stack stands", () => {
       assert.deepEqual(standingOf({ ...nothing, ...status }), {
         summary,
         isDeployed,
+        needsRecovery: next === "recover the stack, then run up again",
         ...(next === undefined ? {} : { next }),
       });
     });
