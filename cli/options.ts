@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Environment } from "../automation/environment";
 import { defined } from "../base/defined";
+import { exitHelp } from "./exit-codes";
 
 /* Options that several commands have, and their texts. */
 
@@ -70,13 +71,11 @@ export function policyOptions(command: Command): Command {
     .option("--policy-pack <folder>", "judge the change by a policy pack; may be given again", collect)
     .option("--policy-pack-config <file>", levels, collect);
 }
-export const codes = (...lines: string[]) => `
-Exit codes:
-${lines.map((line) => `  ${line}`).join("\n")}
-`;
-export const usual = [
-  "0    done",
-  "1    it failed half-way; what was done stays done, and running it again goes on",
-  "3    nothing was touched: no such stack, wrong settings, a cluster that is not ready",
-  "130  interrupted; what was left is said",
-];
+
+/** The exit codes of what changes a stack. */
+export const changeExits = exitHelp({
+  done: "done",
+  failed: "it failed half-way; what was done stays done, and running it again goes on",
+  notRun: "nothing was touched: no such stack, wrong settings, a cluster that is not ready",
+  interrupted: "interrupted; the output lists what was left",
+});

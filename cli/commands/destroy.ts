@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type ChangeOptions, codes, common, engineOptions, environmentOf, parallel, usual } from "../options";
+import { type ChangeOptions, changeExits, common, engineOptions, environmentOf, parallel } from "../options";
 import { agreed, print, watched } from "../terminal";
 
 /** Takes the rollout away. */
@@ -10,7 +10,7 @@ export function destroyCommand(program: Command): void {
     .option("--remove", "remove the stack and its history from the backend as well")
     .addOption(parallel())
     .option("-m, --message <text>", "kept in the stack's history")
-    .addHelpText("after", codes(...usual))
+    .addHelpText("after", changeExits)
     .action(runDestroy);
 }
 

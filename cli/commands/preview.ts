@@ -2,13 +2,12 @@ import type { Command } from "commander";
 import { exit } from "../exit-codes";
 import {
   type ChangeOptions,
-  codes,
+  changeExits,
   common,
   engineOptions,
   environmentOf,
   parallel,
   policyOptions,
-  usual,
 } from "../options";
 import { changeText, print, watched } from "../terminal";
 
@@ -19,7 +18,7 @@ export function previewCommand(program: Command): void {
     .addOption(parallel())
     .option("-r, --refresh", "look at the cluster for changes by other hands first")
     .option("--expect-no-changes", "exit code 1 if anything would change")
-    .addHelpText("after", codes(...usual))
+    .addHelpText("after", changeExits)
     .action(runPreview);
 }
 

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { foreignLockHours, isClean, recoveryText } from "../../automation/status";
-import { exit } from "../exit-codes";
-import { type CommonOptions, codes, common, environmentOf } from "../options";
+import { exit, exitHelp } from "../exit-codes";
+import { type CommonOptions, common, environmentOf } from "../options";
 import { print } from "../terminal";
 
 /** Puts right what a cut-off update left. */
@@ -21,11 +21,11 @@ export function recoverCommand(program: Command): void {
 Without --yes it only says what it would do. No object of the rollout is deleted. While another update holds the stack's lock
 it refuses, and says whose it is: its process runs on this host, or it is of another host and less than ${foreignLockHours} hours old.
 Releases that neither the stack's state nor an operation of its own names belong to somebody else, and are left as they are.
-${codes(
-  "0  nothing was in the way, or it was put right",
-  "1  something is in the way (without --yes), or belongs to somebody else",
-  "3  it could not be looked at: no such stack, wrong settings, no cluster, an update that is running",
-)}
+${exitHelp({
+  done: "nothing was in the way, or it was put right",
+  failed: "something is in the way (without --yes), or belongs to somebody else",
+  notRun: "it could not be looked at: no such stack, wrong settings, no cluster, an update that is running",
+})}
 Example:
   enroute-istio recover --stack prod          # what is in the way?
   enroute-istio recover --stack prod --yes && enroute-istio up --stack prod`,

@@ -1,13 +1,12 @@
 import type { Command } from "commander";
 import {
   type ChangeOptions,
-  codes,
+  changeExits,
   common,
   engineOptions,
   environmentOf,
   parallel,
   policyOptions,
-  usual,
 } from "../options";
 import { agreed, print, printOutputs, watched } from "../terminal";
 
@@ -26,7 +25,7 @@ export function upCommand(program: Command): void {
       `
 On a terminal it shows the components of the rollout, what each waits for and how long it takes; elsewhere a line for each
 change. Ctrl-C once stops gracefully, and says what was left; twice drops everything.
-${codes(...usual)}
+${changeExits}
 Examples:
   enroute-istio up --stack dev
   enroute-istio up --stack prod --yes --json > result.json`,

@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import { reportText } from "../../base/report";
 import { type CheckOptions, checking, runChecks } from "../checks";
-import { exitOfReport } from "../exit-codes";
-import { codes, environmentOf, wholeNumber } from "../options";
+import { exitHelp, exitOfReport } from "../exit-codes";
+import { environmentOf, wholeNumber } from "../options";
 import { print, useColour } from "../terminal";
 
 /** The proof that both legs are encrypted. */
 export function verifyCommand(program: Command): void {
   checking(program.command("verify"))
     .description("prove that both legs, client to gateway and gateway to workload, are encrypted")
-    .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be told")
+    .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be decided")
     .option(
       "--days <count>",
       "warn of certificates that end within so many days",
@@ -23,12 +23,12 @@ export function verifyCommand(program: Command): void {
 Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed.
 docs/verify.md describes each of them, with its evidence and its fix. Changes nothing.
 With --only, the result says which checks were run, and nothing about the encryption of both legs.
-${codes(
-  "0  nothing failed",
-  "1  a check failed (with --strict: or warned)",
-  "2  with --strict: nothing failed, but not everything could be told",
-  "3  nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
-)}
+${exitHelp({
+  done: "nothing failed",
+  failed: "a check failed (with --strict: or warned)",
+  undecided: "with --strict: nothing failed, but not everything could be decided",
+  notRun: "nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
+})}
 Examples:
   enroute-istio verify --stack prod
   enroute-istio verify --stack prod --json > report.json

@@ -40,7 +40,7 @@ describe("npm run review, by real Helm", function () {
   afterEach(() => checkout.reset());
 
   const reviewCli = (args: string[], env: NodeJS.ProcessEnv) =>
-    runCommand(process.execPath, ["--require", "tsx/cjs", join(root, "cli/review.ts"), ...args], {
+    runCommand(process.execPath, ["--require", "tsx/cjs", join(root, "cli/main.ts"), "review", ...args], {
       cwd: root,
       env: { ...environment, ...env },
     });

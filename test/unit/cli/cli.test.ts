@@ -80,10 +80,13 @@ describe("the command line", () => {
     assert.match(asked.stderr, /Nobody can be asked here\.\n {2}fix: .*--yes/);
   }).timeout(40_000);
 
-  it("hands a review over to its own program", async () => {
+  it("has review as one of its commands, with its options and exit codes", async () => {
     const { code, stdout } = await run(["review", "--help"]);
     assert.equal(code, 0);
-    assert.match(stdout, /--base/);
+    assert.match(
+      stdout,
+      /^Usage: enroute-istio review \[options\]\n[^]*--base[^]*\nExit codes:\n {2}0 {2}the policies let it pass\n/,
+    );
   });
 
   it("gives an error as JSON where JSON was asked for", async () => {
