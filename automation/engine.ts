@@ -23,7 +23,7 @@ import {
   recoveryError,
   settingsError,
   stopOf,
-  stoppedLooking,
+  stoppedReading,
   unreachableError,
 } from "./errors";
 import { EventTranslator, isComponent, shortType } from "./event-translator";
@@ -79,7 +79,7 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
     const { stack, control, target } = session;
     const { changes } = await changing(session, "destroy", input, async (_, options) => {
       await stack.destroy(options);
-      // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
+      // Stopped between two steps, the engine (3.246) reports success of a destroy that left most in place.
       if (control.signal.aborted) throw new Error("stopped between two steps");
       if (remove === true) await stack.workspace.removeStack(target.stack, { preserveConfig: true });
     });
@@ -112,15 +112,15 @@ export async function run<Name extends Operation>(
     const settings = () => settingsOf(stack, target, folder);
     return await handlers[operation]({ stack, command, folder, access, settings, target, control, patience }, input);
   } catch (error) {
-    // What only reads knows of no signal: its pulumi ends badly when it is dropped.
-    if (control.kill.aborted && !isRolloutError(error)) throw stoppedLooking(target.stack, control.kill);
+    // Reading takes no signal: a pulumi that is dropped fails.
+    if (control.kill.aborted && !isRolloutError(error)) throw stoppedReading(target.stack, control.kill);
     throw await explained(error, target, reached);
   } finally {
     if (target.project === undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** What only reads, or takes the stack's lock by itself. */
+/** What only reads, or takes the stack's lock itself. */
 function reading<Value>(
   { access, patience }: Session,
   read: () => Promise<Value>,
@@ -158,14 +158,14 @@ async function create(
   } catch (error) {
     const { message } = error as Error;
     if (/already exists/.test(message)) return;
-    // A lock hides from `init` that the stack is there; the operation itself says what is the matter with it.
+    // Behind a lock, `init` does not see whether the stack exists; the operation itself reports what is wrong.
     if (!/stack is currently locked/.test(message)) throw error;
     const place = await access.place();
     if (place !== undefined && !isThere(place)) throw error;
   }
 }
 
-/** Runs what the engine does by itself: watched, tried again while nothing was touched, its failure explained. */
+/** Runs an operation of the engine: reports events, tries again while nothing was touched, explains a failure. */
 async function changing<Value>(
   session: Session,
   phase: Exclude<Phase, "verify">,
@@ -185,7 +185,7 @@ async function changing<Value>(
     suppressOutputs: true,
     suppressProgress: true,
   } as const;
-  const program = () => inProgram(session, events, { why, onSettings: (settings) => waits.lookAt(settings) });
+  const program = () => inProgram(session, events, { why, onSettings: (settings) => waits.watch(settings) });
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
@@ -206,7 +206,7 @@ async function changing<Value>(
   }
 }
 
-/** Why the program ended badly, where it knows that itself. */
+/** Why the program failed, where the program itself knows. */
 interface Why {
   refusal?: Refusal;
   /** The report of the verification at the end of the update; or why there is none. */
@@ -316,7 +316,7 @@ function operationError(
   });
 }
 
-/** Causes that say all that there is to say; the tool's own words are in the detail. */
+/** Causes that need no more words; the tool's message is in the detail. */
 const selfEvident: RolloutErrorCode[] = ["stack-not-found", "stack-locked", "passphrase-wrong", "pulumi-missing"];
 
 async function explained(error: unknown, { stack }: Target, access: Access | undefined): Promise<RolloutError> {

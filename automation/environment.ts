@@ -9,7 +9,7 @@ import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
 import type { VerifyOptions } from "../verify/verify";
-import { explanations, failure, isRolloutError, settingsError, stoppedLooking, unreachableError } from "./errors";
+import { explanations, failure, isRolloutError, settingsError, stoppedReading, unreachableError } from "./errors";
 import { EventTranslator } from "./event-translator";
 import type { Change, ResourceRef, RolloutEvent } from "./events";
 import * as lazy from "./lazy";
@@ -67,7 +67,7 @@ export interface EnvironmentOptions {
 
 /** Options of everything that takes a while. */
 export interface RunOptions {
-  /** Is told the progress. */
+  /** Gets the progress. */
   onEvent?: (event: RolloutEvent) => void;
   /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
   signal?: AbortSignal;
@@ -78,9 +78,9 @@ export interface RunOptions {
 }
 
 export interface PreviewOptions extends RunOptions {
-  /** Looks at the cluster for changes by other hands first. @default false */
+  /** First reads what others changed in the cluster. @default false */
   refresh?: boolean;
-  /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
+  /** Folders of policy packs to judge the change by. `up` then previews first, because rules about the whole stack run last. */
   policyPacks?: string[];
   /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
   policyPackConfigs?: string[];
@@ -89,7 +89,7 @@ export interface PreviewOptions extends RunOptions {
 export interface UpOptions extends PreviewOptions {
   /** Kept in the stack's history. */
   message?: string;
-  /** Fails (`changes-found`) if anything had to change; by then it has been changed. `preview` tells before. @default false */
+  /** Fails (`changes-found`) if anything had to change, after changing it; `preview` shows it before. @default false */
   expectNoChanges?: boolean;
 }
 
@@ -120,7 +120,7 @@ export interface UpResult extends ChangeResult {
   outputs: Outputs;
 }
 
-/** One environment: a cluster that gets, or has, the rollout. Makes nothing and looks at nothing before it is asked to. */
+/** One environment: a cluster with, or for, the rollout. The constructor creates and reads nothing. */
 export class Environment {
   readonly stack: string;
 
@@ -133,7 +133,7 @@ export class Environment {
     return changeResult(await this.run("preview", changeInput(options), options));
   }
 
-  /** Rolls out. What is there already and right stays untouched. */
+  /** Rolls out. What is already right stays untouched. */
   async up(options: UpOptions = {}): Promise<UpResult> {
     if ((options.policyPacks ?? []).length > 0) await this.preview(options);
     const result = await this.run("up", changeInput(options), options);
@@ -145,26 +145,26 @@ export class Environment {
     return changeResult(await this.run("refresh", changeInput(options), options));
   }
 
-  /** Takes the rollout away again; the outputs say beforehand what it leaves (`keptOnDestroy`). */
+  /** Destroys the rollout; the output `keptOnDestroy` lists what stays. */
   async destroy(options: DestroyOptions = {}): Promise<ChangeResult> {
     const { remove } = options;
     return changeResult(await this.run("destroy", { ...changeInput(options), ...defined({ remove }) }, options));
   }
 
-  /** What the last update told. */
+  /** The outputs of the last update. */
   async outputs(options: RunOptions = {}): Promise<Outputs> {
     return outputsOf(await this.run("outputs", {}, options));
   }
 
-  /** What is known of the stack without looking at its cluster. */
+  /** What is known of the stack without reading its cluster. */
   async status(options: RunOptions = {}): Promise<StackStatus> {
     return this.run("status", {}, options);
   }
 
   /**
-   * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
-   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away. A release that
-   * nothing of the stack names is left as it is, unless `adopt` lists it (`namespace/name`).
+   * Finds what a killed operation left between Pulumi and Helm, and with `apply` repairs it, so that the next update goes on. No
+   * object of the rollout is deleted; a lock that a killed update left is removed. A release that nothing of the stack names
+   * stays as it is, unless `adopt` lists it (`namespace/name`).
    *
    * @throws {RolloutError} `stack-locked`, while another update holds the stack's lock: whose, since when, and how that is known.
    */
@@ -178,10 +178,10 @@ export class Environment {
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.given() ?? this.run("settings", {}, options);
+    return this.ownSettings() ?? this.run("settings", {}, options);
   }
 
-  /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
+  /** Checks whether the cluster is ready for the rollout, and returns what stands in the way. Changes nothing. */
   async preflight(options: PreflightOptions = {}): Promise<Finding[]> {
     return (await this.preflightReport(options)).findings;
   }
@@ -194,7 +194,7 @@ export class Environment {
   }
 
   /**
-   * Proves that both legs are encrypted, or shows where they are not: a report, also of failures. Changes nothing.
+   * Checks that both legs are encrypted; the report also holds failures. Changes nothing.
    *
    * A rollout that was left half-way is verified as far as it came, with the failed check `stack/rolled-out`.
    *
@@ -209,11 +209,11 @@ export class Environment {
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const looking = verify(settings, {
+      const running = verify(settings, {
         ...options,
         ...defined({ caCertificate, unfinished }),
       });
-      const report = await this.untilStopped(looking, options);
+      const report = await this.untilStopped(running, options);
       events.finish(report.status === "failed" ? "failed" : "succeeded");
       return report;
     } catch (error) {
@@ -231,23 +231,23 @@ export class Environment {
       isDeployed,
     } = standingOf(await this.status(options));
     if (!isDeployed) throw failure("not-deployed", `stack ${this.stack}: ${summary}`, next, {});
-    return { evidence: `${summary}; no update has come to its end, so there are no outputs`, fix: next };
+    return { evidence: `${summary}; no update has finished, so there are no outputs`, fix: next };
   }
 
-  /** What only looks at the cluster is dropped as soon as a signal says so: nothing is left half-done. */
-  private async untilStopped<Result>(looking: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
+  /** Stops waiting as soon as a signal fires: reading leaves nothing half-done. */
+  private async untilStopped<Result>(reading: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
     // Not AbortSignal.any: on Node.js 20 a signal of it that nobody else holds is collected, and never fires.
-    const signals = [signal, killSignal].filter((given) => given !== undefined);
+    const signals = [signal, killSignal].filter((one) => one !== undefined);
     const listening = new AbortController();
     const stopped = new Promise<never>((_, reject) => {
       for (const stop of signals) {
-        const end = () => reject(stoppedLooking(this.stack, stop));
+        const end = () => reject(stoppedReading(this.stack, stop));
         if (stop.aborted) end();
         stop.addEventListener("abort", end, { signal: listening.signal });
       }
     });
     try {
-      return await Promise.race([looking, stopped]);
+      return await Promise.race([reading, stopped]);
     } finally {
       listening.abort();
     }
@@ -267,7 +267,7 @@ export class Environment {
       createIfMissing,
       ...defined({
         project: project === undefined || settings !== undefined ? undefined : resolve(project),
-        settings: this.given(),
+        settings: this.ownSettings(),
         kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
         secretsProvider,
       }),
@@ -275,7 +275,7 @@ export class Environment {
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
-  private given(): Settings | undefined {
+  private ownSettings(): Settings | undefined {
     const { settings, stack, kubeconfig } = this.options;
     if (settings === undefined) return undefined;
     try {

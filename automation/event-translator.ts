@@ -39,12 +39,12 @@ interface Begun {
   at: number;
 }
 
-/** Turns the engine's events into ours, and remembers what an error report needs. */
+/** Turns the engine's events into the library's, and keeps what an error needs. */
 export class EventTranslator {
   private readonly started: number;
   private readonly parents = new Map<string, string>();
   private readonly begun = new Map<string, Begun>();
-  private readonly told = new Map<string, string>();
+  private readonly lastWait = new Map<string, string>();
   private readonly failed: ResourceRef[] = [];
   /** What resources that failed were waiting for last, by `type name`. */
   private readonly waited = new Map<string, string>();
@@ -79,11 +79,11 @@ export class EventTranslator {
     this.send({ kind: "planned", ...component });
   }
 
-  /** Says what a resource that has been started waits for, unless that is the same as before. */
+  /** Reports what a started resource waits for, if that changed. */
   waiting(urn: string, words: string): void {
     const begun = this.begun.get(urn);
-    if (begun === undefined || this.told.get(urn) === words) return;
-    this.told.set(urn, words);
+    if (begun === undefined || this.lastWait.get(urn) === words) return;
+    this.lastWait.set(urn, words);
     this.send({ kind: "waiting", resource: begun.resource, for: words, seconds: this.since(begun.at) });
   }
 
@@ -118,7 +118,7 @@ export class EventTranslator {
       const text = plain(message);
       // The SDK's and the engine's own notes to themselves, which the engine's displays leave out as well.
       if (text === "" || (severity as string) === "debug") return;
-      // Providers tell what they wait for in messages that are not kept.
+      // Providers report what they wait for in ephemeral messages.
       if (ephemeral === true && urn) this.waiting(urn, text.replace(/^\[\d+\/\d+\]\s*/, ""));
       else this.say(severity === "info#err" ? "info" : severity, text, urn);
     } else if (policyEvent) {
@@ -158,13 +158,13 @@ export class EventTranslator {
     this.learn(metadata);
     if (isPlumbing(metadata)) return;
     const begun = this.begun.get(metadata.urn);
-    const waited = this.told.get(metadata.urn);
+    const waited = this.lastWait.get(metadata.urn);
     this.begun.delete(metadata.urn);
-    this.told.delete(metadata.urn);
+    this.lastWait.delete(metadata.urn);
     // What is only read again comes without a beginning.
     if (begun === undefined && status === "done") return;
     const resource = begun?.resource ?? this.ref(metadata.urn);
-    // What the stack only reads is not its own: a refresh that finds it otherwise, if only in the provider's notes, is no change.
+    // What the stack only reads is not its own: that a refresh finds it different, if only in the provider's notes, is not a change.
     const change = isExternal(metadata) ? "read" : (changes[metadata.op] ?? "update");
     const differs = Object.keys(metadata.detailedDiff ?? {});
     if (status === "failed") {
@@ -238,7 +238,7 @@ function isPlumbing({ type }: StepEventMetadata): boolean {
   return type === stackType || type.startsWith("pulumi:providers:") || isComponent(type);
 }
 
-/** Whether the stack only reads the resource. The engine tells (apitype, `external`), but the SDK's type leaves it out. */
+/** Whether the stack only reads the resource. The engine sends it (apitype, `external`); the SDK's type omits it. */
 function isExternal({ new: after, old: before }: StepEventMetadata): boolean {
   return ((after ?? before) as { external?: boolean } | undefined)?.external === true;
 }

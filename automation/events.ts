@@ -6,7 +6,7 @@ export type Phase = "preview" | "update" | "refresh" | "destroy" | "verify";
 /** What happens to a resource. */
 export type Change = "create" | "update" | "replace" | "delete" | "read" | "unchanged";
 
-/** A component of the rollout: type, such as `IstioControlPlane`, and name. Only both together tell one from another. */
+/** A component of the rollout: type, such as `IstioControlPlane`, and name. Only both together are unique. */
 export interface ComponentRef {
   type: string;
   name: string;
@@ -40,7 +40,7 @@ export interface PlannedEvent extends EventCommon {
   waitsFor: ComponentRef[];
 }
 
-/** A resource's operation began or ended. In a preview, `done` says what would happen. */
+/** A resource's operation began or ended. In a preview, `done` means what would happen. */
 export interface ResourceEvent extends EventCommon {
   kind: "resource";
   resource: ResourceRef;
@@ -61,7 +61,7 @@ export interface WaitingEvent extends EventCommon {
   seconds: number;
 }
 
-/** Something that the engine, a provider or the program said. */
+/** A message of the engine, a provider or the program. */
 export interface MessageEvent extends EventCommon {
   kind: "message";
   severity: "info" | "warning" | "error";

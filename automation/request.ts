@@ -73,13 +73,13 @@ export interface StackRecovery {
   forget: { namespace: string; name: string; revisions: number[]; why: string }[];
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
-  /** Releases under the stack's names that are not the stack's: left as they are. Missing where there are none. */
+  /** Releases of others under the stack's names: left as they are. Missing where there are none. */
   foreign?: { namespace: string; name: string; why: string }[];
-  /** Whether it was put right. */
+  /** Whether it was repaired. */
   done: boolean;
 }
 
-/** What is known of a stack without looking at its cluster. */
+/** What is known of a stack without reading its cluster. */
 export interface StackStatus {
   /** The last operation on it; undefined if there was none. */
   last?: { kind: string; result: string; startTime: string; endTime: string; message: string };

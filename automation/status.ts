@@ -13,11 +13,11 @@ export interface Standing {
   next?: string;
   /** Whether that is, or begins with, a recovery. */
   needsRecovery: boolean;
-  /** Whether there is anything of it in a cluster, as far as its state tells. */
+  /** Whether its state holds anything in a cluster. */
   isDeployed: boolean;
 }
 
-/** Tells where a stack stands from what its backend knows. Pure. */
+/** Where a stack stands, by what its backend knows. Pure. */
 export function standingOf({ last, resources, pending, locks }: StackStatus): Standing {
   const live = locks.filter(isLive);
   const left = locks.filter((lock) => !isLive(lock));
@@ -96,7 +96,7 @@ export function recoveryText(recovery: StackRecovery, stack: string): string {
     ),
     ...pending.map((operation) => `The engine never finished: ${operation}.`),
     ...(isClean(recovery) && foreign.length === 0 ? [`Nothing of stack ${stack} was cut off.`] : []),
-    ...(isClean(recovery) || done ? [] : [`Put it right with: ${recoverCommand(stack)}`]),
+    ...(isClean(recovery) || done ? [] : [`Repair it with: ${recoverCommand(stack)}`]),
     ...(done
       ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]
       : []),

@@ -42,8 +42,8 @@ export function exitOfError({ code }: RolloutError): number {
 }
 
 /**
- * Exit code of a verification: 0 if nothing failed, 1 if something did. What could not be told does not fail it, unless `strict`:
- * then a warning counts as a failure, and 2 says that nothing failed, but not everything could be told.
+ * Exit code of a verification: 0 if nothing failed, 1 if something did. What could not be decided does not fail it, unless
+ * `strict`: then a warning counts as a failure, and 2 means that nothing failed, but not everything could be decided.
  */
 export function exitOfReport({ failed, warnings, unknown }: Report, strict = false): number {
   if (failed > 0 || (strict && warnings > 0)) return exit.failed;

@@ -8,19 +8,19 @@ import { print, useColour } from "../terminal";
 /** Whether a cluster is ready. */
 export function preflightCommand(program: Command): void {
   checking(program.command("preflight"))
-    .description("find out whether the cluster is ready for the rollout of a stack")
+    .description("check whether the cluster is ready for the rollout of a stack")
     .option("--strict", "a warning counts as an error; exit code 2 if not everything could be decided")
     .addHelpText(
       "after",
       `
-Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed. What stands against a rollout
-is named all at once, each with its cause and its fix. preview and up look at the same by themselves, but for the chart
-repositories, which the engine asks anyway. docs/verify.md describes each check. Changes nothing.
+Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed. Everything that
+stands in the way of a rollout is named at once, each with its cause and its fix. preview and up run the same checks, except
+those of the chart repositories, which the engine contacts anyway. docs/verify.md describes each check. Changes nothing.
 ${exitHelp({
   done: "ready (perhaps with warnings)",
   failed: "not ready (with --strict: or a warning)",
   undecided: "with --strict: nothing was found, but not everything could be decided",
-  notRun: "it could not be looked at: no such stack, or wrong settings",
+  notRun: "nothing was checked: no such stack, or wrong settings",
 })}
 Examples:
   enroute-istio preflight --stack prod

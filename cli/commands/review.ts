@@ -11,14 +11,14 @@ export function reviewCommand(program: Command): void {
     )
     .requiredOption("-s, --stack <name>", "stack to review")
     .option("-b, --base <git ref>", "branch, tag or commit to compare with; see below")
-    .option("--json", "everything that was found, machine-readable; without it, Markdown for a comment")
-    .option("--strict", "a leg that gets weaker and an advisory finding count as refused too")
-    .option("--comment <file>", "also write the Markdown into a file, and the error where there is no review")
-    .option("--preview <file>", "output of pulumi preview, to be shown in the Markdown too")
+    .option("--json", "print everything as JSON; without it, Markdown for a comment")
+    .option("--strict", "also refuse a leg that gets weaker, and advisory findings")
+    .option("--comment <file>", "also write the Markdown to a file, or the error if there is no review")
+    .option("--preview <file>", "output of pulumi preview, to include in the Markdown")
     .option("-o, --output <folder>", "instead of comparing, write the objects of the working tree for Argo CD or Flux")
-    .option("--refresh", "pull charts anew; without it each version of a chart is pulled once")
+    .option("--refresh", "pull charts again; otherwise each version is pulled once")
     .addOption(
-      new Option("--chart-repository <url>", "take every chart from here, on both sides, such as from a mirror").env(
+      new Option("--chart-repository <url>", "take every chart from here, on both sides: a mirror, for example").env(
         "ENROUTE_ISTIO_CHART_REPOSITORY",
       ),
     )
@@ -37,7 +37,7 @@ The base is where this branch left <git ref>: the merge-base of it and HEAD. Wit
 taken (origin/HEAD, origin/main, origin/master, main, master), and on the main branch itself the commit before. The working
 tree is taken as it is, committed or not. Each side is rendered by its own program and its own settings.
 
-docs/review.md says what the marks mean, and how to set this up for pull requests and for GitOps.
+docs/review.md describes the marks, and the set-up for pull requests and GitOps.
 ${exitHelp({
   done: "the policies let it pass",
   failed: "a mandatory policy refuses it (with --strict: or a leg gets weaker, or there is an advisory finding)",

@@ -12,7 +12,7 @@ export function verifyCommand(program: Command): void {
     .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be decided")
     .option(
       "--days <count>",
-      "warn of certificates that end within so many days",
+      "warn of certificates that expire within this many days",
       wholeNumber(0, "a whole number of days"),
       14,
     )
@@ -21,8 +21,8 @@ export function verifyCommand(program: Command): void {
       "after",
       `
 Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed.
-docs/verify.md describes each of them, with its evidence and its fix. Changes nothing.
-With --only, the result says which checks were run, and nothing about the encryption of both legs.
+docs/verify.md describes each, with its evidence and its fix. Changes nothing.
+With --only, the result names the checks that ran; it does not judge the encryption of both legs.
 ${exitHelp({
   done: "nothing failed",
   failed: "a check failed (with --strict: or warned)",
