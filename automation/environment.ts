@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { defined } from "../base/defined";
 import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
@@ -9,11 +10,12 @@ import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
 import type { Receipt } from "../verify/receipt/receipt";
 import type { VerifyOptions } from "../verify/verify";
-import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
-import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
+import { explanations, failure, isRolloutError, settingsError, stoppedReading, unreachableError } from "./errors";
+import { EventTranslator } from "./event-translator";
+import type { Change, ResourceRef, RolloutEvent } from "./events";
 import * as lazy from "./lazy";
 import { type Outputs, outputsOf } from "./outputs";
-import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
+import type { ChangeInput, Changes, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
 import { work } from "./workers";
 
@@ -69,7 +71,7 @@ export interface EnvironmentOptions {
 
 /** Options of everything that takes a while. */
 export interface RunOptions {
-  /** Is told the progress. */
+  /** Gets the progress. */
   onEvent?: (event: RolloutEvent) => void;
   /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
   signal?: AbortSignal;
@@ -80,9 +82,9 @@ export interface RunOptions {
 }
 
 export interface PreviewOptions extends RunOptions {
-  /** Looks at the cluster for changes by other hands first. @default false */
+  /** First reads what others changed in the cluster. @default false */
   refresh?: boolean;
-  /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
+  /** Folders of policy packs to judge the change by. `up` then previews first, because rules about the whole stack run last. */
   policyPacks?: string[];
   /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
   policyPackConfigs?: string[];
@@ -91,7 +93,7 @@ export interface PreviewOptions extends RunOptions {
 export interface UpOptions extends PreviewOptions {
   /** Kept in the stack's history. */
   message?: string;
-  /** Fails (`changes-found`) if anything had to change; by then it has been changed. `preview` tells before. @default false */
+  /** Fails (`changes-found`) if anything had to change, after changing it; `preview` shows it before. @default false */
   expectNoChanges?: boolean;
 }
 
@@ -122,7 +124,7 @@ export interface UpResult extends ChangeResult {
   outputs: Outputs;
 }
 
-/** One environment: a cluster that gets, or has, the rollout. Makes nothing and looks at nothing before it is asked to. */
+/** One environment: a cluster with, or for, the rollout. The constructor creates and reads nothing. */
 export class Environment {
   readonly stack: string;
 
@@ -132,40 +134,41 @@ export class Environment {
 
   /** What an update would change. */
   async preview(options: PreviewOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("preview", options, options));
+    return changeResult(await this.run("preview", changeInput(options), options));
   }
 
-  /** Rolls out. What is there already and right stays untouched. */
+  /** Rolls out. What is already right stays untouched. */
   async up(options: UpOptions = {}): Promise<UpResult> {
     if ((options.policyPacks ?? []).length > 0) await this.preview(options);
-    const outcome = await this.run("up", options, options);
-    return { ...changeResult(outcome), outputs: outputsOf(outcome.outputs ?? {}) };
+    const result = await this.run("up", changeInput(options), options);
+    return { ...changeResult(result), outputs: outputsOf(result.outputs) };
   }
 
   /** Brings the state in line with the cluster. Changes nothing in the cluster. */
   async refresh(options: RunOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("refresh", options));
+    return changeResult(await this.run("refresh", changeInput(options), options));
   }
 
-  /** Takes the rollout away again; the outputs say beforehand what it leaves (`keptOnDestroy`). */
+  /** Destroys the rollout; the output `keptOnDestroy` lists what stays. */
   async destroy(options: DestroyOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("destroy", options, options));
+    const { remove } = options;
+    return changeResult(await this.run("destroy", { ...changeInput(options), ...defined({ remove }) }, options));
   }
 
-  /** What the last update told. */
+  /** The outputs of the last update. */
   async outputs(options: RunOptions = {}): Promise<Outputs> {
-    return outputsOf((await this.run("outputs", options)).outputs ?? {});
+    return outputsOf(await this.run("outputs", {}, options));
   }
 
-  /** What is known of the stack without looking at its cluster. */
+  /** What is known of the stack without reading its cluster. */
   async status(options: RunOptions = {}): Promise<StackStatus> {
-    return (await this.run("status", options)).status!;
+    return this.run("status", {}, options);
   }
 
   /**
-   * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
-   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away. A release that
-   * nothing of the stack names is left as it is, unless `adopt` lists it (`namespace/name`).
+   * Finds what a killed operation left between Pulumi and Helm, and with `apply` repairs it, so that the next update goes on. No
+   * object of the rollout is deleted; a lock that a killed update left is removed. A release that nothing of the stack names
+   * stays as it is, unless `adopt` lists it (`namespace/name`).
    *
    * @throws {RolloutError} `stack-locked`, while another update holds the stack's lock: whose, since when, and how that is known.
    */
@@ -174,15 +177,15 @@ export class Environment {
     adopt = [],
     ...options
   }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
-    return (await this.run("recover", options, { apply, adopt })).recovery!;
+    return this.run("recover", { apply, adopt }, options);
   }
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.given() ?? (await this.run("settings", options)).settings!;
+    return this.ownSettings() ?? this.run("settings", {}, options);
   }
 
-  /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
+  /** Checks whether the cluster is ready for the rollout, and returns what stands in the way. Changes nothing. */
   async preflight(options: PreflightOptions = {}): Promise<Finding[]> {
     return (await this.preflightReport(options)).findings;
   }
@@ -191,12 +194,11 @@ export class Environment {
   async preflightReport({ charts = true, only, ...options }: PreflightOptions = {}): Promise<PreflightReport> {
     lazy.registry().requireChecks("preflight", only);
     const settings = await this.settings(options);
-    const wanted = { charts, ...(only === undefined ? {} : { only }) };
-    return this.untilStopped(lazy.preflight().preflightReport(settings, wanted), options);
+    return this.untilStopped(lazy.preflight().preflightReport(settings, { charts, ...defined({ only }) }), options);
   }
 
   /**
-   * Proves that both legs are encrypted, or shows where they are not: a report, also of failures. Changes nothing.
+   * Checks that both legs are encrypted; the report also holds failures. Changes nothing.
    *
    * A rollout that was left half-way is verified as far as it came, with the failed check `stack/rolled-out`.
    *
@@ -216,22 +218,18 @@ export class Environment {
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const looking = verifyWithReceipt(settings, {
+      const running = verifyWithReceipt(settings, {
         ...options,
         stack: this.stack,
-        ...(caCertificate === undefined ? {} : { caCertificate }),
-        ...(unfinished === undefined ? {} : { unfinished }),
+        ...defined({ caCertificate, unfinished }),
       });
-      const receipt = await this.untilStopped(looking, options);
+      const receipt = await this.untilStopped(running, options);
       events.finish(receipt.report.status === "failed" ? "failed" : "succeeded");
       return receipt;
     } catch (error) {
       events.finish(isRolloutError(error) ? "interrupted" : "failed");
       if (!(error instanceof VerifyError)) throw error;
-      const { finding } = error;
-      throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {
-        findings: [finding],
-      });
+      throw unreachableError(this.stack, error);
     }
   }
 
@@ -243,63 +241,51 @@ export class Environment {
       isDeployed,
     } = standingOf(await this.status(options));
     if (!isDeployed) throw failure("not-deployed", `stack ${this.stack}: ${summary}`, next, {});
-    return { evidence: `${summary}; no update has come to its end, so there are no outputs`, fix: next };
+    return { evidence: `${summary}; no update has finished, so there are no outputs`, fix: next };
   }
 
-  /** What only looks at the cluster is dropped as soon as a signal says so: nothing is left half-done. */
-  private async untilStopped<Result>(looking: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
+  /** Stops waiting as soon as a signal fires: reading leaves nothing half-done. */
+  private async untilStopped<Result>(reading: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
     // Not AbortSignal.any: on Node.js 20 a signal of it that nobody else holds is collected, and never fires.
-    const signals = [signal, killSignal].filter((given) => given !== undefined);
+    const signals = [signal, killSignal].filter((one) => one !== undefined);
     const listening = new AbortController();
     const stopped = new Promise<never>((_, reject) => {
       for (const stop of signals) {
-        const end = () => reject(stoppedLooking(this.stack, stop));
+        const end = () => reject(stoppedReading(this.stack, stop));
         if (stop.aborted) end();
         stop.addEventListener("abort", end, { signal: listening.signal });
       }
     });
     try {
-      return await Promise.race([looking, stopped]);
+      return await Promise.race([reading, stopped]);
     } finally {
       listening.abort();
     }
   }
 
-  private async run(
-    operation: Operation,
-    { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
-  ): Promise<Outcome> {
-    const settings = this.given();
-    const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
-    const project = this.options.project === undefined ? undefined : resolve(this.options.project);
-    const request: Request = {
-      operation,
+  private run<Name extends Operation>(operation: Name, input: Input<Name>, options: RunOptions): Promise<Result<Name>> {
+    const { onEvent, signal, killSignal } = options;
+    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal });
+  }
+
+  private target(): Target {
+    const { stack, secretsProvider, createIfMissing = false, kubeconfig, project, settings } = this.options;
+    return {
       stack,
       projectName: this.projectName(),
       env: this.env(),
       createIfMissing,
-      ...(project === undefined || this.options.settings !== undefined ? {} : { project }),
-      ...(settings === undefined ? {} : { settings }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(kubeconfig) }),
-      ...(secretsProvider === undefined ? {} : { secretsProvider }),
-      ...(parallel === undefined ? {} : { parallel }),
-      ...Object.fromEntries(
-        (["policyPacks", "policyPackConfigs"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key].map((path) => resolve(path))]],
-        ),
-      ),
-      ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key]]],
-        ),
-      ),
+      ...defined({
+        project: project === undefined || settings !== undefined ? undefined : resolve(project),
+        settings: this.ownSettings(),
+        kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
+        secretsProvider,
+      }),
     };
-    return work(request, { onEvent, signal, killSignal });
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
-  private given(): Settings | undefined {
+  private ownSettings(): Settings | undefined {
     const { settings, stack, kubeconfig } = this.options;
     if (settings === undefined) return undefined;
     try {
@@ -325,26 +311,25 @@ export class Environment {
     return String(definition.name);
   }
 
+  /** What has an option of its own goes last. */
   private env(): Record<string, string> {
-    const { backend, passphrase, env } = this.options;
-    const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const secrets =
-      passphrase === undefined
-        ? []
-        : [
-            ["PULUMI_CONFIG_PASSPHRASE", passphrase],
-            ["PULUMI_CONFIG_PASSPHRASE_FILE", ""],
-          ];
-    // What has an option of its own goes last.
-    return Object.fromEntries([
-      ...own,
-      ...Object.entries(env ?? {}),
-      ...(backend === undefined ? [] : [["PULUMI_BACKEND_URL", backend]]),
-      ...secrets,
-    ]) as Record<string, string>;
+    const { backend: PULUMI_BACKEND_URL, passphrase: PULUMI_CONFIG_PASSPHRASE, env } = this.options;
+    const PULUMI_CONFIG_PASSPHRASE_FILE = PULUMI_CONFIG_PASSPHRASE === undefined ? undefined : "";
+    const own = { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE };
+    return { ...defined({ ...process.env }), ...env, ...defined(own) };
   }
 }
 
-function changeResult({ changes, changed }: Outcome): ChangeResult {
+function changeInput(options: UpOptions): ChangeInput {
+  const { parallel, refresh, message, expectNoChanges, policyPacks, policyPackConfigs } = options;
+  const absolute = (paths: string[] | undefined) => paths?.map((path) => resolve(path));
+  return defined({
+    ...{ parallel, refresh, message, expectNoChanges },
+    policyPacks: absolute(policyPacks),
+    policyPackConfigs: absolute(policyPackConfigs),
+  });
+}
+
+function changeResult({ changes, changed }: Changes): ChangeResult {
   return { changes, resources: changed, hasChanges: changed.length > 0 };
 }

@@ -97,10 +97,10 @@ function change(
   return { ...progress, components };
 }
 
-/** Says of each component whether it is done, and drops from the others what they need wait for no more. */
+/** Marks the components that are done, and drops them from what the others wait for. */
 function settle(progress: Progress, isOver = false): Progress {
   const settled = progress.components.map((known): ComponentProgress => {
-    // Without a program nobody says how many there will be: it is done as far as anybody knows.
+    // Without a program the total is unknown: it is done when all that began has ended.
     const isAll = known.resources === undefined ? known.done > 0 && known.active <= 0 : known.done >= known.resources;
     const isComplete = isOver || isAll;
     if (!isComplete || known.status === "failed") return known;

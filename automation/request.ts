@@ -3,13 +3,44 @@ import type { StackLock } from "../recovery/locks";
 import type { Settings } from "../settings/schema";
 import type { Change, ResourceRef } from "./events";
 
-/* What the library and the thread that runs an operation say to each other, as plain data. */
+/* What the library and the thread of an operation exchange, as plain data. */
 
-export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover";
+/** How the engine goes about a change. */
+export interface ChangeInput {
+  parallel?: number;
+  refresh?: boolean;
+  policyPacks?: string[];
+  policyPackConfigs?: string[];
+  message?: string;
+  expectNoChanges?: boolean;
+}
 
-/** Everything that an operation needs, as plain data. */
-export interface Request {
-  operation: Operation;
+/** What an operation changed, or would change. */
+export interface Changes {
+  changes: Partial<Record<Change, number>>;
+  changed: { resource: ResourceRef; change: Change; differs: string[] }[];
+}
+
+/** Every operation: what it takes beside the environment, and what it comes to. */
+export interface Operations {
+  preview: { input: ChangeInput; result: Changes };
+  up: { input: ChangeInput; result: Changes & { outputs: OutputMap } };
+  refresh: { input: ChangeInput; result: Changes };
+  /** `remove`: the stack and its history go afterwards. */
+  destroy: { input: ChangeInput & { remove?: boolean }; result: Changes };
+  outputs: { input: object; result: OutputMap };
+  settings: { input: object; result: Settings };
+  status: { input: object; result: StackStatus };
+  /** `adopt`: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
+  recover: { input: { apply: boolean; adopt: string[] }; result: StackRecovery };
+}
+
+export type Operation = keyof Operations;
+export type Input<Name extends Operation> = Operations[Name]["input"];
+export type Result<Name extends Operation> = Operations[Name]["result"];
+
+/** The environment of an operation, as plain data. */
+export interface Target {
   stack: string;
   /** Name of the Pulumi project. */
   projectName: string;
@@ -21,28 +52,13 @@ export interface Request {
   env: Record<string, string>;
   secretsProvider?: string;
   createIfMissing: boolean;
-  parallel?: number;
-  message?: string;
-  refresh?: boolean;
-  expectNoChanges?: boolean;
-  policyPacks?: string[];
-  policyPackConfigs?: string[];
-  /** With destroy: remove the stack and its history afterwards. */
-  remove?: boolean;
-  /** With recover: put right what was found. */
-  apply?: boolean;
-  /** With recover: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
-  adopt?: string[];
 }
 
-/** What an operation came to. */
-export interface Outcome {
-  changes: Partial<Record<Change, number>>;
-  changed: { resource: ResourceRef; change: Change; differs: string[] }[];
-  outputs?: OutputMap;
-  settings?: Settings;
-  status?: StackStatus;
-  recovery?: StackRecovery;
+/** An order to run one operation. */
+export interface Request<Name extends Operation = Operation> {
+  operation: Name;
+  target: Target;
+  input: Input<Name>;
 }
 
 /** What a cut-off operation left behind. */
@@ -57,13 +73,13 @@ export interface StackRecovery {
   forget: { namespace: string; name: string; revisions: number[]; why: string }[];
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
-  /** Releases under the stack's names that are not the stack's: left as they are. Missing where there are none. */
+  /** Releases of others under the stack's names: left as they are. Missing where there are none. */
   foreign?: { namespace: string; name: string; why: string }[];
-  /** Whether it was put right. */
+  /** Whether it was repaired. */
   done: boolean;
 }
 
-/** What is known of a stack without looking at its cluster. */
+/** What is known of a stack without reading its cluster. */
 export interface StackStatus {
   /** The last operation on it; undefined if there was none. */
   last?: { kind: string; result: string; startTime: string; endTime: string; message: string };

@@ -12,13 +12,13 @@ import {
 } from "../recovery/locks";
 import { findDamage, restore } from "../recovery/state-file";
 import type { Settings } from "../settings/schema";
-import { isComponent } from "./events";
+import { isComponent } from "./event-translator";
 import * as lazy from "./lazy";
 import type { RunnablePulumi } from "./pulumi-command";
 import type { StackRecovery, StackStatus } from "./request";
 import { type Access, lockedFailure } from "./state-access";
 
-/** A stack, and the ways to look at it. */
+/** A stack, and how to read it. */
 export interface Reading {
   stack: Stack;
   command: RunnablePulumi;
@@ -34,7 +34,7 @@ interface Exported {
   };
 }
 
-/** What is known of a stack without looking at its cluster. */
+/** What is known of a stack without reading its cluster. */
 export async function statusOf({ stack, access }: Pick<Reading, "stack" | "access">): Promise<StackStatus> {
   const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
@@ -59,8 +59,8 @@ export async function statusOf({ stack, access }: Pick<Reading, "stack" | "acces
 }
 
 /**
- * What an operation that was cut off left behind; with `apply`, it is put right. On a file backend that is done under the stack's
- * lock, so that no update and no second recovery runs meanwhile.
+ * What a killed operation left behind; with `apply`, it is repaired. On a file backend that happens under the stack's lock, so
+ * that no update and no second recovery runs meanwhile.
  *
  * @throws {RolloutError} `stack-locked`, while an update holds the lock, or may still hold it.
  */
@@ -87,7 +87,7 @@ export async function recoverStack(
   if (seen !== undefined && !apply) return { ...left, ...seen, done: false };
   if (place === undefined && locks.length > 0) await stack.cancel();
   removeLocks(files);
-  const putRight = async () => {
+  const repair = async () => {
     const still = place === undefined ? undefined : findDamage(place);
     if (still !== undefined) restore(still);
     const known = await settings();
@@ -96,7 +96,7 @@ export async function recoverStack(
     return found;
   };
   try {
-    const found = await (place === undefined ? putRight() : holdingLock(place, putRight));
+    const found = await (place === undefined ? repair() : holdingLock(place, repair));
     await stack.refresh({ clearPendingCreates: true });
     return { ...left, ...found, done: true };
   } catch (error) {
@@ -118,7 +118,7 @@ async function locksElsewhere({ stack, command, folder, access }: Reading): Prom
   }
 }
 
-/** Pulumi's service tells of no process, but that an update is in progress. */
+/** Pulumi's service names no process, only that an update is in progress. */
 function serviceLocks(last: { result: string; startTime: Date } | undefined): StackLock[] {
   return last?.result === "in-progress"
     ? [judgeUnseen({ since: last.startTime }, new Date(), "the backend says that it is in progress")]

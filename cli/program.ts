@@ -30,9 +30,9 @@ The life of a stack:
   enroute-istio up        --stack dev    roll out; asks first
   enroute-istio verify    --stack dev    are both legs encrypted, everywhere?
   enroute-istio outputs   --stack dev    the gateway's address, the CA for clients, …
-  enroute-istio destroy   --stack dev    take it away again
+  enroute-istio destroy   --stack dev    destroy it again
 
-Which cluster is never taken from the shell: the stack names it. Backend and secrets are pulumi's own
+The stack names its cluster; the shell's current context is never used. Backend and secrets are pulumi's own
 (PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, pulumi login).
 Completion: source <(enroute-istio completion bash)`,
     );

@@ -1,7 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import type { ReportSummary } from "../base/report";
+import type { Report, ReportSummary } from "../base/report";
 import { MeshCertificateAuthority } from "../components/certificates/mesh-certificate-authority";
 import { ServingCertificate } from "../components/certificates/serving-certificate";
 import { deletionProtection } from "../components/deletion-protection";
@@ -52,6 +52,8 @@ export interface RolloutOptions {
   owner?: string;
   /** The cluster. @default that of the settings */
   cluster?: k8s.Provider;
+  /** Gets the verification at the end of an update. */
+  onVerification?: (report: Promise<Report>) => void;
 }
 
 /**
@@ -63,7 +65,7 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), onVerification }: RolloutOptions = {},
 ): StackOutputs {
   const { istio, gateway, hosts } = settings;
   const providers = [cluster, new tls.Provider("tls")];
@@ -204,7 +206,11 @@ export function encryptedIngress(
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (known) => verifier().verify(lookAt, { ...known, settleSeconds: 30 }),
+          verify: (known) => {
+            const report = verifier().verify(lookAt, { ...known, settleSeconds: 30 });
+            onVerification?.(report);
+            return report;
+          },
         },
         { dependsOn: rollout },
       )

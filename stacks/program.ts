@@ -4,6 +4,7 @@ import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
 import { issueText } from "../base/issue";
 import { stackFile } from "../base/project-files";
+import type { Report } from "../base/report";
 import { refusal } from "../components/refusal";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
@@ -26,6 +27,8 @@ export interface ProgramOptions {
   folder?: string;
   /** Is told why the program refuses to go on, just before it does. */
   onRefusal?: (why: Refusal) => void;
+  /** Gets the verification at the end of an update. */
+  onVerification?: (report: Promise<Report>) => void;
   /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
   onSettings?: (settings: Settings) => void;
 }
@@ -35,7 +38,7 @@ export interface ProgramOptions {
  * in its own process.
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
-  const { onRefusal = () => {}, kubeconfig } = options;
+  const { onRefusal = () => {}, onVerification = () => {}, kubeconfig } = options;
   const given = options.settings ?? stackSettings(onRefusal, options.folder);
   const settings = kubeconfig === undefined ? given : { ...given, kubeconfig };
   // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
@@ -63,7 +66,7 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster() }));
+  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster(), onVerification }));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
 }

@@ -1,16 +1,16 @@
 import type { Command } from "commander";
-import { type ChangeOptions, codes, common, engineOptions, environmentOf, parallel, usual } from "../options";
+import { type ChangeOptions, changeExits, common, engineOptions, environmentOf, parallel } from "../options";
 import { agreed, print, watched } from "../terminal";
 
-/** Takes the rollout away. */
+/** Destroys the rollout. */
 export function destroyCommand(program: Command): void {
   common(program.command("destroy"))
-    .description("take the rollout away; says what it leaves in the cluster, and why")
+    .description("destroy the rollout; lists what stays in the cluster, and why")
     .option("-y, --yes", "do not ask")
-    .option("--remove", "remove the stack and its history from the backend as well")
+    .option("--remove", "also remove the stack and its history from the backend")
     .addOption(parallel())
-    .option("-m, --message <text>", "kept in the stack's history")
-    .addHelpText("after", codes(...usual))
+    .option("-m, --message <text>", "message for the stack's history")
+    .addHelpText("after", changeExits)
     .action(runDestroy);
 }
 

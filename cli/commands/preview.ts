@@ -2,24 +2,23 @@ import type { Command } from "commander";
 import { exit } from "../exit-codes";
 import {
   type ChangeOptions,
-  codes,
+  changeExits,
   common,
   engineOptions,
   environmentOf,
   parallel,
   policyOptions,
-  usual,
 } from "../options";
 import { changeText, print, watched } from "../terminal";
 
 /** What an update would change. */
 export function previewCommand(program: Command): void {
   policyOptions(common(program.command("preview")))
-    .description("what an update would change; changes nothing")
+    .description("show what an update would change; changes nothing")
     .addOption(parallel())
-    .option("-r, --refresh", "look at the cluster for changes by other hands first")
+    .option("-r, --refresh", "first read what others changed in the cluster")
     .option("--expect-no-changes", "exit code 1 if anything would change")
-    .addHelpText("after", codes(...usual))
+    .addHelpText("after", changeExits)
     .action(runPreview);
 }
 

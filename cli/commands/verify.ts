@@ -3,19 +3,19 @@ import { extname } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { reportText } from "../../base/report";
 import { type CheckOptions, checking, runChecks } from "../checks";
-import { exitOfReport } from "../exit-codes";
-import { type Receipt, receiptHtml } from "../../automation";
-import { codes, collect, environmentOf, wholeNumber } from "../options";
+import { exitHelp, exitOfReport } from "../exit-codes";
+import { receiptHtml } from "../../automation";
+import { collect, environmentOf, wholeNumber } from "../options";
 import { print, useColour } from "../terminal";
 
 /** The proof that both legs are encrypted. */
 export function verifyCommand(program: Command): void {
   checking(program.command("verify"))
     .description("prove that both legs, client to gateway and gateway to workload, are encrypted")
-    .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be told")
+    .option("--strict", "a warning counts as a failure; exit code 2 if not everything could be decided")
     .option(
       "--days <count>",
-      "warn of certificates that end within so many days",
+      "warn of certificates that expire within this many days",
       wholeNumber(0, "a whole number of days"),
       14,
     )
@@ -29,14 +29,14 @@ export function verifyCommand(program: Command): void {
       "after",
       `
 Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed.
-docs/verify.md describes each of them, with its evidence and its fix. Changes nothing.
-With --only, the result says which checks were run, and nothing about the encryption of both legs.
-${codes(
-  "0  nothing failed",
-  "1  a check failed (with --strict: or warned)",
-  "2  with --strict: nothing failed, but not everything could be told",
-  "3  nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
-)}
+docs/verify.md describes each, with its evidence and its fix. Changes nothing.
+With --only, the result names the checks that ran; it does not judge the encryption of both legs.
+${exitHelp({
+  done: "nothing failed",
+  failed: "a check failed (with --strict: or warned)",
+  undecided: "with --strict: nothing failed, but not everything could be decided",
+  notRun: "nothing could be verified: no such stack, nothing of it deployed, or its cluster cannot be reached",
+})}
 Examples:
   enroute-istio verify --stack prod
   enroute-istio verify --stack prod --json > results.json
@@ -54,14 +54,9 @@ interface VerifyCliOptions extends CheckOptions {
   strict?: true;
 }
 
-const formats: Record<string, (receipt: Receipt) => string> = {
-  ".html": receiptHtml,
-  ".json": (receipt) => `${JSON.stringify(receipt, undefined, 2)}\n`,
-};
-
 function receiptFile(file: string): string {
-  if (extname(file) in formats) return file;
-  throw new InvalidArgumentError(`a file name that ends with ${Object.keys(formats).join(" or ")}`);
+  if ([".html", ".json"].includes(extname(file))) return file;
+  throw new InvalidArgumentError("a file name that ends with .html or .json");
 }
 
 async function runVerify(options: VerifyCliOptions & { stack: string }) {
@@ -72,7 +67,11 @@ async function runVerify(options: VerifyCliOptions & { stack: string }) {
     ...(only === undefined ? {} : { only }),
   });
   const { report } = receipt;
-  for (const file of files) writeFileSync(file, formats[extname(file)]!(receipt));
+  for (const file of files)
+    writeFileSync(
+      file,
+      extname(file) === ".html" ? receiptHtml(receipt) : `${JSON.stringify(receipt, undefined, 2)}\n`,
+    );
   print(common.json === true ? report : reportText(report, { colour: useColour }));
   for (const file of files) console.error(`receipt: ${file}`);
   process.exitCode = exitOfReport(report, strict === true);

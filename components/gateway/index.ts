@@ -3,3 +3,5 @@ export * from "./enroute-gateway";
 export type { GatewayImages, Image, Resources, WorkloadCertificate } from "./enroute-values";
 export * from "./gateway-host";
 export * from "./mesh-global-config";
+export type { LogLevel, PullPolicy } from "../../mesh/enroute";
+export type { MinimumTlsVersion } from "../../mesh/gateway-host";

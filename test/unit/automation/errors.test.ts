@@ -171,7 +171,7 @@ describe("errors of the library", () => {
 
   describe("advise by what Helm made of a release that failed", () => {
     const gone =
-      /pods with it: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp tells why, for an hour; raise its timeoutSeconds/;
+      /and its pods: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp shows why, for an hour; raise its timeoutSeconds/;
     const cases: [string, string, string, RegExp][] = [
       [
         "its pods are still there",
@@ -201,7 +201,7 @@ describe("errors of the library", () => {
         "it was rolled back for another reason",
         'release enroute-istio failed, and has been rolled back due to atomic being set: cannot patch "x": Internal error occurred: failed calling webhook "validation.istio.io": no endpoints available',
         "webhook-unavailable",
-        /^Helm went back to what ran before, .*; see that the webhook's pods/,
+        /^Helm went back to what ran before, .*; make sure that the webhook's pods/,
       ],
       [
         "the roll-back failed, too",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
-import { EventTranslator, type RolloutEvent } from "../../../automation/events";
+import { EventTranslator } from "../../../automation/event-translator";
+import type { RolloutEvent } from "../../../automation/events";
 
 const urn = (types: string, name: string) => `urn:pulumi:test::enroute-istio::${types}::${name}`;
 const stack = urn("pulumi:pulumi:Stack", "enroute-istio-test");
