@@ -1,14 +1,12 @@
 import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
-import { ttlProblem } from "../mesh/enroute";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
-import { exceptionProblems } from "../mesh/mutual-tls-policies";
 import { leafLife, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
+import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
-import { maxTtl, meshWideTtl } from "./expected";
 import type { Settings, StackConfiguration } from "./schema";
 
 /** Problems that take more than one key to see. */
@@ -26,9 +24,9 @@ export function crossProblems(settings: Settings, configuration: StackConfigurat
         settings.prometheus === undefined &&
         problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty"),
     ),
-    ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
-      problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
-    ),
+    ...mutualTlsProblems(settings),
+    ...overrideProblems(settings),
+    ...discoveryProblems(settings),
   ];
 }
 
@@ -224,21 +222,4 @@ function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, k
       `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
     ),
   ];
-}
-
-function workloadTtlProblems(settings: Settings): Problem[] {
-  const ttl = settings.gateway.workloadCertificate?.ttl;
-  const max = maxTtl(settings);
-  const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
-  const everywhere = meshWideTtl(settings);
-  return found(
-    why !== undefined && problem("gateway.workloadCertificate.ttl", ttl, why),
-    everywhere !== undefined &&
-      (durationSeconds(everywhere) ?? Infinity) > (durationSeconds(max) ?? Infinity) &&
-      problem(
-        "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
-        everywhere,
-        `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
-      ),
-  );
 }

@@ -114,6 +114,16 @@ export const faults: Fault[] = [
     found: ["control-plane/mesh-configuration"],
   },
   {
+    name: "an istiod that does not look at the mesh's root namespace",
+    break: (seeds) =>
+      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
+        data: {
+          mesh: "rootNamespace: istio-system\ntrustDomain: cluster.local\ndiscoverySelectors: [{ matchLabels: { istio-injection: enabled } }]\n",
+        },
+      }),
+    found: ["control-plane/discovery"],
+  },
+  {
     name: "a webhook with a wrong CA, which istiod is not there to put right",
     break: (seeds) =>
       both(

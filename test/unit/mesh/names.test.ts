@@ -41,6 +41,7 @@ describe("names and defaults", () => {
   it("of Istio", () => {
     const { istioProfiles, ...rest } = constants(istio);
     assert.deepEqual(rest, {
+      authorityAnnotation: "enroute-istio/certificate-authority",
       defaultHub: "docker.io/istio",
       defaultIstioNamespace: "istio-system",
       defaultProfile: "standard",

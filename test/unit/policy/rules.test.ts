@@ -156,6 +156,51 @@ async function seeds(): Promise<Seed[]> {
       says: /no policy in istio-system is for the whole mesh/,
     },
     {
+      title: "a mesh whose istiod does not look at its root namespace",
+      rule: "mesh-discovery",
+      change: [
+        [
+          "Release istiod",
+          "values.meshConfig.discoverySelectors",
+          [{ matchExpressions: [{ key: "istio-injection", operator: "Exists" }] }],
+        ],
+      ],
+      object: "Release istio-system/istiod",
+      says: /none of its discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
+    },
+    {
+      title: "the same in the chart's ConfigMap",
+      rule: "mesh-discovery",
+      add: [
+        configMap("istio-1-31", {
+          mesh: "discoverySelectors: [{ matchLabels: { kubernetes.io/metadata.name: istio-system } }, { matchLabels: { kubernetes.io/metadata.name: enroute-system } }]",
+        }),
+      ],
+      object: "ConfigMap istio-system/istio-1-31",
+      says: /matches namespace shop/,
+    },
+    {
+      title: "a port that no sidecar captures",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.global.proxy.excludeInboundPorts", "8080"]],
+      object: "Release istio-system/istiod",
+      says: /values\.global\.proxy\.excludeInboundPorts is "8080": what its sidecar does not capture/,
+    },
+    {
+      title: "a mesh that captures nothing",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.pilot.meshConfig.defaultConfig.interceptionMode", "NONE"]],
+      object: "Release istio-system/istiod",
+      says: /interceptionMode is "NONE"/,
+    },
+    {
+      title: "a mesh without automatic mutual TLS",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.meshConfig.enableAutoMtls", false]],
+      object: "Release istio-system/istiod",
+      says: /enableAutoMtls is false: without it proxies send plain text/,
+    },
+    {
       title: "a gateway without its cert-server",
       rule: "gateway-in-mesh",
       change: [["Release enroute-istio", "values.istio.enable", false]],
@@ -633,6 +678,8 @@ describe("the policy rules", () => {
         "host-insecure-routes: mandatory, object",
         "destination-rule-tls: mandatory, object",
         "namespace-injection: mandatory, stack",
+        "mesh-discovery: mandatory, stack",
+        "mesh-capture: mandatory, object",
         "private-keys: mandatory, object",
         "key-strength: mandatory, object",
         "certificate-life: mandatory, object",

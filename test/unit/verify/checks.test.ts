@@ -129,6 +129,14 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["control-plane/mesh-configuration"],
     /counts for nothing/,
   ],
+  "istiod does not look at the mesh's root namespace": [
+    ({ view }) =>
+      void (valueIn(view.meshConfig).data = {
+        mesh: "discoverySelectors: [{ matchLabels: { istio-injection: enabled } }]",
+      }),
+    ["control-plane/discovery"],
+    /no selector of discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
+  ],
   "automatic mutual TLS is off": [
     ({ view }) => void (valueIn(view.meshConfig).data = { mesh: "enableAutoMtls: false" }),
     ["control-plane/mesh-configuration"],
@@ -638,7 +646,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
 /** What cannot be told beside such a fault, because what it looks at is not there. */
 const hidden: Record<string, string[]> = {
   "the validation webhook is gone": ["releases/versions", "control-plane/webhook-ca"],
-  "a namespace is gone": ["injection/revision-webhook"],
+  "a namespace is gone": ["control-plane/discovery", "injection/revision-webhook"],
   "a gateway pod has no cert-server": ["gateway/certificate-mount"],
   "the mesh-wide policy is gone": ["strict/one-mesh-policy"],
   "the GlobalConfig is gone": ["global-config/json", "global-config/istio-enabled"],
