@@ -15,6 +15,9 @@ export const enroute = {
 /** Repository of the chart `enroute`. */
 export const enrouteCharts = "https://helm.getenroute.io";
 
+/** Tag of Envoy's image where a stack names no other (chart 0.8.7). */
+export const defaultEnvoyTag = "v1.27.0";
+
 /** Namespace of the gateway in a stack that names no other. */
 export const defaultGatewayNamespace = "enroute-system";
 

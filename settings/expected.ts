@@ -1,7 +1,7 @@
 import { asText, at } from "../base/tree";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute, maxWorkloadCertificateTtl } from "../mesh/enroute";
 import { type Injection, injectionLabels } from "../mesh/injection";
-import { servingSecretName } from "../mesh/serving-certificate";
+import { type ServingEnvoy, envoyOf, servingSecretName } from "../mesh/serving-certificate";
 import { effectiveIstiod, effectiveMeshConfig } from "./effective";
 import { type Settings } from "./schema";
 
@@ -125,6 +125,11 @@ export function outputPath({ gateway }: Settings): string {
 /** Identity of the gateway in the mesh. */
 export function gatewayIdentity({ istio, gateway }: Settings): string {
   return `spiffe://${istio.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`;
+}
+
+/** The Envoy that the stack runs. */
+export function servingEnvoy({ gateway }: Settings): ServingEnvoy {
+  return envoyOf(gateway.images.envoy?.tag);
 }
 
 /** Name of the serving certificate's Secret, the same in every namespace with hosts. */

@@ -245,7 +245,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "ECDSA-P384" */
+        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "RSA-2048" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life of a root, in whole hours, longer than `validity`; of roots made from now on. @default "87600h" @example "43800h" */
         caValidity?: string | undefined;
@@ -298,7 +298,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
+        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life to ask for, `1h` or more; ACME issuers decide by themselves. @default cert-manager's `2160h` @example "1440h" */
         validity?: string;

@@ -1,12 +1,14 @@
-import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
+import { authorityProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
+import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
-import { leafLife, servingRoots } from "../mesh/serving-certificate";
+import { algorithmProblem, leafLife, servedProblems, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
 import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
+import { servingEnvoy } from "./expected";
 import type { Settings, StackConfiguration } from "./schema";
 
 /** Problems that take more than one key to see. */
@@ -123,19 +125,36 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
     case "existingSecret":
       return [];
     case "generated":
-      return generatedProblems(certificate);
+      return [...generatedProblems(certificate), ...algorithmProblems(settings)];
     case "certManager":
-      return certManagerProblems(certificate);
+      return [...certManagerProblems(certificate), ...algorithmProblems(settings)];
     case "provided":
       return [
         ...plainTextProblems(configuration, "certificate", "privateKey"),
-        ...certificateProblems(
-          certificate,
-          settings.hosts.map((entry) => entry.host),
+        ...servedProblems(certificate, {
+          hosts: settings.hosts.map((entry) => entry.host),
+          envoy: servingEnvoy(settings),
           now,
-        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+        }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
       ];
   }
+}
+
+/** A kind of key that the stack asks for, and its Envoy does not serve. */
+function algorithmProblems(settings: Settings): Problem[] {
+  const { certificate } = settings;
+  if (!("keyAlgorithm" in certificate) || certificate.keyAlgorithm === undefined) return [];
+  const envoy = servingEnvoy(settings);
+  const why = algorithmProblem(certificate.keyAlgorithm, envoy);
+  if (why === undefined) return [];
+  const fine = keyAlgorithms.filter((one) => algorithmProblem(one, envoy) === undefined);
+  return [
+    problem(
+      "certificate.keyAlgorithm",
+      certificate.keyAlgorithm,
+      `one of ${fine.join(", ")}: a certificate that ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
+    ),
+  ];
 }
 
 type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;

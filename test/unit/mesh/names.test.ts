@@ -72,6 +72,7 @@ describe("names and defaults", () => {
   it("of EnRoute", () => {
     assert.deepEqual(constants(enroute), {
       defaultCpuPercent: 70,
+      defaultEnvoyTag: "v1.27.0",
       defaultGatewayNamespace: "enroute-system",
       defaultLogLevel: "info",
       defaultOutputPath: "/etc/istio-certs",
