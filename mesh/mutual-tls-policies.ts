@@ -61,9 +61,11 @@ export function exceptionProblems(
       say("ports need a workload: Istio ignores port exceptions of a policy without a selector");
     if (exception.workload !== undefined && Object.keys(exception.workload).length === 0)
       say("an empty workload selects nothing in particular: leave it out to mean the whole namespace");
-    if (exception.namespace === rootNamespace && exception.workload === undefined)
+    if (exception.namespace === rootNamespace)
       say(
-        `in the root namespace ${rootNamespace} it would be a second mesh-wide policy, of which Istio obeys the oldest`,
+        exception.workload === undefined
+          ? `in the root namespace ${rootNamespace} it would be a second mesh-wide policy, of which Istio obeys the oldest`
+          : `in the root namespace ${rootNamespace} no pod has a sidecar, and a policy with a selector counts in its own namespace alone: name the namespace of the workload`,
       );
     exceptions.slice(0, index).forEach((earlier, earlierIndex) => {
       const problem = conflict(earlier, exception);

@@ -6,6 +6,7 @@ import { availabilityRules } from "./rules/availability";
 import { changeRules } from "./rules/changes";
 import { encryptionRules } from "./rules/encryption";
 import { keyRules } from "./rules/keys";
+import { meshConfigurationRules } from "./rules/mesh-configuration";
 import { softwareRules } from "./rules/software";
 
 export type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
@@ -13,6 +14,7 @@ export type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule
 /** Every rule, in the order in which findings are told. */
 export const rules: readonly Rule[] = [
   ...encryptionRules,
+  ...meshConfigurationRules,
   ...keyRules,
   ...softwareRules,
   ...availabilityRules,

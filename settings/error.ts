@@ -19,6 +19,11 @@ export function problem(key: string, found: unknown, allowed: string): Problem {
   };
 }
 
+/** The same for a value that is known to be public: a switch or a name among Helm values. */
+export function publicProblem(key: string, found: unknown, allowed: string): Problem {
+  return { key, found: found === undefined ? undefined : shorten(JSON.stringify(found)), allowed };
+}
+
 /** Every setting that is wrong, in one error. */
 export class SettingsError extends Error {
   constructor(

@@ -85,11 +85,11 @@ export interface SettingsInput {
             }
         )
       | undefined;
-    /** Istio's MeshConfig, over what the stack sets. */
+    /** Istio's MeshConfig, over what the stack sets. What a key of the stack decides is refused here. */
     meshConfig?: Record<string, unknown>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them. @default none */
@@ -203,14 +203,14 @@ export interface SettingsInput {
     workloadCertificate?: {
       /** Life of the certificate (`SECRET_TTL`), from `1m` to `2160h`, istiod's `MAX_WORKLOAD_CERT_TTL`; renewed at half life. @default Istio's `24h` @example "12h" */
       ttl?: string;
-      /** Where the sidecar writes the certificate (`OUTPUT_CERTS`). @default `/etc/istio-certs` @example "/etc/gateway-certs" */
+      /** Where the sidecar writes the certificate (`OUTPUT_CERTS`): a folder of its own, outside of Istio's mounts, without `..`. @default `/etc/istio-certs` @example "/etc/gateway-certs" */
       outputPath?: string;
     };
     /** Annotations of the LoadBalancer Service, for the cloud's controller. */
     serviceAnnotations?: Record<string, string>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Hosts that the gateway serves over TLS, at least one. */
@@ -245,7 +245,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "ECDSA-P384" */
+        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "RSA-2048" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life of a root, in whole hours, longer than `validity`; of roots made from now on. @default "87600h" @example "43800h" */
         caValidity?: string | undefined;
@@ -298,7 +298,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
+        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life to ask for, `1h` or more; ACME issuers decide by themselves. @default cert-manager's `2160h` @example "1440h" */
         validity?: string;
@@ -315,9 +315,9 @@ export interface SettingsInput {
         /** Places that take plain text, and why. What Istio would silently ignore is refused. @default none */
         exceptions?:
           | {
-              /** Namespace of the workloads. @example "shop" */
+              /** Namespace of the workloads, a member of the mesh. @example "shop" */
               namespace: string;
-              /** Labels that select the workload; needed in the mesh's root namespace. @default the whole namespace */
+              /** Labels that select the workload. @default the whole namespace */
               workload?: Record<string, string>;
               /** Container ports, not those of a Service; needs `workload`. @default all ports */
               ports?: number[];
@@ -345,7 +345,7 @@ export interface SettingsInput {
     storage?: string;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Kiali, the picture of the mesh; needs `prometheus`. @default not installed */
@@ -360,7 +360,7 @@ export interface SettingsInput {
     viewOnly?: boolean | undefined;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Istio's sample workload. @default not installed */

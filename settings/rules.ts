@@ -1,14 +1,14 @@
-import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
+import { authorityProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
+import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
-import { ttlProblem } from "../mesh/enroute";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
-import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { leafLife, servingRoots } from "../mesh/serving-certificate";
+import { algorithmProblem, leafLife, servedProblems, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
+import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
-import { maxTtl, meshWideTtl } from "./expected";
+import { servingEnvoy } from "./expected";
 import type { Settings, StackConfiguration } from "./schema";
 
 /** Problems that take more than one key to see. */
@@ -26,9 +26,9 @@ export function crossProblems(settings: Settings, configuration: StackConfigurat
         settings.prometheus === undefined &&
         problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty"),
     ),
-    ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
-      problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
-    ),
+    ...mutualTlsProblems(settings),
+    ...overrideProblems(settings),
+    ...discoveryProblems(settings),
   ];
 }
 
@@ -125,19 +125,36 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
     case "existingSecret":
       return [];
     case "generated":
-      return generatedProblems(certificate);
+      return [...generatedProblems(certificate), ...algorithmProblems(settings)];
     case "certManager":
-      return certManagerProblems(certificate);
+      return [...certManagerProblems(certificate), ...algorithmProblems(settings)];
     case "provided":
       return [
         ...plainTextProblems(configuration, "certificate", "privateKey"),
-        ...certificateProblems(
-          certificate,
-          settings.hosts.map((entry) => entry.host),
+        ...servedProblems(certificate, {
+          hosts: settings.hosts.map((entry) => entry.host),
+          envoy: servingEnvoy(settings),
           now,
-        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
+        }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
       ];
   }
+}
+
+/** A kind of key that the stack asks for, and its Envoy does not serve. */
+function algorithmProblems(settings: Settings): Problem[] {
+  const { certificate } = settings;
+  if (!("keyAlgorithm" in certificate) || certificate.keyAlgorithm === undefined) return [];
+  const envoy = servingEnvoy(settings);
+  const why = algorithmProblem(certificate.keyAlgorithm, envoy);
+  if (why === undefined) return [];
+  const fine = keyAlgorithms.filter((one) => algorithmProblem(one, envoy) === undefined);
+  return [
+    problem(
+      "certificate.keyAlgorithm",
+      certificate.keyAlgorithm,
+      `one of ${fine.join(", ")}: a certificate that ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
+    ),
+  ];
 }
 
 type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
@@ -224,21 +241,4 @@ function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, k
       `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
     ),
   ];
-}
-
-function workloadTtlProblems(settings: Settings): Problem[] {
-  const ttl = settings.gateway.workloadCertificate?.ttl;
-  const max = maxTtl(settings);
-  const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
-  const everywhere = meshWideTtl(settings);
-  return found(
-    why !== undefined && problem("gateway.workloadCertificate.ttl", ttl, why),
-    everywhere !== undefined &&
-      (durationSeconds(everywhere) ?? Infinity) > (durationSeconds(max) ?? Infinity) &&
-      problem(
-        "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
-        everywhere,
-        `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
-      ),
-  );
 }

@@ -33,10 +33,10 @@ const namespace = object({
 });
 
 const exception = object({
-  namespace: dnsLabel.meta({ description: "Namespace of the workloads.", examples: ["shop"] }),
+  namespace: dnsLabel.meta({ description: "Namespace of the workloads, a member of the mesh.", examples: ["shop"] }),
   workload: record
     .meta({
-      description: "Labels that select the workload; needed in the mesh's root namespace.",
+      description: "Labels that select the workload.",
       examples: [{ app: "legacy-metrics" }],
       unset: "the whole namespace",
     })

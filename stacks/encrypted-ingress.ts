@@ -16,8 +16,14 @@ import { Kiali } from "../components/observability/kiali";
 import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
-import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
+import {
+  defaultInjection,
+  expectedReleases,
+  gatewayIdentity,
+  maxTtl,
+  outputPath,
+  workloadTtl,
+} from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import type * as verification from "../verify/verify";
 
@@ -136,7 +142,7 @@ export function encryptedIngress(
   // namespace has the label, stays outside the mesh for good.
   const enrouteGateway = new EnRouteGateway(
     "gateway",
-    { ...gateway, namespace: gateway.namespace.name },
+    { ...gateway, namespace: gateway.namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
     opts(mesh, gatewayNamespace),
   );
 
@@ -225,10 +231,10 @@ export function encryptedIngress(
     },
     gatewayAddress: enrouteGateway.address,
     hosts: hosts.map(({ host }) => `https://${host}`),
-    gatewayIdentity: `spiffe://${mesh.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`,
+    gatewayIdentity: gatewayIdentity(settings),
     workloadCertificate: {
-      ttl: gateway.workloadCertificate?.ttl ?? meshWideTtl(settings) ?? defaultWorkloadCertificateTtl,
-      outputPath: gateway.workloadCertificate?.outputPath ?? defaultOutputPath,
+      ttl: workloadTtl(settings),
+      outputPath: outputPath(settings),
       maxTtl: maxTtl(settings),
     },
     meshRootCertificates: authority?.rootCertificates,

@@ -1,9 +1,23 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../../base/merge";
-import { type LogLevel, defaultLogLevel, enroute, ttlProblem } from "../../mesh/enroute";
+import {
+  type LogLevel,
+  defaultLogLevel,
+  defaultOutputPath,
+  enroute,
+  outputPathProblem,
+  ttlProblem,
+} from "../../mesh/enroute";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
-import { type GatewayImages, type Resources, type WorkloadCertificate, enrouteValues } from "./enroute-values";
+import { ownValues } from "../own-values";
+import {
+  type GatewayImages,
+  type Resources,
+  type WorkloadCertificate,
+  defaultGatewayResources,
+  enrouteValues,
+} from "../../mesh/enroute-values";
+import { gatewayOwned } from "../../mesh/owned-values";
 import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
 
 export type { Autoscaling };
@@ -23,6 +37,8 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
   workloadCertificate?: WorkloadCertificate;
+  /** Longest life that istiod signs, a Go duration: its variable MAX_WORKLOAD_CERT_TTL. @default "2160h", Istio's */
+  maxWorkloadCertificateTtl?: string;
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
   serviceAnnotations?: Record<string, string>;
 }
@@ -39,10 +55,13 @@ export class EnRouteGateway extends pulumi.ComponentResource {
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);
     const replicas = args.replicas ?? 1;
-    const ttl = args.workloadCertificate?.ttl;
-    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl);
+    const { ttl, outputPath = defaultOutputPath } = args.workloadCertificate ?? {};
+    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl, args.maxWorkloadCertificateTtl);
     if (wrongTtl !== undefined)
       throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
+    const wrongPath = outputPathProblem(outputPath);
+    if (wrongPath !== undefined)
+      throw new pulumi.ResourceError(`workloadCertificate.outputPath is ${outputPath}; it must be ${wrongPath}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
     const rights = grantRights(this, args.namespace);
@@ -54,12 +73,14 @@ export class EnRouteGateway extends pulumi.ComponentResource {
         ...chartSource("enroute", args),
         // Nothing is built upon a failed first install, so it leaves nothing; a failed upgrade goes back to what ran.
         atomic: true,
-        values: mergeValues(
+        values: ownValues(
+          this,
+          gatewayOwned,
           enrouteValues({
             replicas,
             images: args.images,
             logLevel: args.logLevel ?? defaultLogLevel,
-            resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
+            resources: { ...defaultGatewayResources, ...args.resources },
             workloadCertificate: args.workloadCertificate,
             serviceAnnotations: args.serviceAnnotations,
           }),

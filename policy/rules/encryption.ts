@@ -1,9 +1,10 @@
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
-import { asText, at } from "../../base/tree";
+import { asText, asTree, at } from "../../base/tree";
 import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
 import { clientLegOf, oldestTlsOf, undeclaredPlainRoutes } from "../../mesh/gateway-host";
 import { isMeshConfig, turnsIstioOn, usesIstioCertificates } from "../../mesh/global-config";
 import { hasBothLabels, isInjected, neverInjected } from "../../mesh/injection";
+import { readByIstiod } from "../../mesh/istio-values";
 import { isPast } from "../../mesh/mutual-tls-policies";
 import { modesOf, meshPolicies, weakModes } from "../../mesh/peer-authentication";
 import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";
@@ -253,7 +254,8 @@ function meshRoots(objects: readonly PolicyObject[]): { root: string; mesh: Poli
   const found = objects.flatMap((object) => {
     const isDeployment = object.kind === "Deployment" && object.metadata.labels?.["app"] === "istiod";
     if (!isDeployment && !isRelease(object, "istiod")) return [];
-    const root = asText(at(object, "values", "meshConfig", "rootNamespace")) ?? object.metadata.namespace;
+    const values = readByIstiod(asTree(object["values"]));
+    const root = asText(at(values, "meshConfig", "rootNamespace")) ?? object.metadata.namespace;
     return root === undefined ? [] : [{ root, mesh: object }];
   });
   return found.filter(({ root }, index) => found.findIndex((other) => other.root === root) === index);

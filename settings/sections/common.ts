@@ -46,7 +46,8 @@ export function release(values: Record<string, unknown>) {
       .exactOptional(),
     values: tree
       .meta({
-        description: "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets.",
+        description:
+          "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here.",
         examples: [values],
       })
       .exactOptional(),

@@ -8,6 +8,7 @@ import {
   logLevels,
   maxWorkloadCertificateTtl,
   minWorkloadCertificateTtl,
+  outputPathProblem,
 } from "../../mesh/enroute";
 import { defaultMinimumTlsVersion, defaultPrefix, minimumTlsVersions } from "../../mesh/gateway-host";
 import { array, dnsLabel, duration, enumOf, hostName, integer, object, orNumber, record, string } from "../builders";
@@ -39,8 +40,13 @@ const workloadCertificate = object({
     })
     .exactOptional(),
   outputPath: string("an absolute path such as /etc/istio-certs", /^\/[\w./-]*\w$/)
+    .superRefine((folder, context) => {
+      const why = outputPathProblem(folder);
+      if (why !== undefined) context.addIssue({ code: "custom", message: why });
+    })
     .meta({
-      description: "Where the sidecar writes the certificate (`OUTPUT_CERTS`).",
+      description:
+        "Where the sidecar writes the certificate (`OUTPUT_CERTS`): a folder of its own, outside of Istio's mounts, without `..`.",
       examples: ["/etc/gateway-certs"],
       unset: `\`${defaultOutputPath}\``,
     })

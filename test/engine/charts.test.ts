@@ -14,7 +14,7 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { enrouteValues } from "../../components/gateway/enroute-values";
+import { enrouteValues } from "../../mesh/enroute-values";
 import { kialiValues } from "../../components/observability/kiali";
 import { prometheusValues } from "../../components/observability/prometheus";
 import { buildBinaries } from "../../sandbox/build";

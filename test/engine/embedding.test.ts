@@ -313,7 +313,18 @@ describe("the library on the sandbox", function () {
   it("is held back by a mandatory policy, which is named with its reason and its fix", async () => {
     const events: RolloutEvent[] = [];
     const outside = {
-      settings: { ...settings, gateway: { ...settings.gateway, values: { istio: { enable: false } } } },
+      settings: {
+        ...settings,
+        // What the settings only warn of.
+        mutualTls: {
+          exceptions: [
+            {
+              ...{ namespace: settings.namespaces![0]!.name, mode: "PERMISSIVE" as const },
+              ...{ reason: "r", owner: "team-a", until: "2026-01-31" },
+            },
+          ],
+        },
+      },
     };
     const error = await refusalOf(
       environment("embedded", outside).up({
@@ -323,8 +334,8 @@ describe("the library on the sandbox", function () {
     );
     assert.ok(error.code === "policy-violated", inspect(error));
     assert.equal(error.about.violations.length, 1);
-    assert.match(error.about.violations[0]!, /^gateway-in-mesh: .*istio\.enable is not true.* Fix: /);
-    assert.match(error.message, /a mandatory policy forbids the change: gateway-in-mesh: /);
+    assert.match(error.about.violations[0]!, /^mtls-exceptions: .*ended on 2026-01-31.* Fix: /);
+    assert.match(error.message, /a mandatory policy forbids the change: mtls-exceptions: /);
     const told = events.find((event) => event.kind === "policy");
     assert.ok(told?.kind === "policy" && told.severity === "mandatory" && told.pack === "enroute-istio", inspect(told));
     assert.equal((await small().preview()).hasChanges, false, "nothing was changed");

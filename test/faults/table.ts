@@ -114,6 +114,16 @@ export const faults: Fault[] = [
     found: ["control-plane/mesh-configuration"],
   },
   {
+    name: "an istiod that does not look at the mesh's root namespace",
+    break: (seeds) =>
+      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
+        data: {
+          mesh: "rootNamespace: istio-system\ntrustDomain: cluster.local\ndiscoverySelectors: [{ matchLabels: { istio-injection: enabled } }]\n",
+        },
+      }),
+    found: ["control-plane/discovery"],
+  },
+  {
     name: "a webhook with a wrong CA, which istiod is not there to put right",
     break: (seeds) =>
       both(
@@ -423,7 +433,7 @@ export const faults: Fault[] = [
     name: "the serving certificate's Secret deleted",
     break: (seeds) => seeds.delete(servingSecret),
     found: ["certificates/present"],
-    hidden: ["type", "key", "hosts", "valid", "renewal", "chain"].map((check) => `certificates/${check}`),
+    hidden: ["type", "key", "hosts", "taken", "valid", "renewal", "chain"].map((check) => `certificates/${check}`),
   },
   {
     name: "the Secret of a wrong type",
@@ -453,6 +463,32 @@ export const faults: Fault[] = [
     break: (seeds) =>
       replaceCertificate(seeds, { hosts: ["other.example.com"], notAfter: new Date(Date.now() + 90 * day) }),
     found: ["certificates/hosts", "certificates/chain"],
+  },
+  {
+    name: "a certificate for no name but its common name",
+    break: (seeds) => replaceCertificate(seeds, { name: host, hosts: [], notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/hosts", "certificates/chain"],
+  },
+  {
+    name: "a certificate with a key that the gateway's Envoy does not load",
+    break: (seeds) =>
+      replaceCertificate(seeds, { hosts: [host], key: "P-384", notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/taken", "certificates/chain"],
+  },
+  {
+    name: "a certificate with a short key",
+    break: (seeds) =>
+      replaceCertificate(seeds, { hosts: [host], key: "RSA-1024", notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/taken", "certificates/chain"],
+  },
+  {
+    name: "a certificate for clients",
+    break: (seeds) =>
+      replaceCertificate(seeds, {
+        ...{ hosts: [host], purposes: ["1.3.6.1.5.5.7.3.2"] },
+        notAfter: new Date(Date.now() + 90 * day),
+      }),
+    found: ["certificates/taken", "certificates/chain"],
   },
   {
     name: "a certificate that ends soon",

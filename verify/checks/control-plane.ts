@@ -1,9 +1,11 @@
 import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import { count } from "../../base/text";
+import { count, listed } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { defaultTrustDomain } from "../../mesh/istio";
-import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
+import { effectiveMeshConfig } from "../../settings/effective";
+import { istiodName, leastIstiods, meshConfigName, wantedNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
@@ -114,6 +116,51 @@ const configuration = verifyCheck({
         fix: "leave enableAutoMtls out of istio.meshConfig",
       });
     return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
+  },
+});
+
+const discovery = verifyCheck({
+  id: "control-plane/discovery",
+  title: "istiod looks at every namespace of the mesh",
+  needs: ["meshConfig", "namespaces"],
+  subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
+  fix: "run pulumi up --refresh",
+  docs: {
+    meaning:
+      "`discoverySelectors` of the mesh's configuration, if it has any, match every namespace of the mesh, the root namespace too: in others no policy counts",
+    fix: "label the namespace, or correct `istio.meshConfig.discoverySelectors`",
+  },
+  run(view, { settings }, problem) {
+    const name = meshConfigName(settings);
+    const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
+    if (map === undefined) throw notThere(`no ConfigMap ${name}`, "control-plane/mesh-configuration");
+    let mesh: unknown;
+    try {
+      mesh = parse(map.data?.["mesh"] ?? "");
+    } catch {
+      throw notThere(`no configuration that can be read in ConfigMap ${name}`, "control-plane/mesh-configuration");
+    }
+    const selectors = discoverySelectorsOf(mesh);
+    // By the stack's own selectors it would come to the same again.
+    const declared = discoverySelectorsOf(effectiveMeshConfig(settings));
+    const missing: string[] = [];
+    for (const { key, name: namespace, labels: wanted } of wantedNamespaces(settings)) {
+      const labels = valueOf(view.namespaces[namespace], `namespace ${namespace}`);
+      if (labels === undefined) missing.push(namespace);
+      else if (isDiscovered(selectors, { name: namespace, labels }) !== true)
+        problem(`no selector of discoverySelectors matches namespace ${namespace}: ${undiscovered}`, {
+          subject: `Namespace ${namespace}`,
+          ...(isDiscovered(declared, { name: namespace, labels: { ...labels, ...wanted } }) === true
+            ? {}
+            : {
+                fix: `add ${selectorByName(namespace)} to istio.meshConfig.discoverySelectors, or a label that one of them asks for to ${key}.labels, and run pulumi up`,
+              }),
+        });
+    }
+    if (missing.length > 0) throw notThere(`no namespace ${listed(missing)}`, "injection/namespace-labels");
+    return selectors === undefined || selectors.length === 0
+      ? "no selectors: it looks at all"
+      : `${count(selectors.length, "selector")}, for each of them`;
   },
 });
 
@@ -245,6 +292,7 @@ export const controlPlaneChecks: readonly VerifyCheck[] = [
   ready,
   service,
   configuration,
+  discovery,
   injectionWebhook,
   validationWebhook,
   webhookCa,

@@ -4,6 +4,7 @@ import { clusterStateChecks } from "./cluster-state";
 import { connectionChecks } from "./connection";
 import type { PreflightCheck } from "./define";
 import { meshAuthorityChecks } from "./mesh-authority";
+import { meshConfigurationChecks } from "./mesh-configuration";
 import { rightsChecks } from "./rights";
 import { versionCheck } from "./versions";
 
@@ -13,6 +14,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
   versionCheck,
   ...rightsChecks,
   ...clusterStateChecks,
+  ...meshConfigurationChecks,
   ...certificatesChecks,
   ...meshAuthorityChecks,
   ...chartsChecks,

@@ -1,6 +1,13 @@
 import type { Issue } from "../../base/issue";
 import type { HelmRelease } from "../../cluster/helm-releases";
-import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, Pod } from "../../cluster/kinds";
+import type {
+  GatewayHost,
+  GlobalConfig,
+  Named,
+  PeerAuthentication,
+  Pod,
+  WebhookConfiguration,
+} from "../../cluster/kinds";
 import type { Claim, Claimant, Planned } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
@@ -39,6 +46,8 @@ export interface PreflightFacts {
   comparison: Read<Comparison>;
   /** The Deployment of istiod. */
   istiod: Read<Named | undefined>;
+  /** Webhooks that change objects, those that inject sidecars among them. */
+  injectors: Read<WebhookConfiguration[]>;
   /** Of the mesh's root namespace. */
   policies: Read<PeerAuthentication[]>;
   /** By namespace: the serving certificate. */

@@ -124,7 +124,6 @@ describe("exceptionProblems", () => {
         exception({ workload }),
         exception({ workload, ports: [80] }),
         exception({ workload: { app: "web" } }),
-        exception({ namespace: "istio-system", workload }),
       ),
       [],
     );
@@ -140,6 +139,13 @@ describe("exceptionProblems", () => {
 
   it("refuses a second mesh-wide policy", () => {
     assert.match(problems(exception({ namespace: "istio-system" }))[0]!, /^0: in the root namespace istio-system/);
+  });
+
+  it("refuses one in the root namespace for a workload, which has no sidecar there", () => {
+    assert.match(
+      problems(exception({ namespace: "istio-system", workload: { app: "api" } }))[0]!,
+      /^0: in the root namespace istio-system no pod has a sidecar/,
+    );
   });
 
   it("refuses the same workloads, namespace or port twice", () => {

@@ -41,6 +41,7 @@ describe("names and defaults", () => {
   it("of Istio", () => {
     const { istioProfiles, ...rest } = constants(istio);
     assert.deepEqual(rest, {
+      authorityAnnotation: "enroute-istio/certificate-authority",
       defaultHub: "docker.io/istio",
       defaultIstioNamespace: "istio-system",
       defaultProfile: "standard",
@@ -71,6 +72,7 @@ describe("names and defaults", () => {
   it("of EnRoute", () => {
     assert.deepEqual(constants(enroute), {
       defaultCpuPercent: 70,
+      defaultEnvoyTag: "v1.27.0",
       defaultGatewayNamespace: "enroute-system",
       defaultLogLevel: "info",
       defaultOutputPath: "/etc/istio-certs",

@@ -129,6 +129,32 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["control-plane/mesh-configuration"],
     /counts for nothing/,
   ],
+  "the gateway's Envoy does not load the key of the certificate": [
+    async (seen) => {
+      await replaceLeaf(seen, { key: "P-384" });
+      valueIn(seen.view.deployments[edge])[0]!.spec.template!.spec!.containers![0]!.image = "envoyproxy/envoy:v1.32.3";
+    },
+    ["certificates/taken"],
+    /Secret bookinfo\/\S+ has an ECDSA key on P-384: Envoy v1\.32\.3 loads/,
+  ],
+  "the certificate is for clients": [
+    (seen) => replaceLeaf(seen, { purposes: ["1.3.6.1.5.5.7.3.2"] }),
+    ["certificates/taken"],
+    /is not for servers: its extended key usage lacks serverAuth/,
+  ],
+  "the certificate has a common name alone": [
+    (seen) => replaceLeaf(seen, { name: settings.hosts[0]!.host, hosts: [] }),
+    ["certificates/hosts"],
+    /no subject alternative name, and clients do not look at its common name/,
+  ],
+  "istiod does not look at the mesh's root namespace": [
+    ({ view }) =>
+      void (valueIn(view.meshConfig).data = {
+        mesh: "discoverySelectors: [{ matchLabels: { istio-injection: enabled } }]",
+      }),
+    ["control-plane/discovery"],
+    /no selector of discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
+  ],
   "automatic mutual TLS is off": [
     ({ view }) => void (valueIn(view.meshConfig).data = { mesh: "enableAutoMtls: false" }),
     ["control-plane/mesh-configuration"],
@@ -241,7 +267,10 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
   ],
   "the gateway has one replica where two are asked for": [
     ({ view }) =>
-      void Object.assign(valueIn(view.deployments[edge])[0]!, { spec: { replicas: 1 }, status: { readyReplicas: 1 } }),
+      void Object.assign(valueIn(view.deployments[edge])[0]!, {
+        spec: { ...valueIn(view.deployments[edge])[0]!.spec, replicas: 1 },
+        status: { readyReplicas: 1 },
+      }),
     ["gateway/replicas"],
     /asks for 1 replica instead of 2/,
   ],
@@ -638,7 +667,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
 /** What cannot be told beside such a fault, because what it looks at is not there. */
 const hidden: Record<string, string[]> = {
   "the validation webhook is gone": ["releases/versions", "control-plane/webhook-ca"],
-  "a namespace is gone": ["injection/revision-webhook"],
+  "a namespace is gone": ["control-plane/discovery", "injection/revision-webhook"],
   "a gateway pod has no cert-server": ["gateway/certificate-mount"],
   "the mesh-wide policy is gone": ["strict/one-mesh-policy"],
   "the GlobalConfig is gone": ["global-config/json", "global-config/istio-enabled"],
@@ -647,11 +676,11 @@ const hidden: Record<string, string[]> = {
   "a GatewayHost is gone": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
   "a GatewayHost is for another host": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
   "the Secret is deleted": [
-    ...["type", "key", "hosts", "valid", "renewal", "chain"].map((name) => `certificates/${name}`),
+    ...["type", "key", "hosts", "taken", "valid", "renewal", "chain"].map((name) => `certificates/${name}`),
     "client-leg/certificate",
   ],
   "the certificate cannot be read": [
-    ...["key", "hosts", "valid", "renewal"].map((name) => `certificates/${name}`),
+    ...["key", "hosts", "taken", "valid", "renewal"].map((name) => `certificates/${name}`),
     "client-leg/certificate",
   ],
   "the plugged-in CA is gone": ["identity/authority-renewal"],

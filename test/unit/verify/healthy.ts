@@ -1,6 +1,6 @@
 import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
-import { enroute, gatewayHostName } from "../../../mesh/enroute";
+import { defaultEnvoyTag, enroute, gatewayHostName } from "../../../mesh/enroute";
 import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { compileExceptions } from "../../../mesh/mutual-tls-policies";
@@ -123,7 +123,13 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
         ...deployment(root, "prometheus-server", "prometheus", 1),
         ...deployment(root, "kiali", "kiali-server", 1),
       ]),
-      [gateway]: read(deployment(gateway, enroute.deployment, enroute.release, settings.gateway.replicas)),
+      [gateway]: read(
+        deployment(gateway, enroute.deployment, enroute.release, settings.gateway.replicas).map((gatewayDeployment) => {
+          const image = `docker.io/envoyproxy/envoy:${settings.gateway.images.envoy?.tag ?? defaultEnvoyTag}`;
+          const template = { spec: { containers: [{ name: "envoy", image }] } };
+          return { ...gatewayDeployment, spec: { ...gatewayDeployment.spec, template } };
+        }),
+      ),
     },
     services: each([root, ...names], (namespace) => [
       ...(namespace === root ? [service(root, istiod, [15010, 15012, 443, 15014])] : []),

@@ -457,6 +457,84 @@ describe("preflight", () => {
       assert.deepEqual(await running(version), [], version);
   });
 
+  describe("on the namespaces that istiod looks at", () => {
+    const selected = () => {
+      const settings = stackFile("sandbox");
+      settings.istio.meshConfig = { discoverySelectors: [{ matchLabels: { mesh: "yes" } }] };
+      for (const one of [settings.istio.namespace, settings.gateway.namespace, ...settings.namespaces])
+        Object.assign(one, { create: false, labels: {} });
+      return settings;
+    };
+    const live = (names: string[]) =>
+      Object.fromEntries(
+        [root, "enroute-system", "bookinfo"].map((name) => [
+          `/api/v1/namespaces/${name}`,
+          { metadata: { name, labels: names.includes(name) ? { mesh: "yes" } : {} } },
+        ]),
+      );
+    it("goes by the labels that they have", async () => {
+      assert.deepEqual(await findings(live([root, "enroute-system", "bookinfo"]), selected()), []);
+      const found = await findings(live(["enroute-system"]), selected());
+      assert.deepEqual(brief(found), ["mesh/discovery error", "mesh/discovery error"]);
+      assert.match(found[0]!.problem, /matches namespace istio-system: .*STRICT is off everywhere/);
+      assert.match(found[0]!.fix, /values: \[istio-system\]\] \}|values: \[istio-system\]/);
+      assert.match(found[1]!.fix, /to namespaces\[0\]\.labels$/);
+    });
+    it("counts the labels that the stack will set", async () => {
+      const settings = selected();
+      settings.istio.namespace.labels = { mesh: "yes" };
+      assert.deepEqual(await findings(live(["enroute-system", "bookinfo"]), settings), []);
+    });
+  });
+
+  describe("on the revision that a namespace asks for", () => {
+    const asking = (injection: "enabled" | { revision: string }, istio: object = {}) => {
+      const settings = stackFile("sandbox");
+      Object.assign(settings.istio, istio);
+      settings.namespaces[0]!.injection = injection;
+      return settings;
+    };
+    const webhooks = (values: string[], annotations = {}) => ({
+      "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": {
+        items: [
+          {
+            metadata: { name: "istio-revision-tag-x", annotations },
+            webhooks: [
+              {
+                name: "rev.namespace.sidecar-injector.istio.io",
+                clientConfig: { service: { namespace: "old", name: "istiod", path: "/inject" } },
+                namespaceSelector: { matchExpressions: [{ key: "istio.io/rev", operator: "In", values }] },
+              },
+            ],
+          },
+        ],
+      },
+    });
+    it("refuses one that nobody has", async () => {
+      for (const there of [{}, webhooks(["other"])]) {
+        const found = await findings(there, asking({ revision: "canary" }));
+        assert.deepEqual(brief(found), ["mesh/revision error"]);
+        assert.match(
+          found[0]!.problem,
+          /no control plane injects pods of namespace bookinfo \(istio\.io\/rev=canary\)/,
+        );
+        assert.match(found[0]!.fix, /leave namespaces\[0\]\.injection out/);
+      }
+      const found = await findings({}, asking("enabled", { revision: "1-31" }));
+      assert.match(found[0]!.problem, /istio-injection=enabled/);
+    });
+    it("takes one that is there, that the stack has, or a tag that it makes", async () => {
+      assert.deepEqual(await findings(webhooks(["canary"]), asking({ revision: "canary" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "1-31" }, { revision: "1-31" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "default" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "prod" }, { values: { revisionTags: ["prod"] } })), []);
+    });
+    it("does not count a tag of its own that this update takes away", async () => {
+      const gone = webhooks(["prod"], helm("istiod", root));
+      assert.deepEqual(brief(await findings(gone, asking({ revision: "prod" }))), ["mesh/revision error"]);
+    });
+  });
+
   describe("on mesh-wide policies", () => {
     it("is content with ours alone", async () =>
       assert.deepEqual(await findings({ [policies]: { items: [ours] } }), []));

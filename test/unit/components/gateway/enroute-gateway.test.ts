@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { EnRouteGateway, type EnRouteGatewayArgs } from "../../../../components/gateway/enroute-gateway";
-import { enrouteValues } from "../../../../components/gateway/enroute-values";
+import { enrouteValues } from "../../../../mesh/enroute-values";
 import { ttlProblem } from "../../../../mesh/enroute";
 import { type Run, run, valueOf } from "../../mocks";
 
@@ -147,11 +148,29 @@ describe("EnRouteGateway", () => {
   });
 
   it("lets extra values win", async () => {
-    const { find } = await deploy({ values: { envoySettings: { logLevel: "trace" }, nodeSelector: { edge: "true" } } });
+    const { find } = await deploy({ values: { affinity: { a: "b" }, nodeSelector: { edge: "true" }, istio: {} } });
     const chartValues = find("Release", "enroute-istio").inputs["values"] as Record<string, unknown>;
-    assert.deepEqual(
-      [chartValues["envoySettings"], chartValues["nodeSelector"]],
-      [{ logLevel: "trace" }, { edge: "true" }],
+    assert.equal((chartValues["affinity"] as { a: string }).a, "b");
+    assert.deepEqual(chartValues["nodeSelector"], { edge: "true" });
+  });
+
+  const owned: [values: object, expected: RegExp][] = [
+    [{ istio: { enable: false } }, /values\.istio\.enable is false; it must be true: leave it out\. The gateway gets/],
+    [{ istio: null }, /values\.istio\.enable is taken away; it must be true/],
+    [{ fullnameOverride: "edge" }, /values\.fullnameOverride is "edge"; it must be nothing: leave it out/],
+    [{ envoySettings: { logLevel: "trace" } }, /it must be "info", as gateway\.logLevel decides/],
+    [{ replicaCount: pulumi.output(2) }, /values\.replicaCount is a value of the program; it must be 1/],
+  ];
+  for (const [values, expected] of owned)
+    it(`refuses extra values that undo what it makes: ${Object.keys(values).join()}`, () =>
+      assert.rejects(deploy({ values: values as Record<string, unknown> }), expected));
+
+  it("takes the life that istiod signs here, and a folder that is free", async () => {
+    const workloadCertificate = { ttl: "4000h" };
+    await deploy({ workloadCertificate, maxWorkloadCertificateTtl: "5000h" });
+    await assert.rejects(
+      deploy({ workloadCertificate: { outputPath: "/etc/istio/proxy" } }),
+      /outputPath is \/etc\/istio/,
     );
   });
 });

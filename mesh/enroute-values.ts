@@ -1,5 +1,5 @@
-import type { Values } from "../../base/merge";
-import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "../../mesh/enroute";
+import type { Values } from "../base/merge";
+import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "./enroute";
 
 export {
   defaultOutputPath,
@@ -8,7 +8,7 @@ export {
   maxWorkloadCertificateTtl,
   minWorkloadCertificateTtl,
   ttlProblem,
-} from "../../mesh/enroute";
+} from "./enroute";
 
 /** One container image. */
 export interface Image {
@@ -51,6 +51,9 @@ export interface EnRouteValuesArgs {
   workloadCertificate?: WorkloadCertificate | undefined;
   serviceAnnotations?: Record<string, string> | undefined;
 }
+
+/** Requests that the gateway's containers have where a stack sets no others: the autoscaler counts by Envoy's. */
+export const defaultGatewayResources = { envoy: { requests: { cpu: "200m", memory: "256Mi" } } };
 
 /** Helm values of the chart `enroute`. */
 export function enrouteValues(args: EnRouteValuesArgs): Values {

@@ -1,5 +1,6 @@
-import type { Values } from "../../base/merge";
-import { type IstioProfile, istioProfiles } from "../../mesh/istio";
+import { type Values, mergeValues } from "../base/merge";
+import { asTree } from "../base/tree";
+import { type IstioProfile, authorityAnnotation, istioProfiles } from "./istio";
 
 export type { IstioProfile };
 
@@ -19,6 +20,8 @@ export interface IstioValuesArgs {
   trustDomainAliases?: string[] | undefined;
   /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
   meshConfig?: Values | undefined;
+  /** Fingerprint of the CA that istiod loads; an Output where a program makes it. */
+  authorityFingerprint?: unknown;
 }
 
 /** Values that the charts `base` and `istiod` both read: a difference between them breaks the installation. */
@@ -51,5 +54,15 @@ export function istiodValues(args: IstioValuesArgs): Values {
       enablePrometheusMerge: true,
       ...args.meshConfig,
     },
+    // istiod takes another root up only when it starts (but for an experimental switch), and several istiods should
+    // not differ for as long as their kubelets take to bring them the Secret.
+    ...(args.authorityFingerprint === undefined
+      ? {}
+      : { podAnnotations: { [authorityAnnotation]: args.authorityFingerprint } }),
   };
+}
+
+/** The values as the chart `istiod` reads them: what is under `pilot` counts as if it stood beside it (zzy_descope_legacy.yaml). */
+export function readByIstiod({ pilot, ...values }: Values): Values {
+  return mergeValues(values, asTree(pilot));
 }
