@@ -2,11 +2,12 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { mergeValues } from "../../base/merge";
 import { type LogLevel, defaultLogLevel, enroute, ttlProblem } from "../../mesh/enroute";
+import { ingressSupport } from "../../mesh/gateway-rights";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { type GatewayImages, type Resources, type WorkloadCertificate, enrouteValues } from "./enroute-values";
-import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
+import { type Autoscaling, type IngressSupportArgs, grantRights, keepAvailable, scale } from "./gateway-objects";
 
-export type { Autoscaling };
+export type { Autoscaling, IngressSupportArgs };
 
 export interface EnRouteGatewayArgs extends ChartArgs {
   /** Namespace of the gateway: it must exist and be labelled for injection before a pod starts. */
@@ -23,6 +24,11 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
   workloadCertificate?: WorkloadCertificate;
+  /**
+   * Lets EnRoute list Ingresses: it then serves every Ingress of the cluster without a class annotation, in clear text on port 80.
+   * @default it may not, and serves none
+   */
+  ingresses?: IngressSupportArgs;
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
   serviceAnnotations?: Record<string, string>;
 }
@@ -45,7 +51,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
-    const rights = grantRights(this, args.namespace);
+    const rights = grantRights(this, args.namespace, args.ingresses);
     this.release = new k8s.helm.v3.Release(
       enroute.release,
       {
@@ -61,6 +67,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
             logLevel: args.logLevel ?? defaultLogLevel,
             resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
             workloadCertificate: args.workloadCertificate,
+            ingresses: ingressSupport(args.ingresses),
             serviceAnnotations: args.serviceAnnotations,
           }),
           args.values,
