@@ -1,5 +1,6 @@
 import { certificatesChecks } from "./certificates";
 import { chartsChecks } from "./charts";
+import { clearTextCheck } from "./clear-text";
 import { clusterStateChecks } from "./cluster-state";
 import { connectionChecks } from "./connection";
 import type { PreflightCheck } from "./define";
@@ -13,6 +14,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
   versionCheck,
   ...rightsChecks,
   ...clusterStateChecks,
+  clearTextCheck,
   ...certificatesChecks,
   ...meshAuthorityChecks,
   ...chartsChecks,

@@ -1,6 +1,7 @@
 import type { Issue } from "../../base/issue";
 import type { HelmRelease } from "../../cluster/helm-releases";
-import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, Pod } from "../../cluster/kinds";
+import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, Pod, ServiceRoute } from "../../cluster/kinds";
+import type { MeshObject } from "../../mesh/object";
 import type { Claim, Claimant, Planned } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
@@ -28,6 +29,9 @@ export interface PreflightFacts {
   /** Every istiod of the cluster. */
   istiods: Read<Named[]>;
   gatewayHosts: Read<GatewayHost[]>;
+  serviceRoutes: Read<ServiceRoute[]>;
+  /** None is read where the stack lets EnRoute serve none. */
+  ingresses: Read<MeshObject[]>;
   globalConfigs: Read<GlobalConfig[]>;
   /** What the stack's state holds. */
   held: HeldState;

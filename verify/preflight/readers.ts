@@ -1,6 +1,15 @@
 import type { Cluster } from "../../cluster/client";
 import { helmReleases } from "../../cluster/helm-releases";
-import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, SecretObject } from "../../cluster/kinds";
+import type {
+  GatewayHost,
+  GlobalConfig,
+  Named,
+  PeerAuthentication,
+  SecretObject,
+  ServiceRoute,
+} from "../../cluster/kinds";
+import { ingressResource } from "../../mesh/gateway-rights";
+import type { MeshObject } from "../../mesh/object";
 import { expectedReleases, hostNamespaces, istiodName, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { type Readers, read, readEach } from "../facts";
@@ -54,6 +63,19 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
   gatewayHosts: {
     what: "the GatewayHosts",
     read: ({ cluster }) => read(() => listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`)),
+  },
+  serviceRoutes: {
+    what: "the ServiceRoutes",
+    read: ({ cluster }) => read(() => listed<ServiceRoute>(cluster, `${enrouteApi}/serviceroutes`)),
+  },
+  ingresses: {
+    what: "the Ingresses, where the stack wants them served",
+    read: ({ cluster, settings }) =>
+      read(() =>
+        settings.gateway.ingresses === undefined
+          ? Promise.resolve([])
+          : listed<MeshObject>(cluster, `/apis/${ingressResource.group}/v1/${ingressResource.resource}`),
+      ),
   },
   globalConfigs: {
     what: "the GlobalConfigs",
