@@ -1,5 +1,7 @@
+import { ingressesAnnotation } from "../base/annotations";
 import type { Values } from "../base/merge";
 import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "./enroute";
+import type { IngressSupport } from "./gateway-rights";
 
 export {
   defaultOutputPath,
@@ -50,6 +52,7 @@ export interface EnRouteValuesArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
   serviceAnnotations?: Record<string, string> | undefined;
+  ingresses: IngressSupport;
 }
 
 /** Requests that the gateway's containers have where a stack sets no others: the autoscaler counts by Envoy's. */
@@ -65,6 +68,8 @@ export function enrouteValues(args: EnRouteValuesArgs): Values {
       // It would make a second mesh-wide policy; MeshMutualTls owns the one there is.
       strictmtls: false,
     },
+    // A change of the right to list Ingresses starts the pods anew, after it.
+    podAnnotations: { [ingressesAnnotation]: args.ingresses },
     istioPodAnnotations: istioAnnotations(args.workloadCertificate ?? {}),
     images: {
       enrouteService: image(args.images.enroute),

@@ -9,6 +9,8 @@ export const enroute = {
   service: "enroute",
   serviceAccount: "enroute",
   clusterRole: "enroute",
+  /** Ours, not the chart's: binds the chart's role, which may list Ingresses, where a stack wants them served. */
+  ingressBinding: "enroute-istio-gateway",
   selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
 } as const;
 

@@ -1,3 +1,4 @@
+import { ingressesAnnotation } from "../base/annotations";
 import { asList, asText, at, textsAt, treesAt } from "../base/tree";
 import { enroute } from "./enroute";
 import { optOutKey } from "./injection";
@@ -189,6 +190,11 @@ export const gatewayOwned: readonly Owned[] = [
     "gateway.workloadCertificate",
     `${certificates}, and the pod would have the annotation twice`,
     annotated("podAnnotations", injectedAnnotations),
+  ),
+  ...owned(
+    "gateway.ingresses",
+    "The pods start again when they may no longer list Ingresses",
+    annotated("podAnnotations", [ingressesAnnotation]),
   ),
   ...owned(
     "",

@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { defined } from "../base/defined";
 import { defaultGatewayNamespace } from "../mesh/enroute";
+import { ingressGrants } from "../mesh/gateway-rights";
 import { immutableChanges, isKept } from "../mesh/immutability";
 import { defaultIstioNamespace } from "../mesh/istio";
+import type { MeshObject } from "../mesh/object";
 import { encryptionMarks } from "./marks/encryption";
 import { generalMarks } from "./marks/general";
 import { lifeMarks, ownershipMarks } from "./marks/life";
@@ -129,6 +131,10 @@ function gatewayNamespace({ releases }: Side): string | undefined {
 
 function view(side: Map<string, Entry>): SideView {
   return {
+    ingressGrants(gatewayNamespace) {
+      const objects = [...side.values()].map(({ tree }) => tree as unknown as MeshObject);
+      return ingressGrants(objects, gatewayNamespace);
+    },
     minimumPods(kind, namespace, name) {
       const trees = [...side.values()].map(({ tree }) => tree);
       const isTarget = (tree: Tree) => {

@@ -1,6 +1,7 @@
 import { type Values, mergeValues } from "../base/merge";
 import { treeAt } from "../base/tree";
 import { defaultGatewayResources, enrouteValues } from "../mesh/enroute-values";
+import { ingressSupport } from "../mesh/gateway-rights";
 import { type IstioValuesArgs, istiodValues, readByIstiod } from "../mesh/istio-values";
 import { kialiValues, prometheusUrl, prometheusValues } from "../mesh/observability-values";
 import { type Owned, type Path, saidOf } from "../mesh/overrides";
@@ -72,7 +73,11 @@ export function chartValues(settings: Settings): ChartValues[] {
     },
     plain(
       "gateway",
-      enrouteValues({ ...gateway, resources: { ...defaultGatewayResources, ...gateway.resources } }),
+      enrouteValues({
+        ...gateway,
+        resources: { ...defaultGatewayResources, ...gateway.resources },
+        ingresses: ingressSupport(gateway.ingresses),
+      }),
       gateway.values,
       gatewayOwned,
     ),

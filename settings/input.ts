@@ -206,6 +206,11 @@ export interface SettingsInput {
       /** Where the sidecar writes the certificate (`OUTPUT_CERTS`): a folder of its own, outside of Istio's mounts, without `..`. @default `/etc/istio-certs` @example "/etc/gateway-certs" */
       outputPath?: string;
     };
+    /** Gives EnRoute the right to list Ingresses. It then serves every Ingress of the cluster that has no class annotation, whatever its `ingressClassName`, in clear text on port 80; `verify` lists them. @default EnRoute may not list Ingresses, and serves none */
+    ingresses?: {
+      /** Why, in words; kept on the binding of the right. @example "the shop's own charts bring Ingresses" */
+      reason: string;
+    };
     /** Annotations of the LoadBalancer Service, for the cloud's controller. */
     serviceAnnotations?: Record<string, string>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
@@ -221,9 +226,9 @@ export interface SettingsInput {
     namespace: string;
     /** Oldest TLS version that clients may speak: `1.2` or `1.3`. @default "1.2" @example "1.3" */
     minimumTlsVersion?: ("1.2" | 1.2 | "1.3" | 1.3) | undefined;
-    /** Where requests go, at least one; the first match wins. */
+    /** Where requests go, at least one, in any order: the longest prefix that fits wins. */
     routes: {
-      /** Path prefix; the first match wins. @default `/` @example "/api" */
+      /** Path prefix, each once in a host; the longest that fits wins. It is compared as text: `/api` fits `/apis`, too. @default `/` @example "/api" */
       prefix?: string;
       /** Name of a Service in the host's namespace. @example "storefront" */
       service: string;

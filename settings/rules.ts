@@ -2,6 +2,7 @@ import { authorityProblems, rootCertificateProblems } from "../base/certificate"
 import { durationSeconds } from "../base/duration";
 import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
+import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
 import { algorithmProblem, leafLife, servedProblems, servingRoots } from "../mesh/serving-certificate";
@@ -105,17 +106,25 @@ function namespaceProblems(settings: Settings): Problem[] {
 }
 
 function hostProblems({ hosts }: Settings): Problem[] {
-  return hosts.flatMap(({ host: name }, index) => {
+  return hosts.flatMap(({ host: name, routes }, index) => {
     const first = hosts.findIndex((earlier) => earlier.host === name);
-    return first < index
-      ? [
+    return [
+      ...found(
+        first < index &&
           problem(
             `hosts[${index}].host`,
             name,
             `each host once; hosts[${first}] is it already, and EnRoute would serve neither`,
           ),
-        ]
-      : [];
+      ),
+      ...repeatedPrefixes(routes).map((repeated) =>
+        problem(
+          `hosts[${index}].routes[${repeated.index}].prefix`,
+          routes[repeated.index]!.prefix,
+          `each prefix once in a host (without one it is ${defaultPrefix}); routes[${repeated.first}] has it already, and EnRoute would drop one of them`,
+        ),
+      ),
+    ];
   });
 }
 

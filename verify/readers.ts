@@ -1,12 +1,13 @@
 import { enroute } from "../mesh/enroute";
 import { securePath } from "../mesh/gateway-host";
 import { istiodName } from "../settings/expected";
+import { ingressPaths, mostIngressProbes } from "./checks/clear-text";
 import { gatewayAddress } from "./checks/client-leg";
 import type { VerifyFacts } from "./checks/define";
 import { meshRoots } from "./checks/identity";
 import { livePods } from "./checks/injection";
 import type { Readers } from "./facts";
-import { probeHost } from "./probes/client-leg";
+import { probeHost, requestPlain } from "./probes/client-leg";
 import { probeSigning } from "./probes/identity";
 import { type ClusterView, type Source, viewReaders } from "./view";
 
@@ -33,6 +34,24 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
         return [host, await probeHost({ address, host, minimumTlsVersion, path, timeout })] as const;
       };
       return Object.fromEntries(await Promise.all(settings.hosts.map(probe)));
+    },
+  },
+  ingressAnswers: {
+    what: "what plain requests for Ingresses' paths are answered",
+    dials: "the gateway",
+    needs: ["services", "ingresses", "gatewayHosts", "serviceRoutes"],
+    async read({ settings, timeout }, view) {
+      const address = gatewayAddress(view, settings);
+      if (address === undefined) return undefined;
+      const isKnown = [view.ingresses, view.gatewayHosts, view.serviceRoutes].every(
+        ({ state }) => state !== "unreadable",
+      );
+      const asked = isKnown ? ingressPaths(view).slice(0, mostIngressProbes) : [];
+      const ask = async ({ host, prefix }: (typeof asked)[number]) => {
+        const name = host === "*" ? "any.invalid" : host;
+        return [`${host}${prefix}`, await requestPlain({ address, host: name, path: prefix, timeout })] as const;
+      };
+      return Object.fromEntries(await Promise.all(asked.map(ask)));
     },
   },
   signing: {

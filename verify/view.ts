@@ -16,8 +16,11 @@ import type {
   ServiceRoute,
   WebhookConfiguration,
 } from "../cluster/kinds";
+import { type SecretPlace, namedSecrets } from "../mesh/clear-text";
 import { enroute } from "../mesh/enroute";
+import { enrouteGroup, gatewayReads, ingressResource } from "../mesh/gateway-rights";
 import { authoritySecretName } from "../mesh/mesh-authority";
+import type { MeshObject } from "../mesh/object";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { type Read, type Readers, read, readEach } from "./facts";
@@ -56,22 +59,19 @@ export interface ClusterView {
   globalConfigs: Read<GlobalConfig[]>;
   gatewayHosts: Read<GatewayHost[]>;
   serviceRoutes: Read<ServiceRoute[]>;
+  ingresses: Read<MeshObject[]>;
+  certificateDelegations: Read<MeshObject[]>;
+  /** By `namespace/name`: whether a Secret that a GatewayHost names has a certificate and a key, whosever host it is. */
+  hostSecrets: Record<string, Read<boolean>>;
   /** Secret `cacerts`, where a CA is plugged into istiod. */
   meshAuthority: Read<MeshAuthority>;
   /** By namespace: the serving certificate. */
   servingSecrets: Record<string, Read<ServingSecret>>;
   /** What the gateway's service account must be allowed to list, and whether it is. */
   gatewayRights: Read<{ resource: string; allowed: boolean }[]>;
+  /** Whether it may list Ingresses, and by what, in the API server's words. */
+  ingressRight: Read<{ allowed: boolean; reason: string }>;
 }
-
-/** Kinds that the gateway has to list, or it serves nothing (resource and group). */
-const gatewayNeeds = [
-  ["secrets", ""],
-  ["services", ""],
-  ["endpoints", ""],
-  ["gatewayhosts", "enroute.saaras.io"],
-  ["globalconfigs", "enroute.saaras.io"],
-] as const;
 
 /** What the facts are read from. */
 export interface Source {
@@ -154,7 +154,21 @@ export const viewReaders: Readers<ClusterView, Source> = {
   destinationRules: everywhere<DestinationRule>("DestinationRules", "/apis/networking.istio.io/v1/destinationrules"),
   globalConfigs: everywhere<GlobalConfig>("GlobalConfigs", "/apis/enroute.saaras.io/v1/globalconfigs"),
   gatewayHosts: everywhere<GatewayHost>("GatewayHosts", "/apis/enroute.saaras.io/v1/gatewayhosts"),
-  serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", "/apis/enroute.saaras.io/v1/serviceroutes"),
+  serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", `/apis/${enrouteGroup}/v1/serviceroutes`),
+  ingresses: everywhere<MeshObject>("Ingresses", `/apis/${ingressResource.group}/v1/${ingressResource.resource}`),
+  certificateDelegations: everywhere<MeshObject>(
+    "TLSCertificateDelegations",
+    `/apis/${enrouteGroup}/v1/tlscertificatedelegations`,
+  ),
+  hostSecrets: {
+    what: "the Secrets that GatewayHosts name",
+    needs: ["gatewayHosts"],
+    async read({ cluster }, { gatewayHosts }) {
+      const places = namedSecrets(gatewayHosts.state === "read" ? gatewayHosts.value : []);
+      const reads = places.map(async (place) => [secretKey(place), await readKeyPair(cluster, place)] as const);
+      return Object.fromEntries(await Promise.all(reads));
+    },
+  },
   meshAuthority: {
     what: "Secret cacerts",
     read: ({ cluster, settings }) =>
@@ -176,7 +190,20 @@ export const viewReaders: Readers<ClusterView, Source> = {
   gatewayRights: {
     what: "rights of the gateway's service account",
     read: ({ cluster, settings }) =>
-      read(() => Promise.all(gatewayNeeds.map((need) => gatewayRight(cluster, settings.gateway.namespace.name, need)))),
+      read(() =>
+        Promise.all(
+          gatewayReads
+            .flatMap(({ apiGroups: [group = ""], resources }) => resources.map((resource) => ({ resource, group })))
+            .map(async (need) => {
+              const { allowed } = await gatewayRight(cluster, settings, need);
+              return { resource: need.resource, allowed };
+            }),
+        ),
+      ),
+  },
+  ingressRight: {
+    what: "whether the gateway's service account may list Ingresses",
+    read: ({ cluster, settings }) => read(() => gatewayRight(cluster, settings, ingressResource)),
   },
 };
 
@@ -220,8 +247,29 @@ function publicHalf(privateKey: string | undefined): string | undefined {
   }
 }
 
-async function gatewayRight(cluster: Cluster, namespace: string, [resource, group]: readonly [string, string]) {
-  const review = await cluster.ask<{ status: { allowed: boolean } }>(
+/** Key of a Secret among those that GatewayHosts name. */
+export function secretKey({ namespace, name }: SecretPlace): string {
+  return `${namespace}/${name}`;
+}
+
+/** Of the Secret no more is kept than whether EnRoute takes it (validSecret in builder.go). */
+function readKeyPair(cluster: Cluster, { namespace, name }: SecretPlace): Promise<Read<boolean>> {
+  return read(async () => {
+    const { type, data = {} } = await cluster.get<SecretObject>(
+      `/api/v1/namespaces/${namespace}/secrets/${encodeURIComponent(name)}`,
+    );
+    return type === "kubernetes.io/tls" && ["tls.crt", "tls.key"].every((key) => (data[key] ?? "") !== "");
+  });
+}
+
+/** Whether the gateway's service account may list a kind everywhere. */
+async function gatewayRight(
+  cluster: Cluster,
+  { gateway }: Settings,
+  { resource, group }: { resource: string; group: string },
+): Promise<{ allowed: boolean; reason: string }> {
+  const { name: namespace } = gateway.namespace;
+  const { status } = await cluster.ask<{ status: { allowed: boolean; reason?: string } }>(
     "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     {
       apiVersion: "authorization.k8s.io/v1",
@@ -233,5 +281,5 @@ async function gatewayRight(cluster: Cluster, namespace: string, [resource, grou
       },
     },
   );
-  return { resource, allowed: review.status.allowed };
+  return { allowed: status.allowed, reason: status.reason ?? "" };
 }

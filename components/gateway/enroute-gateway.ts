@@ -17,10 +17,11 @@ import {
   defaultGatewayResources,
   enrouteValues,
 } from "../../mesh/enroute-values";
+import { ingressSupport } from "../../mesh/gateway-rights";
 import { gatewayOwned } from "../../mesh/owned-values";
-import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
+import { type Autoscaling, type IngressSupportArgs, grantRights, keepAvailable, scale } from "./gateway-objects";
 
-export type { Autoscaling };
+export type { Autoscaling, IngressSupportArgs };
 
 export interface EnRouteGatewayArgs extends ChartArgs {
   /** Namespace of the gateway: it must exist and be labelled for injection before a pod starts. */
@@ -39,6 +40,11 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   workloadCertificate?: WorkloadCertificate;
   /** Longest life that istiod signs, a Go duration: its variable MAX_WORKLOAD_CERT_TTL. @default "2160h", Istio's */
   maxWorkloadCertificateTtl?: string;
+  /**
+   * Lets EnRoute list Ingresses: it then serves every Ingress of the cluster without a class annotation, in clear text on port 80.
+   * @default it may not, and serves none
+   */
+  ingresses?: IngressSupportArgs;
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
   serviceAnnotations?: Record<string, string>;
 }
@@ -64,7 +70,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       throw new pulumi.ResourceError(`workloadCertificate.outputPath is ${outputPath}; it must be ${wrongPath}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
-    const rights = grantRights(this, args.namespace);
+    const rights = grantRights(this, args.namespace, args.ingresses);
     this.release = new k8s.helm.v3.Release(
       enroute.release,
       {
@@ -82,6 +88,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
             logLevel: args.logLevel ?? defaultLogLevel,
             resources: { ...defaultGatewayResources, ...args.resources },
             workloadCertificate: args.workloadCertificate,
+            ingresses: ingressSupport(args.ingresses),
             serviceAnnotations: args.serviceAnnotations,
           }),
           args.values,

@@ -1,7 +1,9 @@
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
 import { asText, asTree, at } from "../../base/tree";
 import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
+import { enroute } from "../../mesh/enroute";
 import { clientLegOf, oldestTlsOf, undeclaredPlainRoutes } from "../../mesh/gateway-host";
+import { ingressGrants } from "../../mesh/gateway-rights";
 import { isMeshConfig, turnsIstioOn, usesIstioCertificates } from "../../mesh/global-config";
 import { hasBothLabels, isInjected, neverInjected } from "../../mesh/injection";
 import { readByIstiod } from "../../mesh/istio-values";
@@ -173,6 +175,22 @@ export const encryptionRules: Rule[] = [
       ),
   },
   {
+    name: "gateway-ingresses",
+    description: "The gateway may not list Ingresses, which it serves in clear text, unless the stack says why.",
+    level: "mandatory",
+    scope: "stack",
+    find: (objects) =>
+      gatewayNamespaces(objects)
+        .flatMap((namespace) => ingressGrants(objects, namespace))
+        .filter((binding) => annotation(binding, reasonAnnotation) === undefined)
+        .map((object) => ({
+          object,
+          message:
+            "the gateway may list Ingresses by it: EnRoute serves each without a class annotation in clear text on port 80, also one of another controller, and nobody has said why.",
+          fix: "take the gateway out of its subjects; or declare it in gateway.ingresses of the stack, with a reason",
+        })),
+  },
+  {
     name: "destination-rule-tls",
     description: "No DestinationRule turns TLS towards a workload off, or the check of its certificate.",
     level: "mandatory",
@@ -247,6 +265,15 @@ function declaredWeak(policy: PolicyObject, objects: readonly PolicyObject[]) {
   // Judged by itself, without the release of istiod, a policy of the root namespace counts like any other.
   const root = meshRoots(objects).find((mesh) => mesh.root === policy.metadata.namespace)?.root;
   return weakModes(policy, root).filter(({ mode }) => mode !== "UNSET");
+}
+
+/** Namespaces in which EnRoute runs: of its release, or of what its chart makes. */
+function gatewayNamespaces(objects: readonly PolicyObject[]): string[] {
+  const isGateway = (object: PolicyObject) =>
+    isRelease(object, "enroute") ||
+    (object.kind === "Deployment" &&
+      object.metadata.labels?.["app.kubernetes.io/name"] === enroute.selector["app.kubernetes.io/name"]);
+  return [...new Set(objects.filter(isGateway).flatMap(({ metadata }) => metadata.namespace ?? []))];
 }
 
 /** The root namespace of each mesh among the objects, and what installs that mesh. */

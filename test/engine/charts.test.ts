@@ -119,7 +119,7 @@ describe("The sandbox's charts", function () {
     const workloadCertificate = { ttl: "1h", outputPath: "/certs" };
     const gateway = deployment(
       "enroute",
-      enrouteValues({ replicas: 2, images, logLevel: "info", workloadCertificate }),
+      enrouteValues({ replicas: 2, images, logLevel: "info", workloadCertificate, ingresses: "left alone" }),
     );
     assert.deepEqual(parse(gateway.template.annotations!["proxy.istio.io/config"]!), {
       proxyMetadata: { OUTPUT_CERTS: "/certs", SECRET_TTL: "1h" },

@@ -1,15 +1,19 @@
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
-import type { HostProbe } from "../probes/client-leg";
+import type { HostProbe, HttpAttempt } from "../probes/client-leg";
 import type { SigningAttempt } from "../probes/identity";
 import type { ClusterView } from "../view";
 
 /** What clients saw, by host; undefined where the gateway has no address to connect to. */
 export type ClientLegProbes = Record<string, HostProbe> | undefined;
 
+/** What plain requests for Ingresses' paths came to, by `host/path`; undefined where the gateway has no address to connect to. */
+export type IngressProbes = Record<string, HttpAttempt> | undefined;
+
 /** What live connections came to. */
 export interface Probes {
   clientLeg: ClientLegProbes;
+  ingressAnswers: IngressProbes;
   signing: SigningAttempt;
 }
 

@@ -12,7 +12,7 @@ import { itemsOf, selects, valueOf } from "./reading";
 
 const wantedContainers = ["enroute", "envoy", "redis", "cert-server", "istio-proxy"];
 
-function pods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+function gatewayPods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   const { name: namespace } = settings.gateway.namespace;
   return livePods(itemsOf(view.pods[namespace], `pods of namespace ${namespace}`)).filter(({ metadata }) =>
     selects({ matchLabels: { ...enroute.selector } }, metadata.labels ?? {}),
@@ -20,8 +20,8 @@ function pods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
 }
 
 /** The pods, at least one: with none there is nothing to tell, and `gateway/replicas` says so. */
-function somePods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
-  const found = pods(view, settings);
+export function somePods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+  const found = gatewayPods(view, settings);
   if (found.length === 0) throw notThere("the gateway has no pod", "gateway/replicas");
   return found;
 }

@@ -1,4 +1,5 @@
 import { certificatesChecks } from "./certificates";
+import { clearTextChecks } from "./clear-text";
 import { clientLegChecks } from "./client-leg";
 import { controlPlaneChecks } from "./control-plane";
 import type { VerifyCheck } from "./define";
@@ -19,6 +20,7 @@ export const verifyChecks: readonly VerifyCheck[] = [
   ...strictChecks,
   ...globalConfigChecks,
   ...hostsChecks,
+  ...clearTextChecks,
   ...certificatesChecks,
   ...clientLegChecks,
   ...identityChecks,

@@ -1,5 +1,6 @@
 import { certificatesChecks } from "./certificates";
 import { chartsChecks } from "./charts";
+import { clearTextCheck } from "./clear-text";
 import { clusterStateChecks } from "./cluster-state";
 import { connectionChecks } from "./connection";
 import type { PreflightCheck } from "./define";
@@ -15,6 +16,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
   ...rightsChecks,
   ...clusterStateChecks,
   ...meshConfigurationChecks,
+  clearTextCheck,
   ...certificatesChecks,
   ...meshAuthorityChecks,
   ...chartsChecks,

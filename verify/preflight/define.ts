@@ -6,8 +6,10 @@ import type {
   Named,
   PeerAuthentication,
   Pod,
+  ServiceRoute,
   WebhookConfiguration,
 } from "../../cluster/kinds";
+import type { MeshObject } from "../../mesh/object";
 import type { Claim, Claimant, Planned } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
@@ -35,6 +37,9 @@ export interface PreflightFacts {
   /** Every istiod of the cluster. */
   istiods: Read<Named[]>;
   gatewayHosts: Read<GatewayHost[]>;
+  serviceRoutes: Read<ServiceRoute[]>;
+  /** None is read where the stack lets EnRoute serve none. */
+  ingresses: Read<MeshObject[]>;
   globalConfigs: Read<GlobalConfig[]>;
   /** What the stack's state holds. */
   held: HeldState;

@@ -6,8 +6,11 @@ import type {
   Named,
   PeerAuthentication,
   SecretObject,
+  ServiceRoute,
   WebhookConfiguration,
 } from "../../cluster/kinds";
+import { ingressResource } from "../../mesh/gateway-rights";
+import type { MeshObject } from "../../mesh/object";
 import { expectedReleases, hostNamespaces, istiodName, servingSecret, wantedNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { type Readers, read, readEach } from "../facts";
@@ -61,6 +64,19 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
   gatewayHosts: {
     what: "the GatewayHosts",
     read: ({ cluster }) => read(() => listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`)),
+  },
+  serviceRoutes: {
+    what: "the ServiceRoutes",
+    read: ({ cluster }) => read(() => listed<ServiceRoute>(cluster, `${enrouteApi}/serviceroutes`)),
+  },
+  ingresses: {
+    what: "the Ingresses, where the stack wants them served",
+    read: ({ cluster, settings }) =>
+      read(() =>
+        settings.gateway.ingresses === undefined
+          ? Promise.resolve([])
+          : listed<MeshObject>(cluster, `/apis/${ingressResource.group}/v1/${ingressResource.resource}`),
+      ),
   },
   globalConfigs: {
     what: "the GlobalConfigs",

@@ -21,6 +21,7 @@ describe("names and defaults", () => {
   it("of annotations and labels", () => {
     assert.deepEqual(constants(annotations), {
       extraNamesAnnotation: "enroute-istio/extra-names",
+      ingressesAnnotation: "enroute-istio/ingresses",
       insecureRoutesAnnotation: "enroute-istio/insecure-routes",
       ownerAnnotation: "enroute-istio/owner",
       reasonAnnotation: "enroute-istio/reason",
@@ -84,6 +85,7 @@ describe("names and defaults", () => {
         service: "enroute",
         serviceAccount: "enroute",
         clusterRole: "enroute",
+        ingressBinding: "enroute-istio-gateway",
         selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
       },
       enrouteCharts: "https://helm.getenroute.io",

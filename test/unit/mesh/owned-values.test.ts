@@ -25,6 +25,7 @@ const gateway = enrouteValues({
   resources: { enroute: container, redis: container, envoy: container },
   workloadCertificate: { ttl: "1h" },
   serviceAnnotations: { a: "b" },
+  ingresses: "left alone",
 });
 
 describe("what is owned in a chart's values", () => {

@@ -34,6 +34,7 @@ const policy = (name: string, spec: Tree, annotations: Record<string, string> = 
   metadata: { name, namespace: "shop", annotations },
   spec,
 });
+const gatewayAccount = { kind: "ServiceAccount", name: "enroute", namespace: "enroute-system" };
 const declared = { "enroute-istio/reason": "r", "enroute-istio/owner": "team-a", "enroute-istio/until": "2026-12-31" };
 const permissive = { mtls: { mode: "PERMISSIVE" } };
 
@@ -266,6 +267,34 @@ async function seeds(): Promise<Seed[]> {
       ],
       object: "ServiceRoute shop/more",
       says: /route \/more has permitInsecure/,
+    },
+    {
+      title: "the chart's role for the gateway, which nobody has given a reason for",
+      rule: "gateway-ingresses",
+      change: [["ClusterRoleBinding enroute-istio-gateway", "subjects", [gatewayAccount]]],
+      object: "ClusterRoleBinding enroute-istio-gateway",
+      says: /may list Ingresses by it: EnRoute serves each without a class annotation in clear text/,
+    },
+    {
+      title: "another role for the gateway, with Ingresses",
+      rule: "gateway-ingresses",
+      add: [
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "ClusterRole",
+          metadata: { name: "reader" },
+          rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["get", "list"] }],
+        },
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "ClusterRoleBinding",
+          metadata: { name: "readers" },
+          roleRef: { kind: "ClusterRole", name: "reader" },
+          subjects: [{ kind: "Group", name: "system:serviceaccounts" }],
+        },
+      ],
+      object: "ClusterRoleBinding readers",
+      says: /may list Ingresses/,
     },
     {
       title: "a DestinationRule that turns TLS off",
@@ -699,6 +728,7 @@ describe("the policy rules", () => {
         "gateway-in-mesh: mandatory, stack",
         "host-tls: mandatory, object",
         "host-insecure-routes: mandatory, object",
+        "gateway-ingresses: mandatory, stack",
         "destination-rule-tls: mandatory, object",
         "namespace-injection: mandatory, stack",
         "mesh-discovery: mandatory, stack",

@@ -186,6 +186,46 @@ describe("loadSettings", () => {
       /hosts\[0\]\.routes\[0\]\.permitInsecure\n.*\n\s+allowed: an object with the keys reason/,
     ],
     [
+      "two routes of a host with one prefix",
+      {
+        hosts: [
+          {
+            ...bookinfoHost,
+            routes: [
+              { prefix: "/a", service: "productpage", port: 9080 },
+              { prefix: "//a", service: "reviews", port: 9080 },
+            ],
+          },
+        ],
+      },
+      /hosts\[0\]\.routes\[1\]\.prefix\n.*\/\/a.*\n\s+allowed: each prefix once in a host .* routes\[0\] has it already, and EnRoute would drop one of them/,
+    ],
+    [
+      "two routes of a host without a prefix",
+      {
+        hosts: [
+          {
+            ...bookinfoHost,
+            routes: [
+              { service: "productpage", port: 9080 },
+              { prefix: "/", service: "reviews", port: 9080 },
+            ],
+          },
+        ],
+      },
+      /hosts\[0\]\.routes\[1\]\.prefix\n/,
+    ],
+    [
+      "a prefix that EnRoute takes to be a regular expression",
+      { hosts: [{ ...bookinfoHost, routes: [{ prefix: "/a+b", service: "productpage", port: 9080 }] }] },
+      /hosts\[0\]\.routes\[0\]\.prefix\n.*\n\s+allowed: a path prefix such as \/api, without any of \^ \+ \* \[ \] %/,
+    ],
+    [
+      "Ingresses that nobody gives a reason for",
+      { "gateway.ingresses": true },
+      /gateway\.ingresses\n.*\n\s+allowed: an object with the keys reason/,
+    ],
+    [
       "a deletion of an object without a kind",
       { deletionProtection: { except: [{ object: "shop/web", reason: "gone" }] } },
       /deletionProtection\.except\[0\]\.object\n.*\n\s+allowed: an object as Kind namespace\/name/,

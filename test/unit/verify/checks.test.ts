@@ -502,6 +502,84 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["hosts/secure-routes"],
     /ServiceRoute shop\/open/,
   ],
+  "a host delegates to a GatewayHost with a route that may be used without TLS": [
+    (seen) => {
+      const routes = firstHost(seen).spec!.routes as unknown[];
+      routes.push({ conditions: [{ prefix: "/more" }], delegate: { name: "more", namespace: "shop" } });
+      valueIn(seen.view.gatewayHosts).push({
+        metadata: { name: "more", namespace: "shop" },
+        spec: { routes: [{ services: [{ name: "web", port: 80 }], permitInsecure: true }] },
+      });
+    },
+    ["hosts/secure-routes"],
+    /GatewayHost shop\/more, to which bookinfo\.staging\.example\.com delegates, serves \/ in clear text/,
+  ],
+  "EnRoute may list Ingresses": [
+    (seen) =>
+      void (seen.view.ingressRight = {
+        state: "read",
+        value: { allowed: true, reason: 'RBAC: allowed by ClusterRoleBinding "other" of ClusterRole "view" to …' },
+      }),
+    ["clear-text/ingresses"],
+    /EnRoute may list Ingresses \(.*"other".*\), and serves them in clear text: it serves wiki\.example\.com\/ of Ingress tools\/wiki$/,
+  ],
+  "EnRoute may list Ingresses, of which there is none": [
+    (seen) => {
+      seen.view.ingresses = { state: "read", value: [] };
+      seen.view.ingressRight = { state: "read", value: { allowed: true, reason: "" } };
+    },
+    ["clear-text/ingresses"],
+    /there is none yet/,
+  ],
+  "EnRoute may not list the Ingresses that the stack wants served": [
+    (seen) => {
+      seen.settings.gateway.ingresses = { reason: "old charts" };
+      for (const pod of gatewayPods(seen)) pod.metadata.annotations!["enroute-istio/ingresses"] = "served";
+    },
+    ["clear-text/ingresses"],
+    /may not list Ingresses, which gateway\.ingresses of the stack wants served/,
+  ],
+  "a gateway pod started while EnRoute might list Ingresses": [
+    (seen) => void delete gatewayPods(seen)[1]!.metadata.annotations!["enroute-istio/ingresses"],
+    ["clear-text/ingresses"],
+    /pod enroute-1 did not start with Ingresses left alone: it keeps those that it has read/,
+  ],
+  "an Ingress is answered all the same": [
+    (seen) => void (seen.probes.ingressAnswers = { "wiki.example.com/": { outcome: "answered", status: 200 } }),
+    ["clear-text/answers"],
+    /the gateway answers for wiki\.example\.com\/ of Ingress tools\/wiki \(200\)/,
+  ],
+  "a workload says 404 for an Ingress": [
+    (seen) =>
+      void (seen.probes.ingressAnswers = {
+        "wiki.example.com/": { outcome: "answered", status: 404, isFromWorkload: true },
+      }),
+    ["clear-text/answers"],
+    /\(404\)/,
+  ],
+  "another host is served without TLS": [
+    ({ view }) =>
+      void valueIn(view.gatewayHosts).push({
+        metadata: { name: "plain", namespace: "tools" },
+        spec: { virtualhost: { fqdn: "plain.example.com" }, routes: [{ services: [{ name: "web", port: 80 }] }] },
+      }),
+    ["clear-text/hosts"],
+    /GatewayHost tools\/plain serves plain\.example\.com\/ in clear text on port 80: it names no TLS Secret/,
+  ],
+  "another host has lost its Secret": [
+    ({ view }) => {
+      view.hostSecrets["tools/gone"] = { state: "absent" };
+      valueIn(view.gatewayHosts).push({
+        metadata: { name: "plain", namespace: "tools" },
+        spec: {
+          virtualhost: { fqdn: "plain.example.com", tls: { secretName: "gone" } },
+          routes: [{ services: [{ name: "web", port: 80 }] }],
+        },
+      });
+    },
+    ["clear-text/hosts"],
+    /its Secret is missing, is not one for TLS, or is not delegated/,
+  ],
   "a route leads to a port that its Service does not have": [
     ({ view }) => void (valueIn(view.services["bookinfo"])[0]!.spec.ports = [{ port: 80 }]),
     ["hosts/backends"],
@@ -673,7 +751,7 @@ const hidden: Record<string, string[]> = {
   "the GlobalConfig is gone": ["global-config/json", "global-config/istio-enabled"],
   "the GlobalConfig is of another type": ["global-config/json", "global-config/istio-enabled"],
   "the GlobalConfig is no JSON": ["global-config/istio-enabled"],
-  "a GatewayHost is gone": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
+  "a GatewayHost is gone": ["hosts/unique", "hosts/tls", "hosts/secure-routes", "clear-text/hosts"],
   "a GatewayHost is for another host": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
   "the Secret is deleted": [
     ...["type", "key", "hosts", "taken", "valid", "renewal", "chain"].map((name) => `certificates/${name}`),
@@ -740,6 +818,12 @@ describe("the checks of verify", () => {
       "strict/destination-rules services",
       "strict/namespaces peerAuthentications",
       "hosts/secure-routes serviceRoutes",
+      "clear-text/ingresses serviceRoutes",
+      "clear-text/answers serviceRoutes",
+      "clear-text/hosts serviceRoutes",
+      // There is no host beside the stack's.
+      "clear-text/hosts certificateDelegations",
+      "clear-text/hosts hostSecrets",
       // It tells which of several roots signs, and here there is one.
       "identity/root-valid meshAuthority",
     ];
@@ -749,7 +833,8 @@ describe("the checks of verify", () => {
       const parts = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>> | undefined>;
       const entry = parts[key];
       const signing = { outcome: "silent", reason: "no istiod is ready" } as const;
-      if (entry === undefined) return [{ ...seen, probes: { clientLeg: undefined, signing } }];
+      if (entry === undefined)
+        return [{ ...seen, probes: { clientLeg: undefined, ingressAnswers: undefined, signing } }];
       const whole = "state" in entry;
       const lists = isList(whole ? (entry as Read<unknown>) : Object.values(entry)[0]);
       const replacements: Read<unknown>[] = [
@@ -967,7 +1052,11 @@ describe("the checks of verify", () => {
     const view = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>>>;
     for (const [key, entry] of Object.entries(view))
       view[key] = "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
-    seen.probes = { clientLeg: undefined, signing: { outcome: "silent", reason: "no istiod is ready" } };
+    seen.probes = {
+      clientLeg: undefined,
+      ingressAnswers: undefined,
+      signing: { outcome: "silent", reason: "no istiod is ready" },
+    };
     const results = look(seen);
     // Each of them holds just because there is nothing of the kind.
     assert.deepEqual(named(results, "passed"), ["strict/destination-rules", "identity/authority-renewal"]);

@@ -6,7 +6,7 @@ import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config
 import { compileExceptions } from "../../../mesh/mutual-tls-policies";
 import type { Settings } from "../../../settings/schema";
 import type { Read } from "../../../verify/facts";
-import type { ClusterView } from "../../../verify/view";
+import { type ClusterView, secretKey } from "../../../verify/view";
 import {
   expectedReleases,
   gatewayIdentity,
@@ -228,6 +228,15 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       })),
     ),
     serviceRoutes: read([]),
+    // Another controller's, which EnRoute would serve if it might list it; where a host of the stack has the path, it would not.
+    ingresses: read([ingress("wiki", ["wiki.example.com", settings.hosts[0]!.host])]),
+    certificateDelegations: read([]),
+    hostSecrets: Object.fromEntries(
+      hostNamespaces(settings).map((namespace) => [
+        secretKey({ namespace, name: servingSecret(settings) }),
+        read(true),
+      ]),
+    ),
     meshAuthority: { state: "absent" },
     servingSecrets: each(hostNamespaces(settings), () => ({
       type: "kubernetes.io/tls",
@@ -238,8 +247,16 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       { resource: "secrets", allowed: true },
       { resource: "gatewayhosts", allowed: true },
     ]),
+    ingressRight: read({
+      allowed: settings.gateway.ingresses !== undefined,
+      reason:
+        settings.gateway.ingresses === undefined
+          ? ""
+          : 'RBAC: allowed by ClusterRoleBinding "enroute-istio-gateway" of ClusterRole "enroute" to ServiceAccount "enroute/enroute-system"',
+    }),
   };
   const probes: Probes = {
+    ingressAnswers: { "wiki.example.com/": { outcome: "answered", status: 404 } },
     clientLeg: Object.fromEntries(
       settings.hosts.map(({ host }) => [
         host,
@@ -258,6 +275,18 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     },
   };
   return { view, settings, probes, options: { caCertificate: ca.certificate } };
+}
+
+/** An Ingress as every controller's: by spec.ingressClassName, without an annotation. */
+export function ingress(name: string, hosts: string[], annotations: Record<string, string> = {}) {
+  const backend = { service: { name: "web", port: { number: 80 } } };
+  return {
+    metadata: { name, namespace: "tools", annotations },
+    spec: {
+      ingressClassName: "nginx",
+      rules: hosts.map((host) => ({ host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } })),
+    },
+  };
 }
 
 function pod(namespace: string, name: string, containers: string[], labels: Record<string, string> = {}): Pod {
@@ -299,7 +328,10 @@ export function gatewayPod(settings: Settings, name: string): Pod {
   const own = ["enroute", "cert-server", "redis", "envoy"];
   const made = meshPod(settings, settings.gateway.namespace.name, name, own, { ...enroute.selector });
   const proxyMetadata = { OUTPUT_CERTS: path, ...(ttl === undefined ? {} : { SECRET_TTL: ttl }) };
-  made.metadata.annotations = { "proxy.istio.io/config": stringify({ proxyMetadata }) };
+  made.metadata.annotations = {
+    "proxy.istio.io/config": stringify({ proxyMetadata }),
+    "enroute-istio/ingresses": settings.gateway.ingresses === undefined ? "left alone" : "served",
+  };
   made.spec.volumes = [{ name: "istio-certs", emptyDir: { medium: "Memory" } }];
   const container = (wanted: string) =>
     [...made.spec.containers, ...made.spec.initContainers!].find((each) => each.name === wanted)!;

@@ -14,6 +14,7 @@ import { preflightChecks } from "../../../verify/preflight/checks";
 import { neededKinds } from "../../../verify/preflight/rights";
 import { stackFile, stackNames } from "../stack-files";
 import { type Answer, type Question, Status, fakeApi } from "./fake-api";
+import { ingress } from "./healthy";
 
 const root = "istio-system";
 const review = (allows: (attributes: Record<string, string>) => boolean) => (question: Question) => {
@@ -532,6 +533,52 @@ describe("preflight", () => {
     it("does not count a tag of its own that this update takes away", async () => {
       const gone = webhooks(["prod"], helm("istiod", root));
       assert.deepEqual(brief(await findings(gone, asking({ revision: "prod" }))), ["mesh/revision error"]);
+    });
+  });
+
+  describe("on what the gateway would serve in clear text", () => {
+    const services = [{ name: "web", port: 80 }];
+    const hosts = (...items: object[]) => ({ "/apis/enroute.saaras.io/v1/gatewayhosts": { items } });
+    const plainHost = (fqdn: string, annotations = {}) => ({
+      metadata: { name: "plain", namespace: "tools", annotations },
+      spec: { virtualhost: { fqdn }, routes: [{ services }] },
+    });
+    const ingresses = { "/apis/networking.k8s.io/v1/ingresses": { items: [ingress("wiki", ["wiki.example.com"])] } };
+
+    it("warns of a host of others without TLS, and takes one that carries its reason", async () => {
+      const found = await findings(hosts(plainHost("plain.example.com")));
+      assert.deepEqual(brief(found), ["mesh/clear-text warning"]);
+      assert.match(
+        found[0]!.problem,
+        /GatewayHost tools\/plain: the gateway would serve plain\.example\.com\/ in clear/,
+      );
+      const reason = { "enroute-istio/insecure-routes": '{"/":"devices without TLS"}' };
+      assert.deepEqual(await findings(hosts(plainHost("plain.example.com", reason))), []);
+    });
+    it("warns of what others add to a host of the stack, which the update does not put right", async () => {
+      const { host } = stackFile("sandbox").hosts[0]!;
+      const open = { services, conditions: [{ prefix: "/more" }], permitInsecure: true };
+      const own = {
+        metadata: { name: host, namespace: "bookinfo" },
+        spec: { virtualhost: { fqdn: host, tls: { secretName: "s" } }, routes: [open] },
+      };
+      const more = { metadata: { name: "more", namespace: "tools" }, spec: { fqdn: host, route: open } };
+      const found = await findings({ ...hosts(own), "/apis/enroute.saaras.io/v1/serviceroutes": { items: [more] } });
+      assert.deepEqual(
+        found.filter(({ check }) => check === "mesh/clear-text").map(({ problem }) => problem.split(":")[0]),
+        ["ServiceRoute tools/more"],
+      );
+    });
+    it("warns of Ingresses where the stack lets EnRoute serve them, and there alone", async () => {
+      assert.deepEqual(await findings(ingresses), []);
+      const stack = stackFile("sandbox");
+      stack.gateway.ingresses = { reason: "old charts" };
+      const found = await findings(ingresses, stack);
+      assert.deepEqual(brief(found), ["mesh/clear-text warning"]);
+      assert.match(
+        found[0]!.problem,
+        /Ingress tools\/wiki: the gateway would serve wiki\.example\.com\/ in clear text/,
+      );
     });
   });
 

@@ -8,7 +8,8 @@ import { ttlProblem } from "../../../../mesh/enroute";
 import { type Run, run, valueOf } from "../../mocks";
 
 const images = { redis: { tag: "7.4.1" } };
-const values = (more: object = {}) => enrouteValues({ replicas: 1, images, logLevel: "info", ...more });
+const values = (more: object = {}) =>
+  enrouteValues({ replicas: 1, images, ingresses: "left alone" as const, logLevel: "info", ...more });
 const annotations = (more: object) => values(more)["istioPodAnnotations"] as Record<string, string>;
 
 describe("enrouteValues", () => {
@@ -85,20 +86,37 @@ describe("EnRouteGateway", () => {
     );
   });
 
-  it("binds the ClusterRole that the chart leaves unbound, and the right to write status, before the release", async () => {
+  const subjects = [{ kind: "ServiceAccount", name: "enroute", namespace: "edge" }];
+  const roleRef = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name });
+
+  it("gives EnRoute a role of ours before the release, without Ingresses, and the chart's role to nobody", async () => {
     const { find } = await deploy();
-    const subjects = [{ kind: "ServiceAccount", name: "enroute", namespace: "edge" }];
-    for (const [name, role] of [
-      ["enroute-istio-gateway", "enroute"],
-      ["enroute-istio-status", "enroute-istio-status"],
-    ] as const) {
-      const { inputs } = find("ClusterRoleBinding", name);
-      assert.deepEqual(inputs["roleRef"], { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role });
-      assert.deepEqual(inputs["subjects"], subjects);
-      assert.ok(
-        find("Release", "enroute-istio").dependencies.some((urn) => urn.endsWith(`ClusterRoleBinding::${name}`)),
-      );
-    }
+    const rules = find("ClusterRole", "enroute-istio-status").inputs["rules"] as { resources: string[] }[];
+    assert.deepEqual(rules.flatMap(({ resources }) => resources).sort(), [
+      ...["endpoints", "gatewayhosts", "gatewayhosts/status", "globalconfigs", "httpfilters", "routefilters"],
+      ...["secrets", "serviceroutes", "services", "tlscertificatedelegations"],
+    ]);
+    const own = find("ClusterRoleBinding", "enroute-istio-status");
+    const chart = find("ClusterRoleBinding", "enroute-istio-gateway");
+    assert.deepEqual([own.inputs["roleRef"], own.inputs["subjects"]], [roleRef("enroute-istio-status"), subjects]);
+    assert.deepEqual([chart.inputs["roleRef"], chart.inputs["subjects"]], [roleRef("enroute"), []]);
+    const release = find("Release", "enroute-istio");
+    for (const binding of ["enroute-istio-status", "enroute-istio-gateway"])
+      assert.ok(release.dependencies.some((urn) => urn.endsWith(`ClusterRoleBinding::${binding}`)));
+    // A stack of an early version has the second alone: it is emptied after the first has all that EnRoute needs.
+    assert.ok(chart.dependencies.some((urn) => urn.endsWith("ClusterRoleBinding::enroute-istio-status")));
+    const { podAnnotations } = release.inputs["values"] as { podAnnotations: object };
+    assert.deepEqual(podAnnotations, { "enroute-istio/ingresses": "left alone" });
+  });
+
+  it("gives EnRoute the chart's role where Ingresses are to be served, with the reason, and starts its pods anew", async () => {
+    const { find } = await deploy({ ingresses: { reason: "old charts" } });
+    const { inputs } = find("ClusterRoleBinding", "enroute-istio-gateway");
+    assert.deepEqual([inputs["roleRef"], inputs["subjects"]], [roleRef("enroute"), subjects]);
+    const { annotations } = inputs["metadata"] as { annotations: object };
+    assert.deepEqual(annotations, { "enroute-istio/reason": "old charts" });
+    const { podAnnotations } = find("Release", "enroute-istio").inputs["values"] as { podAnnotations: object };
+    assert.deepEqual(podAnnotations, { "enroute-istio/ingresses": "served" });
   });
 
   it("has neither disruption budget nor autoscaler for one replica", async () => {
