@@ -17,6 +17,11 @@ export function verifyCommand(program: Command): void {
       14,
     )
     .option("--dial-services", "connect to cluster IPs directly; for use inside the cluster or with a route into it")
+    .option(
+      "--sample <count>",
+      "ask istiod about so many pods of workloads at most, from as many workloads as possible (default: all)",
+      wholeNumber(1, "a whole number of pods, at least 1"),
+    )
     .addHelpText(
       "after",
       `
@@ -32,6 +37,7 @@ ${codes(
 Examples:
   enroute-istio verify --stack prod
   enroute-istio verify --stack prod --json > report.json
+  enroute-istio verify --stack prod --sample 50
   enroute-istio verify --stack prod --only hosts --only strict/mesh-wide
   enroute-istio verify --list`,
     )
@@ -42,12 +48,21 @@ interface VerifyCliOptions extends CheckOptions {
   days: number;
   dialServices?: true;
   strict?: true;
+  sample?: number;
 }
 
-async function runVerify({ days, dialServices, strict, only, ...options }: VerifyCliOptions & { stack: string }) {
+async function runVerify({
+  days,
+  dialServices,
+  strict,
+  sample,
+  only,
+  ...options
+}: VerifyCliOptions & { stack: string }) {
   const report = await environmentOf(options).verify({
     days,
     dialServices: dialServices === true,
+    ...(sample === undefined ? {} : { sample }),
     ...(only === undefined ? {} : { only }),
   });
   print(options.json === true ? report : reportText(report, { colour: useColour }));

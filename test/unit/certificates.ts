@@ -19,6 +19,8 @@ export async function issue(
   options: {
     name?: string;
     hosts?: string[];
+    /** Identities, as the certificates of a mesh have. */
+    uris?: string[];
     issuer?: Issued;
     notBefore?: Date;
     notAfter?: Date;
@@ -42,7 +44,10 @@ export async function issue(
     extensions: [
       new x509.BasicConstraintsExtension(options.ca ?? false, options.pathLength),
       ...(options.maySign === undefined ? [] : [new x509.KeyUsagesExtension(usage[`${options.maySign}`], true)]),
-      new x509.SubjectAlternativeNameExtension((options.hosts ?? []).map((value) => ({ type: "dns" as const, value }))),
+      new x509.SubjectAlternativeNameExtension([
+        ...(options.hosts ?? []).map((value) => ({ type: "dns" as const, value })),
+        ...(options.uris ?? []).map((value) => ({ type: "url" as const, value })),
+      ]),
     ],
   });
   const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);

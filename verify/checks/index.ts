@@ -2,6 +2,7 @@ import { certificatesChecks } from "./certificates";
 import { clientLegChecks } from "./client-leg";
 import { controlPlaneChecks } from "./control-plane";
 import type { VerifyCheck } from "./define";
+import { effectChecks } from "./effect";
 import { gatewayPodChecks } from "./gateway-pod";
 import { globalConfigChecks } from "./global-config";
 import { hostsChecks } from "./hosts";
@@ -17,6 +18,7 @@ export const verifyChecks: readonly VerifyCheck[] = [
   ...injectionChecks,
   ...gatewayPodChecks,
   ...strictChecks,
+  ...effectChecks,
   ...globalConfigChecks,
   ...hostsChecks,
   ...certificatesChecks,
