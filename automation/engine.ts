@@ -207,6 +207,10 @@ async function read(request: Request, reading: Reading): Promise<Outcome> {
   const nothing = { changes: {}, changed: [] };
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
   if (request.operation === "settings") return { ...nothing, settings: await settings() };
+  if (request.operation === "deployed") {
+    const [wanted, outputs] = await Promise.all([settings(), stack.outputs()]);
+    return { ...nothing, settings: wanted, outputs };
+  }
   if (request.operation === "recover")
     return {
       ...nothing,

@@ -200,7 +200,8 @@ export class Environment {
    */
   async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate" | "unfinished"> = {}): Promise<Report> {
     lazy.registry().requireChecks("verify", options.only);
-    const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
+    const deployed = await this.run("deployed", options, {}, true);
+    const [settings, outputs] = [this.given() ?? deployed.settings!, outputsOf(deployed.outputs ?? {})];
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
     const { verify, VerifyError } = lazy.verify();
@@ -259,6 +260,7 @@ export class Environment {
     operation: Operation,
     { onEvent, signal, killSignal, parallel }: RunOptions,
     more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
+    endThread = false,
   ): Promise<Outcome> {
     const settings = this.given();
     const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
@@ -285,7 +287,7 @@ export class Environment {
         ),
       ),
     };
-    return work(request, { onEvent, signal, killSignal });
+    return work(request, { onEvent, signal, killSignal, endThread });
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */

@@ -5,7 +5,9 @@ import type { Change, ResourceRef } from "./events";
 
 /* What the library and the thread that runs an operation say to each other, as plain data. */
 
-export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover";
+/** `deployed`: settings and outputs, of which verify takes both. */
+export type Operation =
+  "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "deployed" | "status" | "recover";
 
 /** Everything that an operation needs, as plain data. */
 export interface Request {

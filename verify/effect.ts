@@ -95,42 +95,37 @@ function factOf<Value>({ proxies, silent }: ProxyProbe, pod: Pod): ProxyFact<Val
   return sent ?? { state: "unknown", reason };
 }
 
-/** A port of a Service that leads to pods with a proxy. */
-export interface InjectedPort {
+/** A port of a Service that leads to pods of workloads, with or without a proxy. */
+export interface WorkloadPort {
   service: Service;
   port: number;
   pods: Pod[];
 }
 
-/** Every TCP port of a Service that leads to injected pods of workloads. */
-export function injectedPorts(view: Pick<ClusterView, "services" | "pods">, settings: Settings): InjectedPort[] {
-  const pods = injectedPods(view, settings).filter((pod) => !isGatewayPod(pod, settings));
+/** Every TCP port of a Service that leads to pods of workloads. */
+export function workloadPorts(view: Pick<ClusterView, "services" | "pods">, settings: Settings): WorkloadPort[] {
   return meshMembers(settings).flatMap(({ name }) => {
-    const services = view.services[name];
+    const [services, pods] = [view.services[name], view.pods[name]];
+    const workloads = livePods(pods?.state === "read" ? pods.value : []).filter((pod) => !isGatewayPod(pod, settings));
     return (services?.state === "read" ? services.value : []).flatMap((service) => {
       const { selector = {}, clusterIP, ports = [] } = service.spec;
-      const behind = pods.filter(
-        ({ metadata }) => metadata.namespace === name && isPartOf(selector, metadata.labels ?? {}),
-      );
+      const behind = workloads.filter(({ metadata }) => isPartOf(selector, metadata.labels));
       if (Object.keys(selector).length === 0 || behind.length === 0 || !clusterIP || clusterIP === "None") return [];
+      const named = { ...service, metadata: { ...service.metadata, namespace: name } };
       return ports
         .filter(({ protocol = "TCP" }) => protocol === "TCP")
-        .map(({ port }) => ({
-          service: { ...service, metadata: { ...service.metadata, namespace: name } },
-          port,
-          pods: behind,
-        }));
+        .map(({ port }) => ({ service: named, port, pods: behind }));
     });
   });
 }
 
-/** How an injected port is called in facts and texts. */
-export const portName = ({ service, port }: InjectedPort) => `${placeOf(service)}:${port}`;
+/** How a port of a workload is called in facts and texts. */
+export const portName = ({ service, port }: WorkloadPort) => `${placeOf(service)}:${port}`;
 
 export async function readWorkloadLeg(source: VerifySource, view: Seen): Promise<WorkloadLegFacts | undefined> {
   const { settings, dialServices, timeout, sample } = source;
   if (!dialServices) return undefined;
-  const all = injectedPorts(view, settings);
+  const all = workloadPorts(view, settings);
   const chosen = all.slice(0, sample);
   if (chosen.length === 0) return { ports: {}, leftOut: 0 };
   const routes = istiodRoutes(source, view);

@@ -286,7 +286,8 @@ export class Traffic {
           : [...local.values()].map((port) => ({
               ...{ address, port, namespace: pod.metadata.namespace ?? "", pod: pod.metadata.name },
             })),
-      ...(sidecar === undefined || kind === "gateway"
+      // Without rules of its network nothing leads to the sidecar.
+      ...(sidecar === undefined || kind === "gateway" || containerOf(pod, "istio-init") === undefined
         ? {}
         : { inbound: { path: join(trafficFolder, name, inboundSocket), captures: (port) => isCaptured(pod, port) } }),
       ...(envoy === undefined

@@ -6,11 +6,11 @@ import { placeOf, workloadOf } from "../../mesh/object";
 import { type ModeInForce, type ProxyInbound, modeInForce } from "../../mesh/proxy-inbound";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
-import { injectedPorts, isGatewayPod, portName } from "../effect";
+import { workloadPorts, isGatewayPod, portName } from "../effect";
 import type { ClusterView } from "../view";
 import { type ProxyFact, type VerifyCheck, verifyCheck } from "./define";
 import { cause } from "./effect-cause";
-import { withProxy } from "./injection";
+import { proxyOf, withProxy } from "./injection";
 import { itemsOf } from "./reading";
 
 const askFix =
@@ -246,7 +246,7 @@ function isDeclared(
   service: string,
   mode: string,
 ): boolean {
-  const ports = injectedPorts(view, settings).filter(
+  const ports = workloadPorts(view, settings).filter(
     ({ service: { metadata } }) => metadata.namespace === namespace && metadata.name === service,
   );
   const modes = ports.flatMap(({ pods }) => pods.flatMap((pod) => declaredFor(pod, settings)));
@@ -258,11 +258,11 @@ const workloadLeg = verifyCheck({
   title: "workloads refuse a connection in clear text, and take one in the gateway's name",
   needs: ["workloadLeg", "pods", "services"],
   subject: "the mesh's workloads",
-  fix: "see effect/inbound and effect/captured, which say why",
+  fix: "see effect/inbound, effect/captured and injection/*, which say why",
   docs: {
     meaning:
-      "with `--dial-services` alone: each port of the Services of workloads is connected to, in clear text, which must be refused, and by mutual TLS with a certificate that istiod signs for the gateway, which must be taken; declared exceptions take what they are declared to take",
-    fix: "`effect/inbound` and `effect/captured` say why",
+      "with `--dial-services` alone: each port of the Services of workloads, of pods without a proxy too, is connected to, in clear text, which must be refused, and by mutual TLS with a certificate that istiod signs for the gateway, which must be taken; declared exceptions take what they are declared to take",
+    fix: "`effect/inbound`, `effect/captured` and `injection` say why",
   },
   run(view, { settings }, problem) {
     if (view.workloadLeg === undefined)
@@ -273,8 +273,8 @@ const workloadLeg = verifyCheck({
     // Undecided where pods or Services could not be read.
     workloadPods(view, settings);
     for (const { name } of settings.namespaces) itemsOf(view.services[name], `Services of namespace ${name}`);
-    const ports = injectedPorts(view, settings);
-    if (ports.length === 0) throw new CannotTell("no Service leads to a pod with a proxy: nothing to connect to");
+    const ports = workloadPorts(view, settings);
+    if (ports.length === 0) throw new CannotTell("no Service leads to a pod of a workload: nothing to connect to");
     const silent: string[] = [];
     let probed = 0;
     for (const one of ports) {
@@ -291,7 +291,9 @@ const workloadLeg = verifyCheck({
         problem(`${name} refuses plain text (${probe.plain.reason}), and ${modes[0]} is declared`, {
           subject: `Service ${name}`,
         });
-      if (probe.mutual.outcome === "refused" && modes.every((mode) => mode !== "DISABLE"))
+      // A pod without a proxy speaks no TLS of the mesh: injection/* names it.
+      const isInjected = one.pods.every((pod) => proxyOf(pod) !== undefined);
+      if (probe.mutual.outcome === "refused" && isInjected && modes.every((mode) => mode !== "DISABLE"))
         problem(`${name} refuses the gateway's certificate: ${probe.mutual.reason}`, { subject: `Service ${name}` });
       for (const { outcome, reason } of [probe.plain, probe.mutual].filter((each) => each.outcome === "silent") as {
         outcome: string;
@@ -307,7 +309,7 @@ const workloadLeg = verifyCheck({
 
 /** The declared modes of the pods behind a port of a Service. */
 function portModes(
-  { service, port, pods }: ReturnType<typeof injectedPorts>[number],
+  { service, port, pods }: ReturnType<typeof workloadPorts>[number],
   settings: Settings,
 ): [string, ...string[]] {
   const { targetPort = port } = service.spec.ports?.find((each) => each.port === port) ?? {};

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Pod } from "../../../cluster/kinds";
 import type { Result } from "../../../base/report";
-import { injectedPorts, portName, sampled } from "../../../verify/effect";
+import { workloadPorts, portName, sampled } from "../../../verify/effect";
 import { allChecks } from "../../../verify/verify";
 import { stackFile } from "../stack-files";
 import { except, send } from "./effect-faults";
@@ -96,7 +96,7 @@ describe("what is in force", () => {
 
   it("expects a declared exception to answer in plain text", () => {
     const seen = fresh();
-    const [one] = injectedPorts(seen.view, seen.settings);
+    const [one] = workloadPorts(seen.view, seen.settings);
     seen.settings.mutualTls.exceptions = [
       { namespace: "bookinfo", mode: "DISABLE", reason: "r", owner: "o", until: "2999-01-01" },
     ];

@@ -20,7 +20,7 @@ import {
 } from "../../../settings/expected";
 import type { Container, Deployment, Pod, Service, Webhook } from "../../../cluster/kinds";
 import type { Probes } from "../../../verify/checks/define";
-import { injectedPorts, portName } from "../../../verify/effect";
+import { workloadPorts, portName } from "../../../verify/effect";
 import type { VerifyOptions } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 
@@ -273,7 +273,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     },
     workloadLeg: {
       ports: Object.fromEntries(
-        injectedPorts(view, settings).map((one) => [
+        workloadPorts(view, settings).map((one) => [
           portName(one),
           {
             plain: { outcome: "refused", reason: "read ECONNRESET" },
