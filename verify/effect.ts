@@ -25,11 +25,16 @@ export function isGatewayPod({ metadata }: Pod, { gateway }: Settings): boolean 
   return metadata.namespace === gateway.namespace.name && isPartOf(enroute.selector, metadata.labels);
 }
 
+/** Pods that run: what waits for a node, or for its images, takes nothing yet. */
+export function runningPods(pods: readonly Pod[]): Pod[] {
+  return livePods(pods).filter(({ status }) => status?.phase === "Running");
+}
+
 /** The pods of the mesh's namespaces that run with a proxy, as far as they could be read. */
 function injectedPods({ pods }: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   return meshMembers(settings).flatMap(({ name }) => {
     const read = pods[name];
-    return read?.state === "read" ? livePods(read.value).filter((pod) => proxyOf(pod) !== undefined) : [];
+    return read?.state === "read" ? runningPods(read.value).filter((pod) => proxyOf(pod) !== undefined) : [];
   });
 }
 
@@ -106,7 +111,9 @@ export interface WorkloadPort {
 export function workloadPorts(view: Pick<ClusterView, "services" | "pods">, settings: Settings): WorkloadPort[] {
   return meshMembers(settings).flatMap(({ name }) => {
     const [services, pods] = [view.services[name], view.pods[name]];
-    const workloads = livePods(pods?.state === "read" ? pods.value : []).filter((pod) => !isGatewayPod(pod, settings));
+    const workloads = runningPods(pods?.state === "read" ? pods.value : []).filter(
+      (pod) => !isGatewayPod(pod, settings),
+    );
     return (services?.state === "read" ? services.value : []).flatMap((service) => {
       const { selector = {}, clusterIP, ports = [] } = service.spec;
       const behind = workloads.filter(({ metadata }) => isPartOf(selector, metadata.labels));

@@ -6,7 +6,7 @@ import { placeOf, workloadOf } from "../../mesh/object";
 import { type ModeInForce, type ProxyInbound, modeInForce } from "../../mesh/proxy-inbound";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
-import { workloadPorts, isGatewayPod, portName } from "../effect";
+import { isGatewayPod, portName, runningPods, workloadPorts } from "../effect";
 import type { ClusterView } from "../view";
 import { type ProxyFact, type VerifyCheck, verifyCheck } from "./define";
 import { cause } from "./effect-cause";
@@ -18,10 +18,10 @@ const askFix =
 
 /** The pods of workloads with a proxy, at least one: the gateway's are no workload. */
 function workloadPods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
-  const pods = withProxy(view, settings).filter((pod) => !isGatewayPod(pod, settings));
+  const pods = runningPods(withProxy(view, settings)).filter((pod) => !isGatewayPod(pod, settings));
   if (pods.length === 0)
     throw new CannotTell(
-      "the mesh's namespaces have no pod with a proxy but the gateway's: nothing to look at",
+      "no pod with a proxy runs in the mesh's namespaces but the gateway's: nothing to look at",
       "install the workload",
     );
   return pods;
@@ -191,7 +191,7 @@ const gatewayOutbound = verifyCheck({
     fix: "remove the DestinationRule or EnvoyFilter; an endpoint without a proxy is `injection/pods-in-mesh`",
   },
   run(view, { settings }, problem) {
-    const gateways = withProxy(view, settings).filter((pod) => isGatewayPod(pod, settings));
+    const gateways = runningPods(withProxy(view, settings)).filter((pod) => isGatewayPod(pod, settings));
     if (gateways.length === 0) throw notThere("no gateway pod with a proxy", "gateway/containers");
     const silent: { name: string; reason: string }[] = [];
     const problems: string[] = [];

@@ -1,6 +1,6 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
-import { parsedJson } from "../../base/tree";
+import { asText, parsedJson, treesAt } from "../../base/tree";
 import { messageOf } from "../../cluster/client";
 import { type IstiodCall, type IstiodOptions, meshToken, withIstiod } from "./istiod";
 
@@ -78,15 +78,21 @@ async function askOne(
     const connections = (await first.ask("syncz")) as Connection[] | undefined;
     if (!Array.isArray(connections)) throw new Error("istiod's debug interface gives no list of proxies");
     const here = connections.filter(({ proxy }) => wanted.has(proxy));
-    const ids = new Set(connections.map(({ proxy }) => proxy));
+    const names = [...new Set(connections.map(({ proxy }) => proxy))];
+    // istiod takes the first connection that has the name anywhere in it (getProxyConnection): some need their connection's own.
+    const alike = (proxy: string) => names.find((other) => other !== proxy && other.includes(proxy));
+    const ids = here.some(({ proxy }) => alike(proxy) !== undefined) ? await connectionIds(first) : [];
     const found = new Map<string, Sent>();
     const queue = [...here];
     const work = async (stream: DebugStream) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { proxy } = next;
-        const problem = connectionProblem(next, ids);
+        const other = alike(proxy);
+        const id = other === undefined ? proxy : unambiguousId(proxy, ids);
+        const problem =
+          id === undefined ? `istiod cannot tell it from ${other}, whose name ends alike` : connectionProblem(next);
         const answer =
-          problem === undefined ? await stream.ask(`config_dump?proxyID=${proxy}&types=${wanted.get(proxy)}`) : {};
+          problem === undefined ? await stream.ask(`config_dump?proxyID=${id}&types=${wanted.get(proxy)}`) : {};
         const isDump = typeof answer === "object" && answer !== null && "configs" in answer;
         found.set(
           proxy,
@@ -104,18 +110,26 @@ async function askOne(
   }
 }
 
+/** `<pod>.<namespace>-<number>` of every connection. */
+async function connectionIds(stream: DebugStream): Promise<string[]> {
+  return treesAt(await stream.ask("connections"), "clients").flatMap((each) => asText(each["connectionId"]) ?? []);
+}
+
+/** A proxy's connection by a name that no other one has in it. */
+function unambiguousId(proxy: string, ids: readonly string[]): string | undefined {
+  const own = ids.filter((id) => id.startsWith(`${proxy}-`) && /^\d+$/.test(id.slice(proxy.length + 1)));
+  return own.find((id) => ids.every((other) => other === id || !other.includes(id)));
+}
+
 /** Why what istiod sends to a proxy says nothing about it. */
-function connectionProblem(connection: Connection, ids: ReadonlySet<string>): string | undefined {
-  const { proxy, proxy_type: type, listener_sent: sent, listener_acked: acked, resources = {} } = connection;
+function connectionProblem(connection: Connection): string | undefined {
+  const { proxy_type: type, listener_sent: sent, listener_acked: acked, resources = {} } = connection;
   if (type !== undefined && type !== "sidecar") return `it is no sidecar, but a proxy of type ${type}`;
   const errors = Object.values(resources).flatMap(({ lastError }) =>
     lastError === undefined || lastError === "" ? [] : lastError,
   );
   if (errors.length > 0) return `it refuses what istiod sends: ${errors[0]}`;
-  if (sent === undefined || sent !== acked) return "it has not taken over yet what istiod sent last";
-  // istiod takes the first connection that has the name anywhere in it (getProxyConnection).
-  const alike = [...ids].find((other) => other !== proxy && other.includes(proxy));
-  return alike === undefined ? undefined : `istiod cannot tell it from ${alike}, whose name ends alike`;
+  return sent === undefined || sent !== acked ? "it has not taken over yet what istiod sent last" : undefined;
 }
 
 /** A stream of questions to the debug interface. */

@@ -173,17 +173,27 @@ describe("probeProxies", () => {
       assert.match(sent.reason, reason);
     });
 
-  it("does not take the answer of a proxy whose name ends alike: istiod looks for the name anywhere", async () => {
-    istiod.answers = {
-      syncz: [connected("db-0.shop"), connected("my-db-0.shop")],
-      [dumpOf("db-0.shop")]: { configs: ["of my-db-0"] },
-      [dumpOf("my-db-0.shop")]: { configs: ["of my-db-0"] },
+  describe("of a proxy whose name another one ends with, for which istiod takes it", () => {
+    const both = [connected("db-0.shop"), connected("my-db-0.shop")];
+    const connections = (...ids: string[]) => ({ clients: ids.map((connectionId) => ({ connectionId })) });
+    const sentTo = async (...ids: string[]) => {
+      istiod.answers = {
+        ...{ syncz: both, connections: connections(...ids) },
+        ...{ [dumpOf("db-0.shop")]: { configs: ["of my-db-0"] }, [dumpOf("db-0.shop-7")]: { configs: ["of db-0"] } },
+      };
+      return (await ask(["db-0.shop"])).proxies.get("db-0.shop")!;
     };
-    const { proxies } = await ask(["db-0.shop", "my-db-0.shop"]);
-    const sent = proxies.get("db-0.shop")!;
-    assert.ok(sent.state === "unknown");
-    assert.match(sent.reason, /cannot tell it from my-db-0\.shop/);
-    assert.equal(proxies.get("my-db-0.shop")!.state, "sent");
+
+    it("asks by the number of its connection", async () => {
+      const sent = await sentTo("my-db-0.shop-6", "db-0.shop-7");
+      assert.deepEqual(sent, { state: "sent", dump: { kinds: "lds", dump: { configs: ["of db-0"] } } });
+    });
+
+    it("knows nothing where that is ambiguous as well", async () => {
+      const sent = await sentTo("my-db-0.shop-71", "db-0.shop-7");
+      assert.ok(sent.state === "unknown");
+      assert.match(sent.reason, /cannot tell it from my-db-0\.shop/);
+    });
   });
 
   it("knows nothing of a proxy that is not connected, or went while it was asked about", async () => {
