@@ -87,6 +87,11 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
   },
   outputs: (session) => reading(session, () => session.stack.outputs()),
   settings: (session) => reading(session, () => session.settings()),
+  deployed: (session) =>
+    reading(session, async () => {
+      const [settings, outputs] = await Promise.all([session.settings(), session.stack.outputs()]);
+      return { settings, outputs };
+    }),
   status: (session) => reading(session, () => statusOf(session)),
   recover: (session, input) => reading(session, () => recoverStack(session, input), { takesLock: true }),
 };

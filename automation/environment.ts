@@ -211,7 +211,8 @@ export class Environment {
   /** As {@link verify}, with its receipt: the report, and hosts, workloads, certificates and versions as they were seen. */
   async receipt(options: RunOptions & VerifyRunOptions = {}): Promise<Receipt> {
     lazy.registry().requireChecks("verify", options.only);
-    const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
+    const { settings, outputs: deployed } = await this.run("deployed", {}, options, true);
+    const outputs = outputsOf(deployed);
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
     const { verifyWithReceipt, VerifyError } = lazy.verify();
@@ -263,9 +264,13 @@ export class Environment {
     }
   }
 
-  private run<Name extends Operation>(operation: Name, input: Input<Name>, options: RunOptions): Promise<Result<Name>> {
-    const { onEvent, signal, killSignal } = options;
-    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal });
+  private run<Name extends Operation>(
+    operation: Name,
+    input: Input<Name>,
+    { onEvent, signal, killSignal }: RunOptions,
+    endThread = false,
+  ): Promise<Result<Name>> {
+    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal, endThread });
   }
 
   private target(): Target {

@@ -30,6 +30,8 @@ export interface Operations {
   destroy: { input: ChangeInput & { remove?: boolean }; result: Changes };
   outputs: { input: object; result: OutputMap };
   settings: { input: object; result: Settings };
+  /** Settings and outputs together, of which verify takes both. */
+  deployed: { input: object; result: { settings: Settings; outputs: OutputMap } };
   status: { input: object; result: StackStatus };
   /** `adopt`: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
   recover: { input: { apply: boolean; adopt: string[] }; result: StackRecovery };

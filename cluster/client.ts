@@ -21,6 +21,9 @@ export class ClusterError extends Error {
 /** How long a single request may take, in milliseconds. */
 const patience = 10_000;
 
+/** Items of a page of a list: with the pods of a mesh, some megabytes. */
+const pageSize = 100;
+
 /** Says that names and labels are enough: the API server then leaves contents, such as those of Secrets, where they are. */
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -61,6 +64,36 @@ export class Cluster {
       const list = answer as { items?: unknown };
       return (list.items === null ? { ...list, items: [] } : list) as Answer;
     });
+  }
+
+  /**
+   * Reads a list page by page, so that the whole of it is never in memory at once, and keeps of each item what `keep` gives.
+   * A list that ran out while it was read (the server forgot the place) is read from its beginning again.
+   */
+  async list<Item, Kept = Item>(
+    path: string,
+    keep: (item: Item) => Kept = (item) => item as unknown as Kept,
+  ): Promise<Kept[]> {
+    for (let again = false; ; again = true) {
+      try {
+        return await this.pages(path, keep);
+      } catch (error) {
+        if (again || !(error instanceof ClusterError && error.status === 410)) throw error;
+      }
+    }
+  }
+
+  private async pages<Item, Kept>(path: string, keep: (item: Item) => Kept): Promise<Kept[]> {
+    const kept: Kept[] = [];
+    const query = `${path}${path.includes("?") ? "&" : "?"}limit=${pageSize}`;
+    for (let next = ""; ;) {
+      const page = await this.get<{ metadata?: { continue?: string }; items?: Item[] | null }>(
+        next === "" ? query : `${query}&continue=${encodeURIComponent(next)}`,
+      );
+      for (const item of page.items ?? []) kept.push(keep(item));
+      next = page.metadata?.continue ?? "";
+      if (next === "") return kept;
+    }
   }
 
   /** Asks the API server something that it answers without keeping it, such as a review of rights or a token request. */

@@ -110,6 +110,31 @@ export function allowedWeakness(
   return Math.max(0, ...covering.map(({ mode }) => weaknessOf(mode)));
 }
 
+/** How a workload takes connections where nothing but the stack's exceptions says so. */
+export interface DeclaredModes {
+  all: "STRICT" | ExceptionMode;
+  /** Of container ports that differ. */
+  ports: Record<number, ExceptionMode>;
+}
+
+/**
+ * What the exceptions of a stack come to for a pod: one answer, or where several of their policies select it, one for each, as
+ * Istio obeys the oldest alone.
+ */
+export function declaredModes(
+  exceptions: readonly MutualTlsException[],
+  { namespace, labels = {} }: { namespace: string; labels?: Record<string, string> },
+): [DeclaredModes, ...DeclaredModes[]] {
+  const policies = compileExceptions(exceptions.filter((exception) => exception.namespace === namespace));
+  const modes = ({ spec: { mtls, portLevelMtls = {} } }: PeerAuthenticationPolicy): DeclaredModes => ({
+    all: mtls?.mode ?? "STRICT",
+    ports: Object.fromEntries(Object.entries(portLevelMtls).map(([port, { mode }]) => [Number(port), mode])),
+  });
+  const own = policies.filter(({ spec }) => spec.selector !== undefined && isPartOf(spec.selector.matchLabels, labels));
+  const [first, ...others] = own.length > 0 ? own : policies.filter(({ spec }) => spec.selector === undefined);
+  return first === undefined ? [{ all: "STRICT", ports: {} }] : [modes(first), ...others.map(modes)];
+}
+
 /** Whether labels are all among others. */
 export function isPartOf(few: Record<string, string>, many: Record<string, string> | undefined): boolean {
   return Object.entries(few).every(([key, value]) => many?.[key] === value);

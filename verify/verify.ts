@@ -5,7 +5,7 @@ import { type Cluster, openCluster, unreachable } from "../cluster/client";
 import type { Settings } from "../settings/schema";
 import { type Check, judge } from "./check";
 import { verifyChecks } from "./checks";
-import type { Probes, VerifyContext, VerifyFacts } from "./checks/define";
+import type { Probes, VerifyCheck, VerifyContext, VerifyFacts } from "./checks/define";
 import { readFacts } from "./facts";
 import { verifyReaders } from "./readers";
 import { type Inspection, type Receipt, receiptOf } from "./receipt/receipt";
@@ -32,6 +32,11 @@ export interface VerifyOptions {
   unfinished?: { evidence: string; fix: string };
   /** How long each connection to the gateway and to istiod may take, in milliseconds. @default 3000 */
   timeout?: number;
+  /**
+   * Ask istiod about so many pods of workloads at most, from as many workloads as possible, and connect to so many of their ports; the
+   * report says what was left out. @default all of them
+   */
+  sample?: number;
 }
 
 /** The cluster cannot be looked at. */
@@ -61,7 +66,9 @@ export async function verifyWithReceipt(
 }
 
 async function inspect(settings: Settings, options: VerifyOptions): Promise<Inspection> {
-  const checks = select(verifyChecks, options.only);
+  // What takes dialling is only asked for where it can be done, or by its name.
+  const isPossible = ({ needs }: VerifyCheck) => options.dialServices === true || !needs.includes("workloadLeg");
+  const checks = select(verifyChecks, options.only).filter((check) => options.only !== undefined || isPossible(check));
   const cluster = openCluster(settings);
   if ("problem" in cluster) throw new VerifyError(cluster);
   let kubernetes: string;
@@ -80,9 +87,9 @@ async function inspect(settings: Settings, options: VerifyOptions): Promise<Insp
   }
 }
 
-async function runOnce(checks: typeof verifyChecks, cluster: Cluster, settings: Settings, options: VerifyOptions) {
-  const { dialServices = false, timeout = 3000 } = options;
-  const source = { cluster, settings, dialServices, timeout };
+async function runOnce(checks: readonly VerifyCheck[], cluster: Cluster, settings: Settings, options: VerifyOptions) {
+  const { dialServices = false, timeout = 3000, sample = Infinity } = options;
+  const source = { cluster, settings, dialServices, timeout, sample };
   const needs = checks.flatMap((check) => check.needs);
   // A check sees no more than it needs, so what is missing here is never looked at.
   const facts = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;

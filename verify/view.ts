@@ -1,13 +1,17 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { defined } from "../base/defined";
 import type { Cluster } from "../cluster/client";
 import { type HelmRelease, helmReleases } from "../cluster/helm-releases";
 import type {
   ConfigMap,
+  Container,
+  ContainerStatus,
   Deployment,
   DestinationRule,
   EndpointSlice,
   GatewayHost,
   GlobalConfig,
+  Metadata,
   Named,
   PeerAuthentication,
   Pod,
@@ -56,6 +60,7 @@ export interface ClusterView {
   /** Everywhere in the cluster. */
   peerAuthentications: Read<PeerAuthentication[]>;
   destinationRules: Read<DestinationRule[]>;
+  envoyFilters: Read<Named[]>;
   globalConfigs: Read<GlobalConfig[]>;
   gatewayHosts: Read<GatewayHost[]>;
   serviceRoutes: Read<ServiceRoute[]>;
@@ -79,18 +84,24 @@ export interface Source {
   settings: Settings;
 }
 
-const list = <Item>(cluster: Cluster, path: string) =>
-  read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
+const list = <Item>(cluster: Cluster, path: string, keep?: (item: Item) => Item) =>
+  read(() => cluster.list<Item, Item>(path, keep));
 const root = ({ istio }: Settings) => istio.namespace.name;
 const members = (settings: Settings) => meshMembers(settings).map(({ name }) => name);
 
 /** Objects of a kind, by namespace. */
-function inside<Item>(what: string, group: string, kind: string, namespaces: (settings: Settings) => string[]) {
+function inside<Item>(
+  what: string,
+  group: string,
+  kind: string,
+  namespaces: (settings: Settings) => string[],
+  keep?: (item: Item) => Item,
+) {
   return {
     what,
     read: ({ cluster, settings }: Source) =>
       readEach([...new Set(namespaces(settings))], (name) =>
-        list<Item>(cluster, `${group}/namespaces/${name}/${kind}`),
+        list<Item>(cluster, `${group}/namespaces/${name}/${kind}`, keep),
       ),
   };
 }
@@ -98,6 +109,54 @@ function inside<Item>(what: string, group: string, kind: string, namespaces: (se
 /** Objects of a kind, everywhere in the cluster. */
 function everywhere<Item>(what: string, path: string) {
   return { what, read: ({ cluster }: Source) => list<Item>(cluster, path) };
+}
+
+/** What the checks read of a pod, of which a mesh may have thousands; the API server sends about ten times as much. */
+function ofPod({ spec, status }: Pod): Omit<Pod, "metadata"> {
+  const { containers, initContainers, volumes, hostNetwork } = spec;
+  const { phase, containerStatuses, initContainerStatuses } = status ?? {};
+  const ofStatus = ({ name, ready, started, state }: ContainerStatus): ContainerStatus =>
+    defined({ name, ready, started, state });
+  return {
+    spec: defined({
+      containers: containers.map(ofContainer),
+      initContainers: initContainers?.map(ofContainer),
+      volumes: volumes?.map(({ name, emptyDir }) => defined({ name, emptyDir })),
+      hostNetwork,
+    }),
+    status: defined({
+      phase,
+      containerStatuses: containerStatuses?.map(ofStatus),
+      initContainerStatuses: initContainerStatuses?.map(ofStatus),
+    }),
+  };
+}
+
+/** The environment and the arguments of Istio's own containers are read, and of no others. */
+function ofContainer({ name, image, restartPolicy, args, ports, env, volumeMounts }: Container): Container {
+  const isIstio = name.startsWith("istio-");
+  return defined({
+    name,
+    image,
+    restartPolicy,
+    args: isIstio ? args : undefined,
+    ports,
+    env: isIstio
+      ? env?.flatMap(({ name: key, value }) => (value === undefined ? [] : [{ name: key, value }]))
+      : undefined,
+    volumeMounts: volumeMounts?.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
+  });
+}
+
+function ofMetadata(metadata: Metadata): Metadata {
+  const { name, namespace, creationTimestamp, deletionTimestamp, labels, annotations = {} } = metadata;
+  const istios = Object.entries(annotations).filter(
+    ([key]) => /(^|\.)istio\.io\//.test(key) && !key.endsWith("/status"),
+  );
+  return defined({
+    ...{ name, namespace, creationTimestamp, deletionTimestamp, labels },
+    annotations: istios.length === 0 ? undefined : Object.fromEntries(istios),
+  });
 }
 
 /** Where each part of the view comes from. */
@@ -121,7 +180,13 @@ export const viewReaders: Readers<ClusterView, Source> = {
     settings.gateway.namespace.name,
   ]),
   services: inside<Service>("Services", "/api/v1", "services", (settings) => [root(settings), ...members(settings)]),
-  pods: inside<Pod>("pods", "/api/v1", "pods", (settings) => [root(settings), ...members(settings)]),
+  pods: inside<Pod>(
+    "pods",
+    "/api/v1",
+    "pods",
+    (settings) => [root(settings), ...members(settings)],
+    (pod) => ({ ...ofPod(pod), metadata: ofMetadata(pod.metadata) }),
+  ),
   endpointSlices: {
     what: "EndpointSlices",
     read: ({ cluster, settings }) =>
@@ -152,6 +217,7 @@ export const viewReaders: Readers<ClusterView, Source> = {
     "/apis/security.istio.io/v1/peerauthentications",
   ),
   destinationRules: everywhere<DestinationRule>("DestinationRules", "/apis/networking.istio.io/v1/destinationrules"),
+  envoyFilters: everywhere("EnvoyFilters", "/apis/networking.istio.io/v1alpha3/envoyfilters"),
   globalConfigs: everywhere<GlobalConfig>("GlobalConfigs", "/apis/enroute.saaras.io/v1/globalconfigs"),
   gatewayHosts: everywhere<GatewayHost>("GatewayHosts", "/apis/enroute.saaras.io/v1/gatewayhosts"),
   serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", `/apis/${enrouteGroup}/v1/serviceroutes`),

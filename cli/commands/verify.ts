@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { extname } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { defined } from "../../base/defined";
 import { reportText } from "../../base/report";
 import { type CheckOptions, checking, runChecks } from "../checks";
 import { exitHelp, exitOfReport } from "../exit-codes";
@@ -25,6 +26,11 @@ export function verifyCommand(program: Command): void {
       (file: string, before?: string[]) => collect(receiptFile(file), before),
     )
     .option("--dial-services", "connect to cluster IPs directly; for use inside the cluster or with a route into it")
+    .option(
+      "--sample <count>",
+      "ask istiod about so many pods of workloads at most, from as many workloads as possible (default: all)",
+      wholeNumber(1, "a whole number of pods, at least 1"),
+    )
     .addHelpText(
       "after",
       `
@@ -41,6 +47,7 @@ Examples:
   enroute-istio verify --stack prod
   enroute-istio verify --stack prod --json > results.json
   enroute-istio verify --stack prod --report prod.html --report prod.json
+  enroute-istio verify --stack prod --sample 50
   enroute-istio verify --stack prod --only hosts --only strict/mesh-wide
   enroute-istio verify --list`,
     )
@@ -52,6 +59,7 @@ interface VerifyCliOptions extends CheckOptions {
   dialServices?: true;
   report?: string[];
   strict?: true;
+  sample?: number;
 }
 
 function receiptFile(file: string): string {
@@ -60,11 +68,11 @@ function receiptFile(file: string): string {
 }
 
 async function runVerify(options: VerifyCliOptions & { stack: string }) {
-  const { days, dialServices, strict, only, report: files = [], ...common } = options;
+  const { days, dialServices, strict, sample, only, report: files = [], ...common } = options;
   const receipt = await environmentOf(common).receipt({
     days,
     dialServices: dialServices === true,
-    ...(only === undefined ? {} : { only }),
+    ...defined({ sample, only }),
   });
   const { report } = receipt;
   for (const file of files)

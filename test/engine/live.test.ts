@@ -264,10 +264,10 @@ describe("a live request through both legs", function () {
     const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
     assert.equal(
       names.filter((name) => name === "envoy").length,
-      2,
-      `the gateway's Envoy and a sidecar's: ${names.join()}`,
+      8,
+      `the gateway's Envoy, its sidecar's, and one for each of six pods of Bookinfo: ${names.join()}`,
     );
-    assert.equal(names.filter((name) => name === "pilot-agent").length, 2);
+    assert.equal(names.filter((name) => name === "pilot-agent").length, 7);
     assert.deepEqual(listeningElsewhere(pids), []);
     await sandbox.stop();
     await eventually(

@@ -106,14 +106,6 @@ export const faults: Fault[] = [
     hidden: ["identity/gateway-certificate"],
   },
   {
-    name: "a mesh without automatic mutual TLS",
-    break: (seeds) =>
-      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
-        data: { mesh: "enableAutoMtls: false\nrootNamespace: istio-system\ntrustDomain: cluster.local\n" },
-      }),
-    found: ["control-plane/mesh-configuration"],
-  },
-  {
     name: "an istiod that does not look at the mesh's root namespace",
     break: (seeds) =>
       seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
@@ -212,11 +204,6 @@ export const faults: Fault[] = [
     found: ["injection/pods-in-mesh"],
   },
   {
-    name: "a pod that opted out",
-    break: (seeds) => seeds.create(pod("apart", { "sidecar.istio.io/inject": "false" })),
-    found: ["injection/opted-out"],
-  },
-  {
     name: "a sidecar of another version",
     break: (seeds) =>
       seeds.create({
@@ -285,78 +272,12 @@ export const faults: Fault[] = [
     found: ["gateway/rights"],
   },
   {
-    name: "no mesh-wide policy",
-    break: (seeds) => seeds.delete(meshPolicy),
-    found: ["strict/mesh-wide"],
-    hidden: ["strict/one-mesh-policy"],
-  },
-  {
-    name: "a mesh-wide policy that is PERMISSIVE",
-    break: (seeds) => seeds.patch(meshPolicy, { spec: { mtls: { mode: "PERMISSIVE" } } }),
-    found: ["strict/mesh-wide"],
-  },
-  {
-    name: "an older mesh-wide policy that is PERMISSIVE",
-    break: async (seeds) => {
-      const restore = await seeds.delete(meshPolicy);
-      const heal = await seeds.create(policy(root, "legacy", { mtls: { mode: "PERMISSIVE" } }));
-      await sleep(1100); // ages are counted in whole seconds
-      await restore();
-      return heal;
-    },
-    found: ["strict/mesh-wide", "strict/one-mesh-policy"],
-  },
-  {
     name: "a younger mesh-wide policy",
     break: async (seeds) => {
       await sleep(1100);
       return seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } }));
     },
     found: ["strict/one-mesh-policy"],
-  },
-  {
-    name: "a PERMISSIVE policy in a namespace",
-    break: (seeds) => seeds.create(policy(workloads, "default", { mtls: { mode: "PERMISSIVE" } })),
-    found: ["strict/namespaces"],
-  },
-  {
-    name: "a PERMISSIVE policy on a workload",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", { selector: { matchLabels: { app: "reviews" } }, mtls: { mode: "PERMISSIVE" } }),
-      ),
-    found: ["strict/workloads"],
-  },
-  {
-    name: "a port without mutual TLS",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", {
-          selector: { matchLabels: { app: "reviews" } },
-          mtls: { mode: "STRICT" },
-          portLevelMtls: { "9080": { mode: "DISABLE" } },
-        }),
-      ),
-    found: ["strict/ports"],
-  },
-  {
-    name: "a declared exception that is missing",
-    break: async (seeds) => {
-      const { items } = await seeds.api.list("security.istio.io/v1", "PeerAuthentication", workloads);
-      const [exception] = items.filter(({ metadata }) => metadata?.name?.startsWith("plain-text-"));
-      return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
-    },
-    found: ["strict/exceptions"],
-  },
-  {
-    name: "a DestinationRule that turns TLS off",
-    break: (seeds) =>
-      seeds.create(
-        object(inside("networking.istio.io/v1", "DestinationRule", workloads, "plain"), {
-          spec: { host: "productpage", trafficPolicy: { tls: { mode: "DISABLE" } } },
-        }),
-      ),
-    found: ["strict/destination-rules"],
   },
   {
     name: "no GlobalConfig",
@@ -532,6 +453,197 @@ export const faults: Fault[] = [
       return seeds.patch(authority, { data: Object.fromEntries(data) as Record<string, string> });
     },
     found: ["identity/authority", "identity/authority-renewal"],
+  },
+];
+
+/** A fault of what is in force, seeded where every pod has a real proxy. */
+export interface EffectFault extends Fault {
+  /** The Service of the sample workload that answers in plain text while it lasts; left out where none does. */
+  plain?: string;
+}
+
+const meshConfig = inside("v1", "ConfigMap", root, "istio");
+const details = deployment(workloads, "details-v1");
+
+/** The mesh's configuration with further lines, as somebody would write them into the ConfigMap. */
+async function configure(seeds: Seeds, lines: string, without = /^$/): Promise<Heal> {
+  const { data } = (await seeds.read(meshConfig)) as unknown as { data: { mesh: string } };
+  const kept = data.mesh.split("\n").filter((line) => !without.test(line));
+  return seeds.patch(meshConfig, { data: { mesh: [...kept, lines].join("\n") } });
+}
+
+const discoverySelectors = (...names: string[]) =>
+  ["discoverySelectors:", ...names.map((name) => `- matchLabels: { kubernetes.io/metadata.name: ${name} }`), ""].join(
+    "\n",
+  );
+const template = (change: object) => ({ spec: { template: change } });
+const annotated = (annotations: Record<string, string>) => (seeds: Seeds) =>
+  seeds.patch(details, template({ metadata: { annotations } }));
+
+/** Takes what is not TLS at port 9080, and passes it on as it is. */
+const plainChain = {
+  filter_chain_match: { destination_port: 9080, transport_protocol: "raw_buffer" },
+  filters: [
+    {
+      name: "envoy.filters.network.tcp_proxy",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix: "legacy",
+        cluster: "InboundPassthroughCluster",
+      },
+    },
+  ],
+};
+
+/** Faults of what is in force: those that let plain text through are shown to do so by a real request. */
+export const effectFaults: EffectFault[] = [
+  {
+    name: "no mesh-wide policy",
+    break: (seeds) => seeds.delete(meshPolicy),
+    found: ["strict/mesh-wide", "effect/inbound", "effect/plain-text"],
+    hidden: ["strict/one-mesh-policy"],
+    plain: "details",
+  },
+  {
+    name: "a mesh-wide policy that is PERMISSIVE",
+    break: (seeds) => seeds.patch(meshPolicy, { spec: { mtls: { mode: "PERMISSIVE" } } }),
+    found: ["strict/mesh-wide", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "an older mesh-wide policy that is PERMISSIVE",
+    break: async (seeds) => {
+      const restore = await seeds.delete(meshPolicy);
+      const heal = await seeds.create(policy(root, "legacy", { mtls: { mode: "PERMISSIVE" } }));
+      await sleep(1100); // ages are counted in whole seconds
+      await restore();
+      return heal;
+    },
+    found: ["strict/mesh-wide", "strict/one-mesh-policy", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a PERMISSIVE policy in a namespace",
+    break: (seeds) => seeds.create(policy(workloads, "default", { mtls: { mode: "PERMISSIVE" } })),
+    found: ["strict/namespaces", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a PERMISSIVE policy on a workload",
+    break: (seeds) =>
+      seeds.create(
+        policy(workloads, "weak", { selector: { matchLabels: { app: "reviews" } }, mtls: { mode: "PERMISSIVE" } }),
+      ),
+    found: ["strict/workloads", "effect/inbound", "effect/plain-text"],
+    plain: "reviews",
+  },
+  {
+    name: "a port without mutual TLS",
+    break: (seeds) =>
+      seeds.create(
+        policy(workloads, "weak", {
+          selector: { matchLabels: { app: "reviews" } },
+          mtls: { mode: "STRICT" },
+          portLevelMtls: { "9080": { mode: "DISABLE" } },
+        }),
+      ),
+    found: ["strict/ports", "effect/inbound", "effect/plain-text"],
+    plain: "reviews",
+  },
+  {
+    name: "a declared exception that is missing",
+    break: async (seeds) => {
+      const { items } = await seeds.api.list("security.istio.io/v1", "PeerAuthentication", workloads);
+      const [exception] = items.filter(({ metadata }) => metadata?.name?.startsWith("plain-text-"));
+      return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
+    },
+    found: ["strict/exceptions", "effect/inbound", "effect/plain-text"],
+  },
+  {
+    name: "a DestinationRule that turns TLS off",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("networking.istio.io/v1", "DestinationRule", workloads, "plain"), {
+          spec: { host: "productpage", trafficPolicy: { tls: { mode: "DISABLE" } } },
+        }),
+      ),
+    found: ["strict/destination-rules", "effect/gateway-outbound"],
+  },
+  {
+    name: "a mesh without automatic mutual TLS",
+    break: (seeds) =>
+      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
+        data: { mesh: "enableAutoMtls: false\nrootNamespace: istio-system\ntrustDomain: cluster.local\n" },
+      }),
+    found: ["control-plane/mesh-configuration", "effect/gateway-outbound"],
+  },
+  {
+    name: "discovery selectors that leave out the root namespace",
+    break: (seeds) => configure(seeds, discoverySelectors(edge, workloads)),
+    found: ["control-plane/discovery", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "discovery selectors that leave out a namespace of the mesh",
+    break: (seeds) => configure(seeds, discoverySelectors(root, edge)),
+    found: ["control-plane/discovery", "effect/inbound", "effect/plain-text"],
+    hidden: ["effect/gateway-outbound"],
+  },
+  {
+    name: "another root namespace",
+    break: (seeds) => configure(seeds, "rootNamespace: other\n", /^rootNamespace:/),
+    found: ["control-plane/mesh-configuration", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "an EnvoyFilter that adds a chain without TLS",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("networking.istio.io/v1alpha3", "EnvoyFilter", workloads, "legacy"), {
+          spec: {
+            workloadSelector: { labels: { app: "details" } },
+            configPatches: [
+              {
+                applyTo: "FILTER_CHAIN",
+                match: { context: "SIDECAR_INBOUND", listener: { name: "virtualInbound" } },
+                patch: { operation: "ADD", value: plainChain },
+              },
+            ],
+          },
+        }),
+      ),
+    found: ["effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a port that goes past the proxy",
+    break: annotated({ "traffic.sidecar.istio.io/excludeInboundPorts": "9080" }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "other ports alone that lead through the proxy",
+    break: annotated({ "traffic.sidecar.istio.io/includeInboundPorts": "7000" }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a proxy without interception",
+    break: annotated({ "sidecar.istio.io/interceptionMode": "NONE" }),
+    found: ["effect/inbound", "effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a workload that opted out",
+    break: (seeds) => seeds.patch(details, template({ metadata: { labels: { "sidecar.istio.io/inject": "false" } } })),
+    found: ["injection/opted-out", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a workload on the host's network",
+    break: (seeds) => seeds.patch(details, template({ spec: { hostNetwork: true } })),
+    found: ["injection/pods-in-mesh", "effect/plain-text"],
+    plain: "details",
   },
 ];
 

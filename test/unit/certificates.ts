@@ -30,6 +30,8 @@ export async function issue(
   options: {
     name?: string;
     hosts?: string[];
+    /** Identities, as the certificates of a mesh have. */
+    uris?: string[];
     issuer?: Issued;
     notBefore?: Date;
     notAfter?: Date;
@@ -65,7 +67,10 @@ export async function issue(
       ...(options.maySign === undefined ? [] : [new x509.KeyUsagesExtension(usage[`${options.maySign}`], true)]),
       ...(options.usages === undefined ? [] : [new x509.KeyUsagesExtension(options.usages, true)]),
       ...(options.purposes === undefined ? [] : [new x509.ExtendedKeyUsageExtension(options.purposes)]),
-      new x509.SubjectAlternativeNameExtension((options.hosts ?? []).map((value) => ({ type: "dns" as const, value }))),
+      new x509.SubjectAlternativeNameExtension([
+        ...(options.hosts ?? []).map((value) => ({ type: "dns" as const, value })),
+        ...(options.uris ?? []).map((value) => ({ type: "url" as const, value })),
+      ]),
     ],
   });
   const pkcs8 = await webcrypto.subtle.exportKey("pkcs8", keys.privateKey);

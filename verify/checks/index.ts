@@ -3,6 +3,7 @@ import { clearTextChecks } from "./clear-text";
 import { clientLegChecks } from "./client-leg";
 import { controlPlaneChecks } from "./control-plane";
 import type { VerifyCheck } from "./define";
+import { effectChecks } from "./effect";
 import { gatewayPodChecks } from "./gateway-pod";
 import { globalConfigChecks } from "./global-config";
 import { hostsChecks } from "./hosts";
@@ -18,6 +19,7 @@ export const verifyChecks: readonly VerifyCheck[] = [
   ...injectionChecks,
   ...gatewayPodChecks,
   ...strictChecks,
+  ...effectChecks,
   ...globalConfigChecks,
   ...hostsChecks,
   ...clearTextChecks,

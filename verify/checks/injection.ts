@@ -116,7 +116,7 @@ function members(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
 }
 
 /** Those of them with a proxy, at least one. */
-function withProxy(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+export function withProxy(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   const pods = members(view, settings).filter((pod) => proxyOf(pod) !== undefined);
   if (pods.length === 0) throw notThere("no pod with a proxy", "injection/pods-in-mesh");
   return pods;

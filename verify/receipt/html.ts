@@ -1,6 +1,6 @@
 import { type Result, type Status, countsText } from "../../base/report";
 import { count } from "../../base/text";
-import type { CertificateLife, HostProof, Leg, LegProof, Receipt } from "./receipt";
+import type { CertificateLife, HostProof, Leg, LegProof, PortProof, Receipt } from "./receipt";
 import { style } from "./style";
 import type { Workload } from "./workloads";
 
@@ -38,6 +38,7 @@ ${picture(receipt)}
 ${open(report.results)}
 ${section("Hosts", hosts(receipt.hosts))}
 ${section("Workloads", workloads(receipt.workloads))}
+${receipt.ports.length === 0 ? "" : section("Ports of workloads", ports(receipt.ports))}
 ${section("Certificates", certificates(receipt.certificates, new Date(takenAt)))}
 ${section("Evidence", evidence(report.results))}
 <footer>
@@ -140,6 +141,13 @@ function workloads(all: Workload[]): string {
       String(pods),
       proof.map(text).join("<br>"),
     ]),
+  );
+}
+
+function ports(all: PortProof[]): string {
+  return table(
+    ["Port", "In clear text", "In the gateway's name"],
+    all.map(({ port, plain, mutual }) => [`<b>${text(port)}</b>`, text(plain), text(mutual)]),
   );
 }
 

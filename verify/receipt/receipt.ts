@@ -7,6 +7,7 @@ import { meshMembers, servingSecret } from "../../settings/expected";
 import { gatewayAddress } from "../checks/client-leg";
 import type { VerifyContext, VerifyFacts } from "../checks/define";
 import type { Read } from "../facts";
+import type { PortAttempt } from "../probes/workload-leg";
 import { type Workload, workloadsOf } from "./workloads";
 
 /* The receipt of a verification: what was proven, of what, and by what, as one piece of data. */
@@ -19,12 +20,14 @@ export const legOfGroup: Readonly<Record<string, Leg>> = {
   hosts: "client",
   certificates: "client",
   "client-leg": "client",
+  "clear-text": "client",
   "control-plane": "mesh",
   injection: "mesh",
   gateway: "mesh",
   strict: "mesh",
   "global-config": "mesh",
   identity: "mesh",
+  effect: "mesh",
 };
 
 /** What the checks of a leg came to. */
@@ -44,6 +47,16 @@ export interface HostProof {
   tls: string;
   /** What came of a request without TLS. */
   plain: string;
+}
+
+/** What connections to a port of a workload came to. */
+export interface PortProof {
+  /** `namespace/Service:port`. */
+  port: string;
+  /** In clear text. */
+  plain: string;
+  /** With mutual TLS, in the gateway's name. */
+  mutual: string;
 }
 
 /** A certificate and its life. */
@@ -75,6 +88,8 @@ export interface Receipt {
   legs: Record<Leg, LegProof>;
   hosts: HostProof[];
   workloads: Workload[];
+  /** Ports that were connected to; empty without `dialServices`. */
+  ports: PortProof[];
   certificates: CertificateLife[];
   /** Images of the control plane and the gateway, as they run. */
   images: string[];
@@ -109,6 +124,11 @@ export function receiptOf(inspection: Inspection, { stack }: { stack: string }):
       facts,
       meshMembers(context.settings).map(({ name }) => name),
     ),
+    ports: Object.entries(facts.workloadLeg?.ports ?? {}).map(([port, { plain, mutual }]) => ({
+      port,
+      plain: attemptText(plain),
+      mutual: attemptText(mutual),
+    })),
     certificates: certificateLives(inspection),
     images: imagesOf(facts),
   };
@@ -161,6 +181,9 @@ function hostProofs({ facts: { clientLeg }, context: { settings } }: Inspection)
     };
   });
 }
+
+const attemptText = (attempt: PortAttempt) =>
+  attempt.outcome === "taken" ? `taken: ${attempt.text}` : `${attempt.outcome}: ${attempt.reason}`;
 
 function certificateLives({ facts, context: { settings } }: Inspection): CertificateLife[] {
   const lives = new Map<string, CertificateLife>();

@@ -1,7 +1,9 @@
 import type { Pod } from "../../cluster/kinds";
 import { isOptedOut } from "../../mesh/injection";
-import { livePods } from "../checks/injection";
+import { workloadOf } from "../../mesh/object";
+import { type ModeInForce, modeInForce } from "../../mesh/proxy-inbound";
 import type { VerifyFacts } from "../checks/define";
+import { livePods } from "../checks/injection";
 import type { Read } from "../facts";
 
 /** A workload of the mesh and how it was proven. */
@@ -16,39 +18,59 @@ export interface Workload {
   proof: string[];
 }
 
-/** The workloads of the mesh's namespaces, the gateway's first. Pods outside the mesh by their own word are among them. */
-export function workloadsOf({ pods = {} }: Partial<VerifyFacts>, namespaces: readonly string[]): Workload[] {
+type Facts = Partial<Pick<VerifyFacts, "pods" | "proxies">>;
+
+/** The workloads of namespaces, in that order. Pods outside the mesh by their own word are among them. */
+export function workloadsOf(facts: Facts, namespaces: readonly string[]): Workload[] {
   return namespaces.flatMap((namespace) => {
     const groups = new Map<string, Pod[]>();
-    for (const pod of livePods(value(pods[namespace]) ?? [])) {
-      const name = ownerOf(pod);
+    const read: Read<Pod[]> | undefined = facts.pods?.[namespace];
+    for (const pod of livePods(read?.state === "read" ? read.value : [])) {
+      const name = workloadOf(pod);
       groups.set(name, [...(groups.get(name) ?? []), pod]);
     }
-    return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, group]) => workload(namespace, name, group));
+    return [...groups]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, pods]) => workload(facts, namespace, name, pods));
   });
 }
 
-function workload(namespace: string, name: string, pods: Pod[]): Workload {
+function workload({ proxies }: Facts, namespace: string, name: string, pods: Pod[]): Workload {
   const optedOut = pods.filter((pod) => isOptedOut(pod)).length;
   const ready = pods.filter(isSidecarReady).length;
-  const proof =
-    optedOut > 0 ? [`${optedOut} of ${pods.length} refuse a sidecar`] : [`sidecar ready in ${ready} of ${pods.length}`];
+  const proof = [
+    optedOut > 0 ? `${optedOut} of ${pods.length} refuse a sidecar` : `sidecar ready in ${ready} of ${pods.length}`,
+  ];
+  const modes = new Map<string, number>();
+  for (const { metadata } of pods) {
+    const sent = proxies?.inbound[`${namespace}/${metadata.name}`];
+    if (sent === undefined) continue;
+    const text = sent.state === "sent" ? sentText(sent.value) : `could not tell what istiod sends: ${sent.reason}`;
+    modes.set(text, (modes.get(text) ?? 0) + 1);
+  }
+  for (const [text, count] of modes) proof.push(`${text}: ${count} of ${pods.length}`);
   return { namespace, name, pods: pods.length, ready, proof };
 }
 
-/** A pod's name without what the controllers of Kubernetes add to their own: a hash of the template, and five characters. */
-function ownerOf({ metadata: { name, labels = {} } }: Pod): string {
-  const hash = labels["pod-template-hash"] ?? labels["controller-revision-hash"];
-  const cut = hash === undefined ? -1 : name.lastIndexOf(`-${hash}-`);
-  if (cut > 0) return name.slice(0, cut);
-  return name.replace(/-(\d+|[a-z0-9]{5})$/, "");
+const words: Record<ModeInForce, string> = {
+  STRICT: "mutual TLS alone",
+  PERMISSIVE: "plain text as well",
+  DISABLE: "plain text only",
+  TLS: "TLS without a client certificate",
+};
+
+/** What the listeners take that istiod sends, and the ports that differ. */
+function sentText(sent: Parameters<typeof modeInForce>[0]): string {
+  const text = (port?: number) => words[modeInForce(sent, port) ?? "DISABLE"];
+  const everywhere = text();
+  const others = Object.keys(sent.ports)
+    .map(Number)
+    .filter((port) => text(port) !== everywhere)
+    .map((port) => `port ${port}: ${text(port)}`);
+  return `istiod sends listeners that take ${[everywhere, ...others].join(", ")}`;
 }
 
 function isSidecarReady({ status }: Pod): boolean {
   const containers = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
   return containers.some(({ name, ready }) => name === "istio-proxy" && ready);
-}
-
-function value<Value>(read: Read<Value> | undefined): Value | undefined {
-  return read?.state === "read" ? read.value : undefined;
 }

@@ -10,7 +10,18 @@ import { verifyReaders } from "../../../verify/readers";
 import { allChecks } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 import { stackFile, stackNames } from "../stack-files";
-import { type Seen, type Serving, fingerprintOf, healthy, meshPod, publicKeyOf, serving, valueIn } from "./healthy";
+import {
+  type Seen,
+  type Serving,
+  fingerprintOf,
+  healthy,
+  meshPod,
+  nothingProbed,
+  publicKeyOf,
+  serving,
+  valueIn,
+} from "./healthy";
+import { effectFaults } from "./effect-faults";
 
 const day = 24 * 3600_000;
 
@@ -401,6 +412,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["strict/exceptions"],
     /obeys the older shop\/old/,
   ],
+  ...effectFaults,
   "a DestinationRule turns TLS off for a Service": [
     ({ view }) => void valueIn(view.destinationRules).push(rule("productpage", disable)),
     ["strict/destination-rules"],
@@ -826,15 +838,20 @@ describe("the checks of verify", () => {
       "clear-text/hosts hostSecrets",
       // It tells which of several roots signs, and here there is one.
       "identity/root-valid meshAuthority",
+      // These only tell why something else is in force.
+      "effect/inbound namespaces",
+      "effect/inbound meshConfig",
+      "effect/inbound peerAuthentications",
+      "effect/inbound envoyFilters",
+      // They tell which exceptions a Service's pods have, and here there is none.
+      "effect/gateway-outbound services",
     ];
     const isList = (entry: Read<unknown> | undefined) => entry?.state === "read" && Array.isArray(entry.value);
     /** The same without one fact: absent, and where it is a list, empty. */
     function without(seen: Seen, key: string): Seen[] {
       const parts = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>> | undefined>;
       const entry = parts[key];
-      const signing = { outcome: "silent", reason: "no istiod is ready" } as const;
-      if (entry === undefined)
-        return [{ ...seen, probes: { clientLeg: undefined, ingressAnswers: undefined, signing } }];
+      if (entry === undefined) return [{ ...seen, probes: nothingProbed }];
       const whole = "state" in entry;
       const lists = isList(whole ? (entry as Read<unknown>) : Object.values(entry)[0]);
       const replacements: Read<unknown>[] = [
@@ -953,11 +970,14 @@ describe("the checks of verify", () => {
       "a sidecar of a variant": ({ view }) =>
         void (container(valueIn(view.pods["shop"])[0]!, "istio-proxy").image =
           "docker.io/istio/proxyv2:1.31.0-distroless@sha256:00"),
-      "a gateway with more pods than asked for": (seen) =>
-        void gatewayPods(seen).push({
+      "a gateway with more pods than asked for": (seen) => {
+        gatewayPods(seen).push({
           ...gatewayPods(seen)[0]!,
           metadata: { ...gatewayPods(seen)[0]!.metadata, name: "x" },
-        }),
+        });
+        const { outbound } = seen.probes.proxies;
+        outbound[`${edge}/x`] = outbound[`${edge}/${gatewayPods(seen)[0]!.metadata.name}`]!;
+      },
       "a port 80 that is closed": (seen) =>
         void (probe(seen).plain = { outcome: "closed", reason: "connect ECONNREFUSED" }),
       "kinds that are not installed, where that means that there are none": ({ view }) => {
@@ -1052,11 +1072,7 @@ describe("the checks of verify", () => {
     const view = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>>>;
     for (const [key, entry] of Object.entries(view))
       view[key] = "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
-    seen.probes = {
-      clientLeg: undefined,
-      ingressAnswers: undefined,
-      signing: { outcome: "silent", reason: "no istiod is ready" },
-    };
+    seen.probes = nothingProbed;
     const results = look(seen);
     // Each of them holds just because there is nothing of the kind.
     assert.deepEqual(named(results, "passed"), ["strict/destination-rules", "identity/authority-renewal"]);

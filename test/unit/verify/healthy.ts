@@ -3,7 +3,7 @@ import { stringify } from "yaml";
 import { defaultEnvoyTag, enroute, gatewayHostName } from "../../../mesh/enroute";
 import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
-import { compileExceptions } from "../../../mesh/mutual-tls-policies";
+import { compileExceptions, declaredModes } from "../../../mesh/mutual-tls-policies";
 import type { Settings } from "../../../settings/schema";
 import type { Read } from "../../../verify/facts";
 import { type ClusterView, secretKey } from "../../../verify/view";
@@ -20,6 +20,7 @@ import {
 } from "../../../settings/expected";
 import type { Container, Deployment, Pod, Service, Webhook } from "../../../cluster/kinds";
 import type { Probes } from "../../../verify/checks/define";
+import { workloadPorts, portName } from "../../../verify/effect";
 import type { VerifyOptions } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 
@@ -38,6 +39,15 @@ export function valueIn<Value>(entry: Read<Value> | undefined): Value {
   if (entry?.state !== "read") throw new Error("the healthy view does not hold it");
   return entry.value;
 }
+
+/** Live connections that came to nothing. */
+export const nothingProbed: Probes = {
+  clientLeg: undefined,
+  ingressAnswers: undefined,
+  signing: { outcome: "silent", reason: "no istiod is ready" },
+  proxies: { inbound: {}, outbound: {}, leftOut: 0 },
+  workloadLeg: undefined,
+};
 
 /** A serving certificate with the CA that signed it. */
 export interface Serving {
@@ -146,7 +156,10 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     ]),
     pods: each([root, ...names], (namespace) => {
       if (namespace === root) return [pod(root, "istiod-1", ["discovery"], { app: istiod })];
-      if (namespace !== gateway) return [meshPod(settings, namespace, "app-1", ["app"])];
+      if (namespace !== gateway) {
+        const app = backends.find((backend) => backend.namespace === namespace)?.service ?? "app";
+        return [meshPod(settings, namespace, "app-1", ["app"], { app })];
+      }
       return Array.from({ length: settings.gateway.replicas }, (_, index) => gatewayPod(settings, `enroute-${index}`));
     }),
     endpointSlices: read([
@@ -205,6 +218,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       })),
     ]),
     destinationRules: read([]),
+    envoyFilters: read([]),
     globalConfigs: read([
       {
         metadata: { name: "mesh", namespace: gateway },
@@ -255,8 +269,44 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
           : 'RBAC: allowed by ClusterRoleBinding "enroute-istio-gateway" of ClusterRole "enroute" to ServiceAccount "enroute/enroute-system"',
     }),
   };
+  const injected = (namespace: string) => valueIn(view.pods[namespace]);
+  const sent = <Value>(value: Value) => ({ state: "sent" as const, value });
   const probes: Probes = {
     ingressAnswers: { "wiki.example.com/": { outcome: "answered", status: 404 } },
+    proxies: {
+      inbound: Object.fromEntries(
+        names
+          .filter((namespace) => namespace !== gateway)
+          .flatMap(injected)
+          .map(({ metadata: { name, namespace = "", labels = {} } }) => [
+            `${namespace}/${name}`,
+            sent(declaredModes(settings.mutualTls.exceptions, { namespace, labels })[0]),
+          ]),
+      ),
+      outbound: Object.fromEntries(
+        injected(gateway).map(({ metadata: { name } }) => [
+          `${gateway}/${name}`,
+          sent(
+            backends.map(({ namespace, service: backend, port }) => ({
+              ...{ namespace, service: backend, port, endpoints: ["mutual" as const] },
+            })),
+          ),
+        ]),
+      ),
+      leftOut: 0,
+    },
+    workloadLeg: {
+      ports: Object.fromEntries(
+        workloadPorts(view, settings).map((one) => [
+          portName(one),
+          {
+            plain: { outcome: "refused", reason: "read ECONNRESET" },
+            mutual: { outcome: "taken", text: "URI:spiffe://cluster.local/ns/bookinfo/sa/app" },
+          },
+        ]),
+      ),
+      leftOut: 0,
+    },
     clientLeg: Object.fromEntries(
       settings.hosts.map(({ host }) => [
         host,
@@ -314,7 +364,7 @@ export function meshPod(
     spec: {
       ...plain.spec,
       initContainers: [
-        { name: "istio-init" },
+        { name: "istio-init", args: ["istio-iptables", "-b", "*", "-d", "15090,15021,15020"] },
         { name: "istio-proxy", restartPolicy: "Always", image: `docker.io/istio/proxyv2:${istioTag(settings)}` },
       ],
     },
