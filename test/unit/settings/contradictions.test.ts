@@ -298,7 +298,7 @@ describe("a setting that is overridden", () => {
     ["istio.values", nested("base.excludedCRDs", ["wasmplugins.extensions.istio.io"])],
     [
       "gateway.values",
-      { nodeSelector: { pool: "edge" }, affinity: null, fullnameOverride: "enroute", podAnnotations: null },
+      { nodeSelector: { pool: "edge" }, affinity: null, fullnameOverride: "enroute", podAnnotations: { a: "b" } },
     ],
     ["gateway.values", nested("istio.enable", true)],
     ["gateway.values", nested("service.annotations", { a: "b" })],
