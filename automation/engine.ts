@@ -4,12 +4,14 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
+import { encryptedIn } from "../base/encrypted";
 import { stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
+import { hidingSecrets } from "../settings/marks";
 import type { Refusal } from "../stacks/program";
 import { type Failed, classify, codeOf } from "./classify";
 import {
@@ -117,6 +119,7 @@ async function operate(
   { onEvent, signal, kill }: Control,
 ): Promise<Outcome> {
   const events = new EventTranslator(request.stack, phase, onEvent);
+  events.hide = hidingSecrets(request.settings);
   let refused: Refusal | undefined;
   const waits = watchWaits(events);
   const options = {
@@ -132,7 +135,10 @@ async function operate(
     program: () =>
       inProgram(request, folder, events, {
         onRefusal: (why) => (refused = why),
-        onSettings: (settings) => waits.lookAt(settings),
+        onSettings: (settings) => {
+          events.hide = hidingSecrets(settings);
+          waits.lookAt(settings);
+        },
       }),
   };
   events.start();
@@ -220,13 +226,14 @@ async function settingsOf(stack: Stack, request: Request, folder: string): Promi
 }
 
 function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request, folder: string): Settings {
+  const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
+  const secretKeys = Object.keys(config).filter((key) => config[key]!.secret === true);
+  const configuration = { project: projectName, stack, values, secretKeys };
   try {
     const settings = loadSettings({
-      project: projectName,
-      stack,
+      ...configuration,
       ...defined({ file: stackFile(folder, stack) }),
-      values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
-      secretKeys: Object.keys(config).filter((key) => config[key]!.secret === true),
+      encrypted: encryptedIn(folder, configuration),
     });
     return kubeconfig === undefined ? settings : { ...settings, kubeconfig };
   } catch (error) {
@@ -254,7 +261,7 @@ function operationError(
   { signal, kill, namespaceOf }: Pick<Control, "signal" | "kill"> & Required<Pick<Failed, "namespaceOf">>,
 ): RolloutError {
   const left = events.left();
-  const text = textOf(error);
+  const text = events.hide(textOf(error));
   if (signal.aborted) {
     const { code, cause } = stopOf(signal);
     const { next } = explanations.interrupted;

@@ -3,6 +3,7 @@ import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
+import { resolved } from "../settings/marks";
 import type { Settings, SettingsInput } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
@@ -44,7 +45,8 @@ export interface EnvironmentOptions {
   project?: string;
   /**
    * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
+   * in the state, encrypted where it is secret: private keys and passwords, what {@link secret} marks, and secret Outputs of
+   * Pulumi, which may stand wherever a value may. `kubeconfig` must be absolute here.
    */
   settings?: SettingsInput;
   /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
@@ -175,7 +177,7 @@ export class Environment {
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.given() ?? (await this.run("settings", options)).settings!;
+    return (await this.given()) ?? (await this.run("settings", options)).settings!;
   }
 
   /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
@@ -260,7 +262,7 @@ export class Environment {
     { onEvent, signal, killSignal, parallel }: RunOptions,
     more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
   ): Promise<Outcome> {
-    const settings = this.given();
+    const settings = await this.given();
     const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
     const project = this.options.project === undefined ? undefined : resolve(this.options.project);
     const request: Request = {
@@ -289,12 +291,12 @@ export class Environment {
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
-  private given(): Settings | undefined {
+  private async given(): Promise<Settings | undefined> {
     const { settings, stack, kubeconfig } = this.options;
     if (settings === undefined) return undefined;
     try {
       const own = kubeconfig === undefined ? settings : { ...settings, kubeconfig: resolve(kubeconfig) };
-      return lazy.settings().settingsOf(own, { project: this.projectName(), stack });
+      return lazy.settings().settingsOf(await resolved(own), { project: this.projectName(), stack });
     } catch (error) {
       throw error instanceof SettingsError ? settingsError(error) : error;
     }

@@ -1,4 +1,5 @@
 import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
+import { withoutUserinfo } from "../base/text";
 import type { Left } from "./errors";
 
 /** What is going on as a whole. */
@@ -144,6 +145,9 @@ export class EventTranslator {
   /** How many resources, by what happened to them. */
   readonly counts: Partial<Record<Change, number>> = {};
 
+  /** Takes secrets out of texts: tools quote what they were given, and the engine masks those of stack files alone. */
+  hide: (text: string) => string = (text) => text;
+
   constructor(
     private readonly stack: string,
     private readonly phase: Phase,
@@ -201,7 +205,7 @@ export class EventTranslator {
     else if (resOpFailedEvent) this.end(resOpFailedEvent.metadata, "failed");
     else if (diagnosticEvent) {
       const { urn, message, severity, ephemeral } = diagnosticEvent;
-      const text = plain(message);
+      const text = this.readable(message);
       // The SDK's and the engine's own notes to themselves, which the engine's displays leave out as well.
       if (text === "" || (severity as string) === "debug") return;
       // Providers tell what they wait for in messages that are not kept.
@@ -210,7 +214,7 @@ export class EventTranslator {
     } else if (policyEvent) {
       const { enforcementLevel, policyName, policyPackName, message, resourceUrn } = policyEvent;
       const resource = resourceUrn ? { resource: this.ref(resourceUrn) } : {};
-      const text = plain(message);
+      const text = this.readable(message);
       if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.replace(/\s*\n\s*/g, " ")}`);
       this.send({
         kind: "policy",
@@ -221,6 +225,10 @@ export class EventTranslator {
         ...resource,
       });
     }
+  }
+
+  private readable(message: string): string {
+    return withoutUserinfo(this.hide(plain(message)));
   }
 
   private say(severity: MessageEvent["severity"], text: string, urn: string | undefined): void {

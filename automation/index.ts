@@ -19,6 +19,7 @@ export { type ComponentProgress, type Progress, advance, startProgress } from ".
 export { type Settled, forEachEnvironment } from "./many";
 export { OutputValue, type Outputs } from "./outputs";
 export type { Settings, SettingsInput } from "../settings/schema";
+export { secret } from "../settings/marks";
 export type { Problem } from "../settings/error";
 export type { StackLock } from "../recovery/locks";
 export type { Finding, Issue } from "../base/issue";

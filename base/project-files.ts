@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { basename, extname, join, parse as pathParts } from "node:path";
-import { parse } from "yaml";
+import { parseYaml } from "./yaml";
 
 /* Files of a Pulumi project, found as the pulumi CLI (3.246, sdk/go/common/workspace/paths.go) finds them. */
 
@@ -22,7 +22,7 @@ export interface ProjectDefinition {
 /** What the file of the project in a folder says; undefined where there is none. Throws where it cannot be read. */
 export function projectDefinition(folder: string): ProjectDefinition | undefined {
   const path = projectFile(folder);
-  return path === undefined ? undefined : ((parse(readFileSync(path, "utf8")) ?? {}) as ProjectDefinition);
+  return path === undefined ? undefined : ((parseYaml(readFileSync(path, "utf8")) ?? {}));
 }
 
 /** Folder of the stacks' files, from the project's. */

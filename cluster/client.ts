@@ -4,6 +4,7 @@ import { type RequestOptions, request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type Finding, findingOf } from "../base/issue";
+import { isKubeconfigText, kubeconfigName } from "../settings/kubeconfig";
 import type { Settings } from "../settings/schema";
 
 /** An answer of the API server that is none of what was asked for, or no answer at all (then without a status). */
@@ -126,28 +127,34 @@ interface Response {
   retryAfter: number;
 }
 
+/** By which settings a stack names its cluster. */
+type ClusterSettings = Pick<Settings, "kubeconfig" | "context" | "secretPaths">;
+
 /** The cluster that a stack names, not looked at yet; a finding if the kubeconfig does not lead to one. */
-export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig" | "context">): Cluster | Finding {
+export function openCluster(settings: ClusterSettings): Cluster | Finding {
+  const { kubeconfig, context } = settings;
   const config = new KubeConfig();
-  const file = kubeconfig === "" ? "the kubeconfig (KUBECONFIG or ~/.kube/config)" : kubeconfig;
+  const file = kubeconfigName(settings);
+  const isText = isKubeconfigText(kubeconfig);
   const path = kubeconfig.replace(/^~(?=\/)/, process.env["HOME"] ?? "~");
-  if (kubeconfig !== "" && !existsSync(path))
+  if (kubeconfig !== "" && !isText && !existsSync(path))
     return findingOf({
       id: "cluster/kubeconfig",
       severity: "error",
       subject: "kubeconfig",
-      problem: `kubeconfig ${kubeconfig} does not exist`,
+      problem: `${/^the kubeconfig/.test(file) ? file : `kubeconfig ${file}`} does not exist`,
       fix: "correct enroute-istio:kubeconfig, or fetch the file first",
     });
   try {
     if (kubeconfig === "") config.loadFromDefault();
+    else if (isText) config.loadFromString(kubeconfig);
     else config.loadFromFile(path);
   } catch (error) {
     return findingOf({
       id: "cluster/kubeconfig",
       severity: "error",
       subject: "kubeconfig",
-      problem: `${file} cannot be read: ${messageOf(error).split("\n")[0]}`,
+      problem: `${file} cannot be read: ${isText ? "it is no kubeconfig" : messageOf(error).split("\n")[0]}`,
       fix: "fetch the kubeconfig again",
     });
   }
@@ -173,14 +180,10 @@ export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig"
 }
 
 /** Why the cluster cannot be worked with, from the error of a first request. */
-export function unreachable(
-  settings: Pick<Settings, "kubeconfig" | "context">,
-  cluster: Cluster,
-  error: unknown,
-): Finding {
+export function unreachable(settings: ClusterSettings, cluster: Cluster, error: unknown): Finding {
   const status = error instanceof ClusterError ? error.status : undefined;
-  const { context, kubeconfig } = settings;
-  const name = `cluster ${context === "" ? `of ${kubeconfig}` : context} at ${cluster.server}`;
+  const { context } = settings;
+  const name = `cluster ${context === "" ? `of ${kubeconfigName(settings)}` : context} at ${cluster.server}`;
   if (status === 401 || status === 403)
     return findingOf({
       id: "cluster/reachable",

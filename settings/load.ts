@@ -1,7 +1,11 @@
 import { isAbsolute, resolve } from "node:path";
+import type { Encrypted } from "../base/encrypted";
 import { SettingsError, describeProblems, problem } from "./error";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
+import { isKubeconfigText } from "./kubeconfig";
+import { certificateTextProblems, secretPathsOf, secretProblems, withoutSecret } from "./secrets";
+import { unmarked } from "./marks";
 
 /** Keys whose value is text as it stands, also where it reads as a number. */
 const textKeys = Object.entries(settingsSchema.shape).flatMap(([key, schema]) =>
@@ -32,7 +36,7 @@ export function loadSettings(configuration: StackConfiguration, now: Date = new 
 
 /**
  * As {@link loadSettings}, for settings that a program holds as an object: checked by the same schema, with the same errors.
- * What is secret in it never becomes configuration, so nothing must be marked.
+ * What must be a secret is one; what may be is one where `secret()` marks it.
  */
 export function settingsOf(
   input: unknown,
@@ -40,11 +44,10 @@ export function settingsOf(
   now: Date = new Date(),
 ): Settings {
   const howToSet = "  Correct the settings object; docs/environments.md describes every key.";
-  const settings = checkSettings(
-    input,
-    { ...where, values: {}, secretKeys: [`${where.project}:certificate`], howToSet },
-    now,
-  );
+  const { input: plain, paths } = unmarked(input);
+  const encrypted = { paths, unsure: [] };
+  const configuration = { ...where, values: {}, secretKeys: [], encrypted, isObject: true, howToSet };
+  const settings = checkSettings(plain, configuration, now);
   if (atFolder(settings, "/") === settings) return settings;
   const why = "an absolute path: an object has no folder that a relative one could start from";
   throw new SettingsError([problem("kubeconfig", settings.kubeconfig, why)], { ...where, howToSet });
@@ -52,16 +55,30 @@ export function settingsOf(
 
 function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {
   const parsed = settingsSchema.safeParse(input);
+  const encrypted = configuration.encrypted ?? wholeKeys(configuration);
+  const all = [...encrypted.paths, ...encrypted.unsure];
   const problems = parsed.success
-    ? crossProblems(parsed.data, configuration, now)
+    ? [
+        ...secretProblems(parsed.data, { ...configuration, encrypted }),
+        ...certificateTextProblems(parsed.data),
+        ...crossProblems(parsed.data, now),
+      ]
     : describeProblems(parsed.error, input);
-  if (problems.length > 0) throw new SettingsError(problems, configuration);
-  return parsed.data!;
+  if (problems.length > 0) throw new SettingsError(problems.map(withoutSecret(all)), configuration);
+  const secretPaths = secretPathsOf(parsed.data!, all);
+  return secretPaths.length === 0 ? parsed.data! : { ...parsed.data!, secretPaths };
+}
+
+/** Where nothing but whole keys is known, each may be encrypted all through. */
+function wholeKeys({ project, secretKeys }: StackConfiguration): Encrypted {
+  const own = secretKeys.filter((key) => key.startsWith(`${project}:`));
+  return { paths: [], unsure: own.map((key) => [key.slice(project.length + 1)]) };
 }
 
 /** The settings with a `kubeconfig` that is right from everywhere: a relative path starts from this folder. */
 export function atFolder(settings: Settings, folder: string): Settings {
   const { kubeconfig } = settings;
-  const isRelative = kubeconfig !== "" && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
+  const isRelative =
+    kubeconfig !== "" && !isKubeconfigText(kubeconfig) && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
   return isRelative ? { ...settings, kubeconfig: resolve(folder, kubeconfig) } : settings;
 }

@@ -9,17 +9,17 @@ import { leafLife, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
 import { type Problem, problem } from "./error";
 import { maxTtl, meshWideTtl } from "./expected";
-import type { Settings, StackConfiguration } from "./schema";
+import type { Settings } from "./schema";
 
 /** Problems that take more than one key to see. */
-export function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+export function crossProblems(settings: Settings, now: Date): Problem[] {
   return [
     ...clusterProblems(settings),
     ...namespaceProblems(settings),
     ...hostProblems(settings),
-    ...servingCertificateProblems(settings, configuration, now),
+    ...servingCertificateProblems(settings, now),
     ...workloadTtlProblems(settings),
-    ...meshAuthorityProblems(settings, configuration, now),
+    ...meshAuthorityProblems(settings, now),
     ...autoscalingProblems(settings),
     ...found(
       settings.kiali !== undefined &&
@@ -119,7 +119,7 @@ function hostProblems({ hosts }: Settings): Problem[] {
   });
 }
 
-function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function servingCertificateProblems(settings: Settings, now: Date): Problem[] {
   const { certificate } = settings;
   switch (certificate.issuer) {
     case "existingSecret":
@@ -129,14 +129,11 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
     case "certManager":
       return certManagerProblems(certificate);
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "certificate", "privateKey"),
-        ...certificateProblems(
-          certificate,
-          settings.hosts.map((entry) => entry.host),
-          now,
-        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
-      ];
+      return certificateProblems(
+        certificate,
+        settings.hosts.map((entry) => entry.host),
+        now,
+      ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why));
   }
 }
 
@@ -169,7 +166,7 @@ function lifeProblems(
   );
 }
 
-function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function meshAuthorityProblems({ istio }: Settings, now: Date): Problem[] {
   const { ca } = istio;
   switch (ca.issuer) {
     case "istiod":
@@ -187,10 +184,7 @@ function meshAuthorityProblems({ istio }: Settings, configuration: StackConfigur
       ];
     }
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "istio", "ca.privateKey"),
-        ...authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why)),
-      ];
+      return authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why));
   }
 }
 
@@ -211,19 +205,6 @@ function certManagerProblems({ validity = managedValidity, renewBefore }: Certif
     before >= life &&
       problem("certificate.renewBefore", renewBefore, `less than validity (${validity}): it would never stop renewing`),
   );
-}
-
-/** A private key that stands in the stack's file as anybody can read it. */
-function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, key: string, path: string): Problem[] {
-  if (secretKeys.includes(`${project}:${key}`)) return [];
-  const full = `${key}.${path}`;
-  return [
-    problem(
-      full,
-      undefined,
-      `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
-    ),
-  ];
 }
 
 function workloadTtlProblems(settings: Settings): Problem[] {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Encrypted, Path } from "../base/encrypted";
 import {
   defaultAuthentication,
   defaultRetention,
@@ -104,7 +105,8 @@ export const settingsSchema = object({
     .default("")
     .meta({
       description:
-        "Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. One of `kubeconfig` and `context` is needed.",
+        "Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. Or the text of one, as a secret. One of `kubeconfig` and `context` is needed.",
+      secret: "may",
       examples: ["~/.kube/prod"],
       unset: "`KUBECONFIG` or `~/.kube/config`",
     }),
@@ -201,7 +203,10 @@ export const settingsSchema = object({
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */
-export type Settings = z.output<typeof settingsSchema>;
+export type Settings = z.output<typeof settingsSchema> & {
+  /** Paths of the secrets among them: what the stack's file encrypts, and private keys. Missing where there are none. */
+  secretPaths?: readonly Path[];
+};
 
 export type { SettingsInput } from "./input";
 
@@ -215,6 +220,10 @@ export interface StackConfiguration {
   values: Record<string, string>;
   /** Full keys whose value holds a secret. */
   secretKeys: readonly string[];
+  /** Which values those are, where that is known. @default everything below `secretKeys` may be one */
+  encrypted?: Encrypted;
+  /** The settings are an object of a program: nothing of them stands in a file. */
+  isObject?: boolean;
   /** How to set a key, for the error text, where that is not the usual way. */
   howToSet?: string;
   /** Path of the stack's file, from the project's folder, for the error text. */

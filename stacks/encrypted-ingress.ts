@@ -19,6 +19,7 @@ import { Bookinfo } from "../components/workload/bookinfo";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
 import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
 import { type Settings } from "../settings/schema";
+import { sealed } from "./sealed";
 import type * as verification from "../verify/verify";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
@@ -65,7 +66,7 @@ export function encryptedIngress(
   lookAt: Settings = settings,
   { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
 ): StackOutputs {
-  const { istio, gateway, hosts } = settings;
+  const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali } = sealed(settings);
   const providers = [cluster, new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
   if (owner !== undefined) transformations.push(ownershipMarks(owner));
@@ -148,7 +149,7 @@ export function encryptedIngress(
   // A Secret needs its namespace, and nothing of the mesh.
   const certificate = new ServingCertificate(
     "serving-certificate",
-    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: settings.certificate },
+    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: source },
     opts(...workloadNamespaces.filter(({ namespace }) => hostNamespaces.includes(namespace))),
   );
 
@@ -175,18 +176,18 @@ export function encryptedIngress(
     optional.push(new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home)));
   }
 
-  if (settings.prometheus !== undefined) {
+  if (metrics !== undefined) {
     const prometheus = new Prometheus(
       "prometheus",
-      { ...settings.prometheus, namespace: istio.namespace.name },
+      { ...metrics, namespace: istio.namespace.name },
       opts(istioNamespace, ...claim),
     );
     optional.push(prometheus);
-    if (settings.kiali !== undefined)
+    if (kiali !== undefined)
       optional.push(
         new Kiali(
           "kiali",
-          { ...settings.kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
+          { ...kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
           // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
           opts(mesh),
         ),
@@ -247,7 +248,8 @@ function verifier(): typeof verification {
 
 /** The cluster of the stack, and nothing that the shell points at. */
 export function clusterProvider(settings: Settings): k8s.Provider {
-  const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const { context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const { kubeconfig } = sealed(settings);
   const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(context === "" ? {} : { context }),

@@ -38,7 +38,8 @@ export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
     // As in a preview, what only a provider can tell stays unknown.
     store.settings.options = { ...store.settings.options, ...nobody, dryRun: true };
     for (const feature of features) store[`supports${feature}`] = true;
-    encryptedIngress({ ...settings, verifyAfterUp: false }, settings, { owner });
+    // It stays in this process, so that nothing of it need be sealed.
+    encryptedIngress({ ...settings, verifyAfterUp: false, secretPaths: [] }, settings, { owner });
     await waitForRPCs();
     return planned;
   });

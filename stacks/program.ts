@@ -2,6 +2,7 @@ import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
+import { encryptedIn } from "../base/encrypted";
 import { issueText } from "../base/issue";
 import { stackFile } from "../base/project-files";
 import { refusal } from "../components/refusal";
@@ -73,13 +74,13 @@ const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: vo
 
 function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
   const values = pulumi.runtime.allConfig();
+  const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
+  const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };
   try {
     return loadSettings({
-      project: pulumi.getProject(),
-      stack: pulumi.getStack(),
+      ...configuration,
       ...defined({ file: stackFile(folder, pulumi.getStack()) }),
-      values,
-      secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
+      encrypted: encryptedIn(folder, configuration),
     });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -24,7 +24,7 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
   workloadCertificate?: WorkloadCertificate;
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
-  serviceAnnotations?: Record<string, string>;
+  serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
 
 /** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */

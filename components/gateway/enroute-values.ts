@@ -49,7 +49,7 @@ export interface EnRouteValuesArgs {
   logLevel: string;
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
-  serviceAnnotations?: Record<string, string> | undefined;
+  serviceAnnotations?: Values | undefined;
 }
 
 /** Helm values of the chart `enroute`. */

@@ -48,6 +48,7 @@ export function release(values: Record<string, unknown>) {
       .meta({
         description: "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets.",
         examples: [values],
+        secret: "may",
       })
       .exactOptional(),
   };
@@ -114,6 +115,7 @@ export const image = {
 /** The PEM text of something. */
 export function pem(what: string) {
   return string(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/).meta({
+    secret: "may",
     examples: ["-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"],
   });
 }
@@ -122,6 +124,7 @@ export function pem(what: string) {
 export function privateKey(of: string) {
   return pem(`the private key of ${of}`).meta({
     description: `Private key of ${of}, PEM. It must be a secret: \`pulumi config set --secret\`.`,
+    secret: "must",
     examples: [{ secure: "AAABAMcG5Q0=" }],
   });
 }

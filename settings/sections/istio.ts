@@ -123,6 +123,7 @@ export const istio = object({
     .meta({
       description: "Istio's MeshConfig, over what the stack sets.",
       examples: [{ accessLogFile: "/dev/stdout" }],
+      secret: "may",
     })
     .exactOptional(),
   ...release({ global: { logAsJson: true } }),
