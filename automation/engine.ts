@@ -5,7 +5,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
 import { encryptedIn } from "../base/encrypted";
-import { stackFile } from "../base/project-files";
+import { programFolder, stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
@@ -196,6 +196,7 @@ async function inProgram(request: Request, folder: string, events: EventTranslat
   });
   const outputs = await program({
     folder,
+    providerFolder: programFolder(folder),
     onRefusal: hooks.onRefusal,
     onSettings: hooks.onSettings,
     ...pick(request, "settings", "kubeconfig"),

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { basename, extname, join, parse as pathParts } from "node:path";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, extname, join, parse as pathParts, resolve } from "node:path";
 import { parseYaml } from "./yaml";
 
 /* Files of a Pulumi project, found as the pulumi CLI (3.246, sdk/go/common/workspace/paths.go) finds them. */
@@ -22,7 +22,13 @@ export interface ProjectDefinition {
 /** What the file of the project in a folder says; undefined where there is none. Throws where it cannot be read. */
 export function projectDefinition(folder: string): ProjectDefinition | undefined {
   const path = projectFile(folder);
-  return path === undefined ? undefined : ((parseYaml(readFileSync(path, "utf8")) ?? {}));
+  return path === undefined ? undefined : (parseYaml(readFileSync(path, "utf8")) ?? {});
+}
+
+/** The folder that the engine runs a project's program and plugins in: that of `main`, where the project's file names one. */
+export function programFolder(folder: string): string {
+  const main = resolve(folder, projectDefinition(folder)?.main ?? ".");
+  return statSync(main, { throwIfNoEntry: false })?.isFile() === true ? dirname(main) : main;
 }
 
 /** Folder of the stacks' files, from the project's. */

@@ -1,4 +1,6 @@
+import { defined } from "../base/defined";
 import { mergeValues } from "../base/merge";
+import type { ChartRepositoryAuth } from "../mesh/charts";
 import { enroute, defaultOutputPath, maxWorkloadCertificateTtl } from "../mesh/enroute";
 import type { Injection } from "../mesh/injection";
 import { istioProfiles } from "../mesh/istio";
@@ -51,6 +53,7 @@ export interface ExpectedRelease {
   chart: string;
   version: string;
   chartRepository: string;
+  chartRepositoryAuth?: ChartRepositoryAuth;
 }
 
 export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings): ExpectedRelease[] {
@@ -58,8 +61,11 @@ export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings
     name: string,
     namespace: string,
     chart: string,
-    { version, chartRepository }: { version: string; chartRepository: string },
-  ) => ({ name, namespace, chart, version, chartRepository });
+    source: Pick<ExpectedRelease, "version" | "chartRepository" | "chartRepositoryAuth">,
+  ): ExpectedRelease => {
+    const { version, chartRepository, chartRepositoryAuth } = source;
+    return { name, namespace, chart, version, chartRepository, ...defined({ chartRepositoryAuth }) };
+  };
   const root = istio.namespace.name;
   return [
     release("istio-base", root, "base", istio),
@@ -106,6 +112,11 @@ export function gatewayIdentity({ istio, gateway }: Settings): string {
 /** Name of the serving certificate's Secret, the same in every namespace with hosts. */
 export function servingSecret({ certificate }: Settings): string {
   return "secretName" in certificate ? certificate.secretName : servingSecretName;
+}
+
+/** Namespaces whose pods pull images that the stack names: its own, and those with sidecars. */
+export function pullingNamespaces({ istio, gateway, namespaces }: Settings): string[] {
+  return [istio.namespace.name, gateway.namespace.name, ...namespaces.map(({ name }) => name)];
 }
 
 /** Namespaces that need the serving certificate. */

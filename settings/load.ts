@@ -1,5 +1,6 @@
 import { isAbsolute, resolve } from "node:path";
 import type { Encrypted } from "../base/encrypted";
+import { at } from "../base/tree";
 import { SettingsError, describeProblems, problem } from "./error";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
@@ -48,9 +49,11 @@ export function settingsOf(
   const encrypted = { paths, unsure: [] };
   const configuration = { ...where, values: {}, secretKeys: [], encrypted, isObject: true, howToSet };
   const settings = checkSettings(plain, configuration, now);
-  if (atFolder(settings, "/") === settings) return settings;
+  const relative = relativePaths(settings);
+  if (relative.length === 0) return settings;
   const why = "an absolute path: an object has no folder that a relative one could start from";
-  throw new SettingsError([problem("kubeconfig", settings.kubeconfig, why)], { ...where, howToSet });
+  const problems = relative.map((path) => problem(path.join("."), at(settings, ...path), why));
+  throw new SettingsError(problems.map(withoutSecret(paths)), { ...where, howToSet });
 }
 
 function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {
@@ -75,10 +78,23 @@ function wholeKeys({ project, secretKeys }: StackConfiguration): Encrypted {
   return { paths: [], unsure: own.map((key) => [key.slice(project.length + 1)]) };
 }
 
-/** The settings with a `kubeconfig` that is right from everywhere: a relative path starts from this folder. */
+/** The settings with paths of files that are right from everywhere: a relative one starts from this folder. */
 export function atFolder(settings: Settings, folder: string): Settings {
-  const { kubeconfig } = settings;
-  const isRelative =
-    kubeconfig !== "" && !isKubeconfigText(kubeconfig) && !isAbsolute(kubeconfig) && !kubeconfig.startsWith("~/");
-  return isRelative ? { ...settings, kubeconfig: resolve(folder, kubeconfig) } : settings;
+  const relative = relativePaths(settings);
+  if (relative.length === 0) return settings;
+  const copy = structuredClone(settings);
+  for (const path of relative) {
+    const branch = at(copy, ...path.slice(0, -1)) as Record<string, string>;
+    const key = path.at(-1)!;
+    branch[key] = resolve(folder, branch[key]!);
+  }
+  return copy;
+}
+
+/** Where settings name a file by a path that depends on the folder. */
+function relativePaths(settings: Settings): string[][] {
+  const files = ["istio", "gateway", "prometheus", "kiali"].map((key) => [key, "chartRepositoryAuth", "caFile"]);
+  const isRelative = (path: unknown) =>
+    typeof path === "string" && path !== "" && !isKubeconfigText(path) && !isAbsolute(path) && !/^~(\/|$)/.test(path);
+  return [["kubeconfig"], ...files].filter((path) => isRelative(at(settings, ...path)));
 }

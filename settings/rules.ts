@@ -1,6 +1,7 @@
 import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
+import { isRegistry } from "../mesh/charts";
 import { ttlProblem } from "../mesh/enroute";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
@@ -21,6 +22,8 @@ export function crossProblems(settings: Settings, now: Date): Problem[] {
     ...workloadTtlProblems(settings),
     ...meshAuthorityProblems(settings, now),
     ...autoscalingProblems(settings),
+    ...repositoryProblems(settings),
+    ...pullSecretProblems(settings),
     ...found(
       settings.kiali !== undefined &&
         settings.prometheus === undefined &&
@@ -40,6 +43,53 @@ function found(...problems: (Problem | false)[]): Problem[] {
 function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
   return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
+}
+
+function repositoryProblems(settings: Settings): Problem[] {
+  const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
+  return sections.flatMap(({ key, of }) => {
+    const { chartRepository = "", chartRepositoryAuth: auth } = of ?? {};
+    if (auth === undefined) return [];
+    const at = `${key}.chartRepositoryAuth`;
+    const { username, password, token, caFile } = auth;
+    return found(
+      password !== undefined && token !== undefined && problem(`${at}.token`, undefined, "either password or token"),
+      password !== undefined &&
+        username === undefined &&
+        problem(`${at}.username`, undefined, "missing; the user of password"),
+      username !== undefined &&
+        password === undefined &&
+        token === undefined &&
+        problem(`${at}.password`, undefined, `missing; the password of ${at}.username`),
+      Object.values(auth).every((value) => value === undefined) &&
+        problem(at, auth, "username and password, or token, or caFile"),
+      caFile !== undefined &&
+        isRegistry(chartRepository) &&
+        problem(
+          `${at}.caFile`,
+          caFile,
+          "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
+        ),
+    );
+  });
+}
+
+function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
+  return imagePullSecrets.flatMap(({ name, registry, username, password }, index) => {
+    const at = `imagePullSecrets[${index}]`;
+    const isMade = password !== undefined;
+    return found(
+      imagePullSecrets.findIndex((earlier) => earlier.name === name) < index &&
+        problem(`${at}.name`, name, "each name once"),
+      isMade &&
+        registry === undefined &&
+        problem(`${at}.registry`, undefined, "missing; the host that the password is for"),
+      isMade && username === undefined && problem(`${at}.username`, undefined, "missing; the user of the password"),
+      !isMade &&
+        (registry ?? username) !== undefined &&
+        problem(`${at}.password`, undefined, "missing; without one the Secret is not made, and needs a name alone"),
+    );
+  });
 }
 
 function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {

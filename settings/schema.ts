@@ -76,6 +76,28 @@ const exception = object({
     }),
 });
 
+const pullSecret = object({
+  name: dnsLabel.meta({
+    description: "Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`.",
+    examples: ["registry-login"],
+  }),
+  registry: string("the host of a registry such as registry.example.com", /^[a-z0-9][\w.-]*(:\d+)?$/i)
+    .meta({ description: "Host of the registry, where the Secret is made.", examples: ["registry.example.com"] })
+    .exactOptional(),
+  username: string("a user name")
+    .meta({ description: "User of the registry, where the Secret is made.", examples: ["robot"], secret: "may" })
+    .exactOptional(),
+  password: string("a password or token")
+    .meta({
+      description:
+        "Password or token of the user: the stack makes the Secret in its namespaces. It must be a secret: `pulumi config set --secret`.",
+      examples: [{ secure: "AAABAMcG5Q0=" }],
+      secret: "must",
+      unset: "the Secret is there",
+    })
+    .exactOptional(),
+});
+
 const deletionProtection = object({
   enabled: boolean.default(false).describe("`true`: the engine refuses to delete or replace objects of the cluster."),
   except: array(
@@ -147,6 +169,22 @@ export const settingsSchema = object({
       examples: ["4.34.2"],
       unset: "that of the npm package",
     }),
+  registry: string(
+    "a registry, or a path in one, such as registry.example.com/mirror; no scheme",
+    /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*$/i,
+  )
+    .meta({
+      description:
+        "Registry that all images of the charts and the sample come from: it takes the place of each one's host, and the path stays. The chart `enroute` fixes the image of its cert-server, which a mirror of the nodes has to serve.",
+      examples: ["registry.example.com/mirror"],
+      unset: "each image's own",
+    })
+    .exactOptional(),
+  imagePullSecrets: array(pullSecret, "Secrets { name, registry?, username?, password? }").default([]).meta({
+    description:
+      "Secrets by which the pods of the rollout, and the sidecars of workloads, pull their images; in every namespace of the stack.",
+    unset: "none",
+  }),
   istio: istio.describe("Istio's control plane."),
   namespaces: array(namespace, "namespaces { name, create?, injection?, labels? }").default([]).meta({
     description: "The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them.",

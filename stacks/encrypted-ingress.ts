@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { defined } from "../base/defined";
 import type { ReportSummary } from "../base/report";
 import { MeshCertificateAuthority } from "../components/certificates/mesh-certificate-authority";
 import { ServingCertificate } from "../components/certificates/serving-certificate";
@@ -16,9 +17,12 @@ import { Kiali } from "../components/observability/kiali";
 import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
+import { ImagePullSecret } from "../components/workload/image-pull-secret";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
+import { relocated } from "../mesh/images";
+import { defaultInjection, expectedReleases, maxTtl, meshWideTtl, pullingNamespaces } from "../settings/expected";
 import { type Settings } from "../settings/schema";
+import { registryConfigOf } from "./registry-login";
 import { sealed } from "./sealed";
 import type * as verification from "../verify/verify";
 
@@ -66,7 +70,11 @@ export function encryptedIngress(
   lookAt: Settings = settings,
   { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
 ): StackOutputs {
-  const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali } = sealed(settings);
+  const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali, ...sealedRest } = sealed(settings);
+  const pull = {
+    imagePullSecrets: settings.imagePullSecrets.map(({ name }) => name),
+    ...defined({ registry: settings.registry }),
+  };
   const providers = [cluster, new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
   if (owner !== undefined) transformations.push(ownershipMarks(owner));
@@ -102,6 +110,19 @@ export function encryptedIngress(
   );
   const hostNamespaces = [...new Set(hosts.map((host) => host.namespace))];
 
+  // A pod that starts before its Secret does not find its image.
+  const pullSecrets = sealedRest.imagePullSecrets.flatMap(({ name, registry = "", username = "", password }) =>
+    password === undefined
+      ? []
+      : [
+          new ImagePullSecret(
+            name,
+            { name, registry, username, password, namespaces: pullingNamespaces(settings) },
+            opts(istioNamespace, gatewayNamespace, ...workloadNamespaces),
+          ),
+        ],
+  );
+
   const authority =
     istio.ca.issuer === "istiod"
       ? undefined
@@ -115,12 +136,14 @@ export function encryptedIngress(
     "istio",
     {
       ...istio,
+      hub: relocated(istio.hub, settings.registry),
+      imagePullSecrets: pull.imagePullSecrets,
       namespace: istio.namespace.name,
       ...(authority === undefined ? {} : { authorityFingerprint: authority.fingerprint }),
     },
     // Helm needs the namespace to write its release into. istiod looks for its CA once, when it starts: where there is none
     // it makes one, and every certificate that this signs is void when ours comes.
-    opts(istioNamespace, ...claim, ...(authority === undefined ? [] : [authority])),
+    opts(istioNamespace, ...claim, ...pullSecrets, ...(authority === undefined ? [] : [authority])),
   );
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
@@ -135,7 +158,7 @@ export function encryptedIngress(
   // namespace has the label, stays outside the mesh for good.
   const enrouteGateway = new EnRouteGateway(
     "gateway",
-    { ...gateway, namespace: gateway.namespace.name },
+    { ...gateway, ...pull, namespace: gateway.namespace.name },
     opts(mesh, gatewayNamespace),
   );
 
@@ -173,21 +196,23 @@ export function encryptedIngress(
     const { bookinfo } = settings;
     const home = workloadNamespaces.filter(({ namespace }) => namespace === bookinfo.namespace);
     // Sidecars, as for the gateway.
-    optional.push(new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home)));
+    const hub = relocated(bookinfo.hub, settings.registry);
+    const { imagePullSecrets } = pull;
+    optional.push(new Bookinfo("bookinfo", { ...bookinfo, hub, imagePullSecrets }, opts(mesh, ...home)));
   }
 
   if (metrics !== undefined) {
     const prometheus = new Prometheus(
       "prometheus",
-      { ...metrics, namespace: istio.namespace.name },
-      opts(istioNamespace, ...claim),
+      { ...metrics, ...pull, namespace: istio.namespace.name },
+      opts(istioNamespace, ...claim, ...pullSecrets),
     );
     optional.push(prometheus);
     if (kiali !== undefined)
       optional.push(
         new Kiali(
           "kiali",
-          { ...kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
+          { ...kiali, ...pull, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
           // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
           opts(mesh),
         ),
@@ -250,6 +275,7 @@ function verifier(): typeof verification {
 export function clusterProvider(settings: Settings): k8s.Provider {
   const { context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
   const { kubeconfig } = sealed(settings);
+  const registryConfigPath = registryConfigOf(settings, pulumi.getStack());
   const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(context === "" ? {} : { context }),
@@ -258,6 +284,7 @@ export function clusterProvider(settings: Settings): k8s.Provider {
     // A renewed certificate updates its Secret in place. Replacing it would leave a moment without one, in which EnRoute
     // serves the host in clear text.
     enableSecretMutable: true,
+    ...(registryConfigPath === undefined ? {} : { helmReleaseSettings: { registryConfigPath } }),
     // What somebody changed by hand in an object of ours is put right. Without it their tool would own the field, and the
     // update would end in a conflict while, say, a policy stays PERMISSIVE.
     enablePatchForce: true,

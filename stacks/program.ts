@@ -13,6 +13,7 @@ import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
 import { plannedBy, renderedBy } from "./planned";
+import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
@@ -25,6 +26,8 @@ export interface ProgramOptions {
   kubeconfig?: string;
   /** Folder that a relative `kubeconfig` starts from: the project's. @default the current one, which the engine sets to it */
   folder?: string;
+  /** Folder that the provider runs in. @default the current one, where the engine runs both */
+  providerFolder?: string;
   /** Is told why the program refuses to go on, just before it does. */
   onRefusal?: (why: Refusal) => void;
   /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
@@ -43,6 +46,7 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
+  writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.
@@ -55,7 +59,8 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
       owner,
       held: () => held,
       planned: () => plannedBy(settings, owner),
-      rendered: (release) => held.then(() => renderedBy(release, cluster())),
+      rendered: (release) =>
+        held.then(() => renderedBy(release, cluster(), registryConfigOf(settings, pulumi.getStack()))),
     },
   });
   // All of them, so that nobody has to come back for the next one.
@@ -72,7 +77,8 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
+/** @param folder the project's; with `main` in Pulumi.yaml, the program runs in another */
+function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
   const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
   const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };

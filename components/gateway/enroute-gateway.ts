@@ -23,6 +23,10 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
   workloadCertificate?: WorkloadCertificate;
+  /** Registry of the pod's images, in the place of each one's host; the cert-server's is fixed by the chart. @default each one's own */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
   serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
@@ -58,6 +62,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
           enrouteValues({
             replicas,
             images: args.images,
+            registry: args.registry,
+            imagePullSecrets: args.imagePullSecrets,
             logLevel: args.logLevel ?? defaultLogLevel,
             resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
             workloadCertificate: args.workloadCertificate,

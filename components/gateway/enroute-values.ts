@@ -1,6 +1,8 @@
 import type { Values } from "../../base/merge";
 import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "../../mesh/enroute";
 
+import { chartImages, relocated } from "../../mesh/images";
+
 export {
   defaultOutputPath,
   defaultWorkloadCertificateTtl,
@@ -46,6 +48,10 @@ export interface WorkloadCertificate {
 export interface EnRouteValuesArgs {
   replicas: number;
   images: GatewayImages;
+  /** Registry of the images, in the place of each one's host. */
+  registry?: string | undefined;
+  /** Names of Secrets by which the images are pulled. */
+  imagePullSecrets?: string[] | undefined;
   logLevel: string;
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
@@ -64,10 +70,13 @@ export function enrouteValues(args: EnRouteValuesArgs): Values {
     },
     istioPodAnnotations: istioAnnotations(args.workloadCertificate ?? {}),
     images: {
-      enrouteService: image(args.images.enroute),
-      redis: image(args.images.redis),
-      envoy: image(args.images.envoy),
+      enrouteService: image(args.images.enroute, chartImages.enroute.enrouteService, args.registry),
+      redis: image(args.images.redis, chartImages.enroute.redis, args.registry),
+      envoy: image(args.images.envoy, chartImages.enroute.envoy, args.registry),
     },
+    ...((args.imagePullSecrets ?? []).length === 0
+      ? {}
+      : { imagePullSecrets: args.imagePullSecrets!.map((name) => ({ name })) }),
     envoySettings: { logLevel: args.logLevel },
     resources: {
       enrouteService: args.resources?.enroute ?? {},
@@ -102,6 +111,11 @@ function istioAnnotations({ ttl, outputPath = defaultOutputPath }: WorkloadCerti
   };
 }
 
-function image({ repository, tag, pullPolicy = defaultPullPolicy }: Image = {}): Values {
+function image(
+  { repository: own, tag, pullPolicy = defaultPullPolicy }: Image = {},
+  byDefault: string,
+  registry: string | undefined,
+): Values {
+  const repository = registry === undefined ? own : relocated(own ?? byDefault, registry);
   return { ...(repository === undefined ? {} : { repository }), ...(tag === undefined ? {} : { tag }), pullPolicy };
 }

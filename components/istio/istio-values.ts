@@ -17,6 +17,8 @@ export interface IstioValuesArgs {
   trustDomain: string;
   /** Earlier trust domains, whose identities are accepted as well. */
   trustDomainAliases?: string[] | undefined;
+  /** Names of Secrets by which istiod and the sidecars are pulled. */
+  imagePullSecrets?: string[] | undefined;
   /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
   meshConfig?: Values | undefined;
 }
@@ -30,6 +32,10 @@ function sharedValues(args: IstioValuesArgs): Values {
   };
 }
 
+function namesOf(key: string, names: string[] = []): Values {
+  return names.length === 0 ? {} : { [key]: names };
+}
+
 /** Helm values of the chart `base`. */
 export function baseValues(args: IstioValuesArgs): Values {
   return sharedValues(args);
@@ -41,7 +47,11 @@ export function istiodValues(args: IstioValuesArgs): Values {
     ...sharedValues(args),
     ...istioProfiles[args.profile],
     // The chart's default hub belongs to development builds, and the hosts before docker.io are being switched off.
-    global: { istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+    global: {
+      ...{ istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+      // The injected pods get them, too (chart istiod, files/injection-template.yaml).
+      ...namesOf("imagePullSecrets", args.imagePullSecrets),
+    },
     ...(args.revision === undefined ? {} : { revision: args.revision }),
     meshConfig: {
       trustDomain: args.trustDomain,

@@ -4,6 +4,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { type Values, mergeValues } from "../../base/merge";
 import { type KialiAuthentication, defaultAuthentication } from "../../mesh/charts";
+import { chartImages, relocated } from "../../mesh/images";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 
 export type { KialiAuthentication };
@@ -17,17 +18,28 @@ export interface KialiArgs extends ChartArgs {
   authentication?: KialiAuthentication;
   /** `true` takes every right to change the cluster away from Kiali. @default true */
   viewOnly?: boolean;
+  /** Registry of the image, in the place of its host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the image is pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 const signingKeySecret = { name: "kiali-signing-key", key: "signing-key" };
 
 /** Helm values of the chart `kiali-server`. */
 export function kialiValues(
-  args: Pick<KialiArgs, "namespace" | "prometheusUrl" | "authentication" | "viewOnly">,
+  args: Pick<
+    KialiArgs,
+    "namespace" | "prometheusUrl" | "authentication" | "viewOnly" | "registry" | "imagePullSecrets"
+  >,
 ): Values {
   return {
     auth: { strategy: args.authentication ?? defaultAuthentication },
-    deployment: { view_only_mode: args.viewOnly ?? true },
+    deployment: {
+      view_only_mode: args.viewOnly ?? true,
+      ...(args.registry === undefined ? {} : { image_name: relocated(chartImages.kiali, args.registry) }),
+      ...((args.imagePullSecrets ?? []).length === 0 ? {} : { image_pull_secrets: args.imagePullSecrets }),
+    },
     external_services: {
       prometheus: { url: args.prometheusUrl },
       istio: { root_namespace: args.namespace },

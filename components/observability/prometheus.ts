@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Values, mergeValues } from "../../base/merge";
 import { defaultRetention } from "../../mesh/charts";
+import { chartImages, relocated } from "../../mesh/images";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 
 export interface PrometheusArgs extends ChartArgs {
@@ -11,12 +12,25 @@ export interface PrometheusArgs extends ChartArgs {
   retention?: string;
   /** Size of the volume, such as `20Gi`. Left out, samples live as long as the pod. */
   storage?: string;
+  /** Registry of the images, in the place of each one's host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 /** Helm values of the chart `prometheus`: the server alone. */
-export function prometheusValues(args: Pick<PrometheusArgs, "retention" | "storage">): Values {
+export function prometheusValues(
+  args: Pick<PrometheusArgs, "retention" | "storage" | "registry" | "imagePullSecrets">,
+): Values {
+  const { registry, imagePullSecrets = [] } = args;
+  const image = (repository: string) =>
+    registry === undefined ? {} : { image: { repository: relocated(repository, registry) } };
+  const reload = image(chartImages.prometheus.configmapReload);
   return {
+    ...(imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) }),
+    ...(registry === undefined ? {} : { configmapReload: { prometheus: reload } }),
     server: {
+      ...image(chartImages.prometheus.server),
       retention: args.retention ?? defaultRetention,
       persistentVolume: args.storage === undefined ? { enabled: false } : { enabled: true, size: args.storage },
     },
