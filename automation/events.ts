@@ -118,6 +118,17 @@ const changes: Record<OpType, Change> = {
   "import-replacement": "replace",
 };
 
+/**
+ * The engine takes three steps to replace a resource: the new one, the old one, and `replace` for both. The new one's counts, as in
+ * the engine's own summary; an old one alone is what an earlier update left.
+ */
+const partsOfReplacement: readonly OpType[] = [
+  "replace",
+  "delete-replaced",
+  "discard-replaced",
+  "remove-pending-replace",
+];
+
 const stackType = "pulumi:pulumi:Stack";
 
 interface Begun {
@@ -133,6 +144,9 @@ export class EventTranslator {
   private readonly begun = new Map<string, Begun>();
   private readonly told = new Map<string, string>();
   private readonly failed: ResourceRef[] = [];
+  /** Resources that are being replaced, and those of which the old one has gone and no new one has come. */
+  private readonly replacing = new Set<string>();
+  private readonly oldOnes = new Map<string, ResourceRef>();
   /** What resources that failed were waiting for last, by `type name`. */
   private readonly waited = new Map<string, string>();
   /** Whether the engine has come to any resource; before that, nothing was touched. */
@@ -162,6 +176,8 @@ export class EventTranslator {
   }
 
   finish(result: FinishedEvent["result"]): void {
+    for (const resource of this.oldOnes.values()) this.count({ resource, change: "delete", differs: [] });
+    this.oldOnes.clear();
     this.send({ kind: "finished", result, changes: this.counts });
   }
 
@@ -245,7 +261,13 @@ export class EventTranslator {
     const resource = this.ref(metadata.urn);
     const change = changes[metadata.op] ?? "update";
     this.begun.set(metadata.urn, { resource, change, at: this.now() });
-    if (change !== "unchanged") this.send({ kind: "resource", resource, change, status: "started" });
+    if (change === "replace") {
+      // Of its steps the first begins it; the old one may go after the new one has come.
+      if (this.replacing.has(metadata.urn) || metadata.op === "replace") return;
+      this.replacing.add(metadata.urn);
+    }
+    if (change !== "unchanged" && metadata.op !== "remove-pending-replace")
+      this.send({ kind: "resource", resource, change, status: "started" });
   }
 
   private end(metadata: StepEventMetadata, status: "done" | "failed"): void {
@@ -266,9 +288,13 @@ export class EventTranslator {
       if (waited !== undefined) this.waited.set(`${resource.type} ${resource.name}`, waited);
     }
     const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
-    if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
-    if (status === "done" && change !== "unchanged" && change !== "read")
-      this.changed.push({ resource, change, differs: properties });
+    if (status === "done" && partsOfReplacement.includes(metadata.op)) {
+      const isOld = metadata.op !== "replace" && !this.changed.some((one) => one.resource.urn === metadata.urn);
+      if (isOld) this.oldOnes.set(metadata.urn, resource);
+      return;
+    }
+    if (change === "replace") this.oldOnes.delete(metadata.urn);
+    if (status === "done") this.count({ resource, change, differs: properties });
     this.send({
       kind: "resource",
       resource,
@@ -277,6 +303,11 @@ export class EventTranslator {
       seconds: this.since(begun?.at ?? this.now()),
       ...(properties.length === 0 ? {} : { differs: properties }),
     });
+  }
+
+  private count(one: { resource: ResourceRef; change: Change; differs: string[] }): void {
+    this.counts[one.change] = (this.counts[one.change] ?? 0) + 1;
+    if (one.change !== "unchanged" && one.change !== "read") this.changed.push(one);
   }
 
   private learn({ urn, new: after, old: before }: StepEventMetadata): void {

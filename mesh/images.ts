@@ -13,16 +13,25 @@ export const chartImages = {
 /** An image that chart `enroute` 0.8.7 fixes: no value of it names another registry. */
 export const fixedImage = "docker.io/saarasio/cert-server:v0.1.0";
 
-/** The repository of an image on another registry: that takes the place of its host, the path stays. Short names are Docker Hub's. */
-export function relocated(repository: string, registry: string | undefined): string {
-  if (registry === undefined) return repository;
+/** A registry path such as `docker.io/istio` on another registry: that takes the place of its host, and the rest stays. */
+export function relocatedPath(path: string, registry: string | undefined): string {
+  if (registry === undefined) return path;
   const target = registry.replace(/\/+$/, "");
-  if (repository.startsWith(`${target}/`)) return repository;
-  const [first = "", ...rest] = repository.split("/");
-  const hasHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
-  const path = hasHost ? rest.join("/") : repository;
-  const isOfficial = !path.includes("/") && (!hasHost || /(^|\.)docker\.io$/.test(first));
-  return `${target}/${isOfficial ? `library/${path}` : path}`;
+  return path === target || path.startsWith(`${target}/`) ? path : [target, ...hostOf(path).rest].join("/");
+}
+
+/** The same for the repository of an image; short names are Docker Hub's own images. */
+export function relocated(repository: string, registry: string | undefined): string {
+  const { host = "docker.io", rest } = hostOf(repository);
+  const isOfficial = /(^|\.)docker\.io$/.test(host) && rest.length === 1;
+  return relocatedPath(isOfficial ? `${host}/library/${rest[0]}` : repository, registry);
+}
+
+function hostOf(path: string): { host?: string; rest: string[] } {
+  const [first = "", ...rest] = path.split("/");
+  return rest.length > 0 && (/[.:]/.test(first) || first === "localhost")
+    ? { host: first, rest }
+    : { rest: [first, ...rest] };
 }
 
 /** A Secret by which kubelets pull. */

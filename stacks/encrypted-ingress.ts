@@ -19,7 +19,7 @@ import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
 import { ImagePullSecret } from "../components/workload/image-pull-secret";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { relocated } from "../mesh/images";
+import { relocatedPath } from "../mesh/images";
 import { defaultInjection, expectedReleases, maxTtl, meshWideTtl, pullingNamespaces } from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import { registryConfigOf } from "./registry-login";
@@ -136,7 +136,7 @@ export function encryptedIngress(
     "istio",
     {
       ...istio,
-      hub: relocated(istio.hub, settings.registry),
+      hub: relocatedPath(istio.hub, settings.registry),
       imagePullSecrets: pull.imagePullSecrets,
       namespace: istio.namespace.name,
       ...(authority === undefined ? {} : { authorityFingerprint: authority.fingerprint }),
@@ -196,7 +196,7 @@ export function encryptedIngress(
     const { bookinfo } = settings;
     const home = workloadNamespaces.filter(({ namespace }) => namespace === bookinfo.namespace);
     // Sidecars, as for the gateway.
-    const hub = relocated(bookinfo.hub, settings.registry);
+    const hub = relocatedPath(bookinfo.hub, settings.registry);
     const { imagePullSecrets } = pull;
     optional.push(new Bookinfo("bookinfo", { ...bookinfo, hub, imagePullSecrets }, opts(mesh, ...home)));
   }

@@ -81,7 +81,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       `${name}-service`,
       // Through the release, so that a preview of an empty cluster does not look for it.
       this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
-      { parent: this },
+      // Its annotations may be secrets of the stack.
+      { parent: this, additionalSecretOutputs: ["metadata"] },
     );
     this.address = service.status.apply((status) => {
       const [ingress] = status?.loadBalancer?.ingress ?? [];

@@ -109,6 +109,11 @@ const needed = preflightCheck({
       problem(
         `these credentials may not ${[...byKind].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ")}`,
       );
+    if (rights.state === "unreadable" && isDenial(rights)) {
+      // Nothing else that was asked tells anything then.
+      problem(`these credentials may not even ask what they may do: ${rights.reason}`);
+      return "";
+    }
     for (const { what, reason } of unread.filter(isDenial))
       // What the rollout itself needs is asked for by name, and missing there it is an error.
       problem(`${what} could not be looked at: ${reason}`, {
