@@ -132,6 +132,7 @@ async function operate(
   } as const;
   const withProgram = {
     ...options,
+    ...(request.kubeconfig !== undefined && request.refresh === true ? { runProgram: true } : {}),
     program: () =>
       inProgram(request, folder, events, {
         onRefusal: (why) => (refused = why),
@@ -141,17 +142,24 @@ async function operate(
         },
       }),
   };
+  // Another kubeconfig than the state's counts for what the engine asks the cluster without the program, too.
+  const isElsewhere = request.kubeconfig !== undefined;
+  const looking = isElsewhere ? { ...options, runProgram: true } : options;
   events.start();
   try {
+    if (isElsewhere && (phase === "refresh" || phase === "destroy")) {
+      const settings = await settingsOf(stack, request, folder);
+      stack.workspace.program = () => Promise.resolve(lazy.program().clusterAlone(settings));
+    }
     if (signal.aborted) throw new Error("interrupted before it began");
     const outputs = await steadily(
       access,
       async () => {
         if (request.operation === "up") return (await stack.up(withProgram)).outputs;
         if (request.operation === "preview") await stack.preview(withProgram);
-        if (request.operation === "refresh") await stack.refresh(options);
+        if (request.operation === "refresh") await stack.refresh(looking);
         if (request.operation === "destroy") {
-          await stack.destroy(options);
+          await stack.destroy(looking);
           // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
           if (signal.aborted) throw new Error("stopped between two steps");
         }

@@ -3,7 +3,7 @@ import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
-import { resolved } from "../settings/marks";
+import { type Settable, resolved } from "../settings/marks";
 import type { Settings, SettingsInput } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
@@ -48,7 +48,7 @@ export interface EnvironmentOptions {
    * in the state, encrypted where it is secret: private keys and passwords, what {@link secret} marks, and secret Outputs of
    * Pulumi, which may stand wherever a value may. `kubeconfig` must be absolute here.
    */
-  settings?: SettingsInput;
+  settings?: Settable<SettingsInput>;
   /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
   projectName?: string;
   /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */

@@ -31,6 +31,11 @@ export function programFolder(folder: string): string {
   return statSync(main, { throwIfNoEntry: false })?.isFile() === true ? dirname(main) : main;
 }
 
+/** Name of a stack without its organization and project, which its full name, `organization/project/stack`, has before it. */
+export function stackNameOf(stack: string): string {
+  return stack.split("/").pop()!;
+}
+
 /** Folder of the stacks' files, from the project's. */
 export function stackFolder({ stackConfigDir }: ProjectDefinition): string {
   return stackConfigDir ?? ".";
@@ -43,8 +48,7 @@ export function stackFolder({ stackConfigDir }: ProjectDefinition): string {
 export function stackFile(folder: string, stack: string): string | undefined {
   const [file, definition] = [projectFile(folder), projectDefinition(folder)];
   if (file === undefined || definition === undefined) return undefined;
-  // `organization/project/stack` is the stack's full name.
-  return join(stackFolder(definition), `Pulumi.${stack.split("/").pop()!}${extname(file)}`);
+  return join(stackFolder(definition), `Pulumi.${stackNameOf(stack)}${extname(file)}`);
 }
 
 /** The stacks of the project in a folder that have files; none where there is no project. */

@@ -43,5 +43,5 @@ export function registryHost(chartRepository: string): string {
 
 /** Path, from the folder that the program runs in, of the file by which Helm logs in to registries; there only while it runs. */
 export function registryConfigPath(stack: string): string {
-  return `.enroute-istio/registry-${stack}.json`;
+  return `.enroute-istio/registry-${stack.split("/").pop()!}.json`;
 }

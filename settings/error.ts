@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { pathText } from "../base/encrypted";
+import { stackNameOf } from "../base/project-files";
 import { withoutUserinfo } from "../base/text";
 
 /** One thing that is wrong with the settings. */
@@ -54,7 +55,7 @@ export class SettingsError extends Error {
       ...(unknown === undefined
         ? []
         : [`Take one away with: pulumi config rm --path '${project}:${unknown}' --stack ${stack}`]),
-      `or edit ${where.file ?? `stacks/Pulumi.${stack}.yaml`}; docs/environments.md describes every key.`,
+      `or edit ${where.file ?? `stacks/Pulumi.${stackNameOf(stack)}.yaml`}; docs/environments.md describes every key.`,
     ];
     super(
       [

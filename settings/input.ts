@@ -1,15 +1,10 @@
 /* Generated from the schema (npm run docs): the settings as a person writes them, with what each key means. */
 /* eslint-disable max-lines -- as long as the settings are */
 
-/** A Pulumi Output, in a settings object of the library. */
-export interface Eventual<Value> {
-  apply(use: (value: Value) => void): unknown;
-}
-
 /** Everything that a stack decides; what has a default may be left out. */
 export interface SettingsInput {
   /** Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. Or the text of one, as a secret. One of `kubeconfig` and `context` is needed. @default `KUBECONFIG` or `~/.kube/config` @example "~/.kube/prod" */
-  kubeconfig?: (string | Eventual<string>) | undefined;
+  kubeconfig?: string | undefined;
   /** Context of the kubeconfig. One of `kubeconfig` and `context` is needed. @default the file's current one @example "prod" */
   context?: string | undefined;
   /** A name of the cluster that never changes; needed without `context`. While it stays, new credentials or another path replace nothing; when it changes, everything moves to another cluster. @default `context` @example "prod-eu" */
@@ -28,9 +23,9 @@ export interface SettingsInput {
         /** Host of the registry, where the Secret is made. @example "registry.example.com" */
         registry?: string;
         /** User of the registry, where the Secret is made. @example "robot" */
-        username?: string | Eventual<string>;
+        username?: string;
         /** Password or token of the user: the stack makes the Secret in its namespaces. It must be a secret: `pulumi config set --secret`. @default the Secret is there */
-        password?: string | Eventual<string>;
+        password?: string;
       }[]
     | undefined;
   /** Istio's control plane. */
@@ -42,11 +37,11 @@ export interface SettingsInput {
     /** How to log in to that repository. @default without a login */
     chartRepositoryAuth?: {
       /** User name, with `password`. @default `token` @example "robot" */
-      username?: string | Eventual<string>;
+      username?: string;
       /** Password of the user. It must be a secret: `pulumi config set --secret`. */
-      password?: string | Eventual<string>;
+      password?: string;
       /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
-      token?: string | Eventual<string>;
+      token?: string;
       /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
       caFile?: string;
     };
@@ -96,7 +91,7 @@ export interface SettingsInput {
               /** Life of the intermediate, in whole hours. @default "8760h" @example "4380h" */
               validity?: string | undefined;
               /** Further roots that the mesh trusts beside its own, PEM, so that `provided` may follow or precede. */
-              rootCertificates?: string | Eventual<string>;
+              rootCertificates?: string;
               /** How long before the end of the certificate in use every preview warns; `336h` are 14 days. @default "336h" @example "720h" */
               warnBefore?: string | undefined;
             }
@@ -104,13 +99,13 @@ export interface SettingsInput {
               /** A CA made elsewhere, brought as PEM, by which istiod signs. */
               issuer: "provided";
               /** Every root that the mesh trusts, PEM. */
-              rootCertificates: string | Eventual<string>;
+              rootCertificates: string;
               /** Names of the stack's own roots that are trusted beside those, so that `generated` may follow or precede. */
               roots?: (string | number)[];
               /** The CA that signs first, then its issuers, PEM. */
-              certificateChain: string | Eventual<string>;
+              certificateChain: string;
               /** Private key of the CA that signs, PEM. It must be a secret: `pulumi config set --secret`. */
-              privateKey: string | Eventual<string>;
+              privateKey: string;
               /** How long before the end of the certificate in use every preview warns; `336h` are 14 days. @default "336h" @example "720h" */
               warnBefore?: string | undefined;
             }
@@ -150,11 +145,11 @@ export interface SettingsInput {
     /** How to log in to that repository. @default without a login */
     chartRepositoryAuth?: {
       /** User name, with `password`. @default `token` @example "robot" */
-      username?: string | Eventual<string>;
+      username?: string;
       /** Password of the user. It must be a secret: `pulumi config set --secret`. */
-      password?: string | Eventual<string>;
+      password?: string;
       /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
-      token?: string | Eventual<string>;
+      token?: string;
       /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
       caFile?: string;
     };
@@ -306,11 +301,11 @@ export interface SettingsInput {
         /** Issued elsewhere, brought as PEM. Checked before anything is touched: readable, in order, complete, matching, valid now, issued by CAs, covering every host. */
         issuer: "provided";
         /** The certificate first, then its issuers, PEM. */
-        certificateChain: string | Eventual<string>;
+        certificateChain: string;
         /** Private key of the certificate, PEM. It must be a secret: `pulumi config set --secret`. */
-        privateKey: string | Eventual<string>;
+        privateKey: string;
         /** Certificates of the CAs that clients trust, PEM, for the stack's outputs. */
-        caCertificate?: string | Eventual<string>;
+        caCertificate?: string;
         /** How long before the end of the certificate in use every preview warns; `336h` are 14 days. @default "336h" @example "720h" */
         warnBefore?: string | undefined;
       }
@@ -347,7 +342,7 @@ export interface SettingsInput {
         /** How long before its end it is renewed, `5m` or more, less than `validity`. @default cert-manager's third of the life @example "480h" */
         renewBefore?: string;
         /** Certificates of the CAs that clients trust, PEM, for the stack's outputs. */
-        caCertificate?: string | Eventual<string>;
+        caCertificate?: string;
         /** How long before the end of the certificate in use every preview warns; `336h` are 14 days. @default "336h" @example "720h" */
         warnBefore?: string | undefined;
       };
@@ -384,11 +379,11 @@ export interface SettingsInput {
     /** How to log in to that repository. @default without a login */
     chartRepositoryAuth?: {
       /** User name, with `password`. @default `token` @example "robot" */
-      username?: string | Eventual<string>;
+      username?: string;
       /** Password of the user. It must be a secret: `pulumi config set --secret`. */
-      password?: string | Eventual<string>;
+      password?: string;
       /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
-      token?: string | Eventual<string>;
+      token?: string;
       /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
       caFile?: string;
     };
@@ -410,11 +405,11 @@ export interface SettingsInput {
     /** How to log in to that repository. @default without a login */
     chartRepositoryAuth?: {
       /** User name, with `password`. @default `token` @example "robot" */
-      username?: string | Eventual<string>;
+      username?: string;
       /** Password of the user. It must be a secret: `pulumi config set --secret`. */
-      password?: string | Eventual<string>;
+      password?: string;
       /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
-      token?: string | Eventual<string>;
+      token?: string;
       /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
       caFile?: string;
     };

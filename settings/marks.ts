@@ -50,6 +50,20 @@ export function unmarked(input: unknown): { input: unknown; paths: Path[] } {
   return { input: open(input, []), paths };
 }
 
+/** A Pulumi Output, as far as types tell one; the floor loads without the SDK. */
+export interface Eventual<Value> {
+  apply(use: (value: Value) => void): unknown;
+}
+
+/** Settings in which Outputs may stand in the place of values. */
+export type Settable<Value> = unknown extends Value
+  ? Value
+  : Value extends string | number | boolean
+    ? Value | Eventual<Value>
+    : Value extends readonly (infer Item)[]
+      ? Settable<Item>[]
+      : { [Key in keyof Value]: Settable<Value[Key]> };
+
 /** What of a Pulumi Output is used here; the floor loads without the SDK. */
 interface Output {
   promise(): Promise<unknown>;

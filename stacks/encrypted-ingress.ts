@@ -43,9 +43,9 @@ export interface StackOutputs {
   /** Roots that the mesh trusts, PEM; missing where istiod made its own. */
   meshRootCertificates: pulumi.Output<string> | undefined;
   /** Certificates of the CA's roots that clients must trust, PEM; missing where they are not known. */
-  caCertificate: pulumi.Output<string | undefined>;
+  caCertificate: pulumi.Output<string | undefined> | undefined;
   /** End of the serving certificate's validity, RFC 3339 in UTC; missing where somebody else fills the Secret. */
-  certificateEndOfValidity: pulumi.Output<string | undefined>;
+  certificateEndOfValidity: pulumi.Output<string | undefined> | undefined;
   /** What `pulumi destroy` leaves in the cluster, and why. */
   keptOnDestroy: string[];
   /** What the verification at the end of `pulumi up` came to; missing unless `verifyAfterUp` asks for one. */
@@ -252,8 +252,11 @@ export function encryptedIngress(
       maxTtl: maxTtl(settings),
     },
     meshRootCertificates: authority?.rootCertificates,
-    caCertificate: certificate.caCertificate,
-    certificateEndOfValidity: certificate.endOfValidity,
+    // What there is none of is no output: of one without a value the engine warns.
+    caCertificate: isCaKnown(settings.certificate) ? certificate.caCertificate : undefined,
+    certificateEndOfValidity: ["generated", "provided"].includes(settings.certificate.issuer)
+      ? certificate.endOfValidity
+      : undefined,
     keptOnDestroy: [
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
       "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
@@ -263,6 +266,12 @@ export function encryptedIngress(
     ],
     ...(proof === undefined ? {} : { verification: proof.summary }),
   };
+}
+
+function isCaKnown(certificate: Settings["certificate"]): boolean {
+  return (
+    certificate.issuer === "generated" || ("caCertificate" in certificate && certificate.caCertificate !== undefined)
+  );
 }
 
 /** Loaded when it is used: previews, and updates that do not end with it, start half a second sooner without its files. */

@@ -55,6 +55,7 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   // Whoever asks gets the error; without a listener the process would end before that.
   held.catch(() => {});
   const findings = await preflight(lookAt, {
+    isPreview: pulumi.runtime.isDryRun(),
     stack: {
       owner,
       held: () => held,
@@ -72,6 +73,11 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster() }));
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
+}
+
+/** The cluster and nothing else: what the engine refreshes or deletes without the program, it does with this one's provider. */
+export function clusterAlone(settings: Settings): void {
+  clusterProvider(settings);
 }
 
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.

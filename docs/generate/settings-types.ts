@@ -6,9 +6,6 @@ export function inputType(settings: Node): string {
     "/* Generated from the schema (npm run docs): the settings as a person writes them, with what each key means. */",
     "/* eslint-disable max-lines -- as long as the settings are */",
     "",
-    "/** A Pulumi Output, in a settings object of the library. */",
-    "export interface Eventual<Value> { apply(use: (value: Value) => void): unknown }",
-    "",
     "/** Everything that a stack decides; what has a default may be left out. */",
     `export interface SettingsInput ${typeOf(settings)}`,
     "",
@@ -36,9 +33,7 @@ function fieldsOf({ properties = {}, required = [] }: Node): string {
     .map(([key, node]) => {
       const mark = required.includes(key) ? "" : "?";
       // What has a default may be there and undefined; zod takes the default then.
-      const plain = typeOf(node);
-      const own = node.secret !== undefined && plain === "string" ? "string | Eventual<string>" : plain;
-      const type = node.default === undefined ? own : `(${own}) | undefined`;
+      const type = node.default === undefined ? typeOf(node) : `(${typeOf(node)}) | undefined`;
       return `/** ${tsDoc(node)} */\n${key}${mark}: ${type};`;
     })
     .join("\n");

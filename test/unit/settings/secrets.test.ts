@@ -8,7 +8,7 @@ import { type Encrypted, encryptedIn, pathText } from "../../../base/encrypted";
 import { at } from "../../../base/tree";
 import { SettingsError } from "../../../settings/error";
 import { loadSettings, settingsOf } from "../../../settings/load";
-import { hidingSecrets, resolved, secret } from "../../../settings/marks";
+import { type Settable, hidingSecrets, resolved, secret } from "../../../settings/marks";
 import type { SettingsInput } from "../../../settings/schema";
 import { secretSettings } from "../../../settings/secrets";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
@@ -261,7 +261,7 @@ describe("secrets of the settings", () => {
 
     it("may be Outputs of Pulumi, which are secrets where those are", async () => {
       const privateKey: pulumi.Output<string> = pulumi.secret(issued.privateKey);
-      const typed: SettingsInput["certificate"] = {
+      const typed: Settable<SettingsInput>["certificate"] = {
         ...{ issuer: "provided", privateKey },
         certificateChain: pulumi.output(issued.certificate),
       };
