@@ -1,9 +1,10 @@
 import { durationSeconds } from "../base/duration";
+import { pathText } from "../base/encrypted";
 import { at } from "../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../mesh/discovery";
 import { ttlProblem } from "../mesh/enroute";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { allowedText, overridesOf, pathText } from "../mesh/overrides";
+import { allowedText, overridesOf } from "../mesh/overrides";
 import { nearest } from "./builders";
 import { type ChartValues, chartValues, effectiveMeshConfig } from "./effective";
 import { type Problem, problem, publicProblem } from "./error";

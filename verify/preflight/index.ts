@@ -26,6 +26,8 @@ export interface PreflightOptions {
   only?: readonly string[];
   /** The moment to judge validity by. @default now */
   now?: Date;
+  /** For a preview, which changes nothing: what these credentials may not change is a warning then. @default false */
+  isPreview?: boolean;
   /** The stack itself: what it holds, and by which name it marks that. @default marks alone tell what is its own */
   stack?: StackView;
 }
@@ -52,14 +54,14 @@ export async function preflight(settings: Settings, options: PreflightOptions = 
  * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function preflightReport(settings: Settings, options: PreflightOptions = {}): Promise<PreflightReport> {
-  const { charts = false, only, now = new Date(), stack } = options;
+  const { charts = false, only, now = new Date(), stack, isPreview = false } = options;
   const possible = preflightChecks.filter(({ withStack }) => isPossible(withStack, stack));
   // A group is what of it this run can look at; a check by its id is told of in any case.
   const selected = select(preflightChecks, only).filter(
     (check) => possible.includes(check) || only?.includes(check.id),
   );
   const asked = only === undefined ? selected.filter((check) => isFor(check, settings, charts)) : selected;
-  const results = await run(asked, { settings, now, stack });
+  const results = await run(asked, { settings, now, stack, isPreview });
   const all = possible.filter((check) => isFor(check, settings, true)).length;
   const report = reportOf(results, only === undefined ? undefined : { run: results.map(({ id }) => id), of: all });
   const issues = results.flatMap((result) => result.issues);
@@ -78,7 +80,12 @@ function isFor({ when, needs }: PreflightCheck, settings: Settings, charts: bool
 /** Runs checks. Where the cluster cannot be worked with, that is told whether it was asked for or not. */
 async function run(
   checks: readonly PreflightCheck[],
-  { settings, now, stack }: { settings: Settings; now: Date; stack: StackView | undefined },
+  {
+    settings,
+    now,
+    stack,
+    isPreview,
+  }: { settings: Settings; now: Date; stack: StackView | undefined; isPreview: boolean },
 ): Promise<Result[]> {
   const connected = await connect(settings);
   const connection = "issue" in connected ? connected : { server: connected.cluster.server };
@@ -94,7 +101,7 @@ async function run(
   // A check sees no more than it needs, so what is missing here is never looked at.
   const facts = read as PreflightFacts;
   const claimant = stack === undefined ? undefined : claimantOf(stack, settings);
-  const context = { settings, claimant, now, connection, ...readingsOf(facts) };
+  const context = { settings, claimant, now, isPreview, connection, ...readingsOf(facts) };
   const always = connectionChecks
     .map((check) => judge(check, facts, context))
     .filter(({ id, status }) => status === "failed" && !checks.some((check) => check.id === id));
