@@ -89,6 +89,7 @@ describe("the package", () => {
       "Bookinfo",
       "EnRouteGateway",
       "GatewayHost",
+      "ImagePullSecret",
       "IstioControlPlane",
       "Kiali",
       "MeshCertificateAuthority",
