@@ -103,3 +103,30 @@ export function targetOf(kubeconfig: Kubeconfig, context: string): Target | unde
   };
   return { context, cluster: placed(cluster, clusterFiles), user: placed(user, userFiles), relative };
 }
+
+/**
+ * Where Pulumi's provider (4.25, pkg/provider) does not do as kubectl does with the same kubeconfig, and so would not reach the cluster
+ * that is looked at from here; undefined where both are the same.
+ *
+ * @param kubeconfig as the settings have it
+ * @param folder that the provider runs in
+ */
+export function providerProblem(
+  kubeconfig: string,
+  target: Target,
+  folder: string,
+): { problem: string; fix: string } | undefined {
+  const { relative, user, cluster, context } = target;
+  const isPath = kubeconfig !== "" && !kubeconfig.includes("\n");
+  if (isPath && relative.length > 0 && resolve(dirname(expandHome(kubeconfig))) !== resolve(folder))
+    return {
+      problem: `kubeconfig ${kubeconfig} names ${relative.join(", ")} by relative paths: kubectl starts them from its folder, and Pulumi's provider from the program's`,
+      fix: `make it one file: kubectl config view --flatten --raw --kubeconfig ${kubeconfig} > flat.kubeconfig; or leave kubeconfig out, and name the file in KUBECONFIG`,
+    };
+  if (kubeconfig === "" && Object.keys(user).length === 0 && String(cluster["server"]).startsWith("https:"))
+    return {
+      problem: `context ${context} has no user: Pulumi's provider asks for a user name at a terminal then, and has none`,
+      fix: "name a user in the context, or set enroute-istio:kubeconfig to its file, by which requests go in without credentials",
+    };
+  return undefined;
+}

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
@@ -61,6 +62,7 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     isPreview: pulumi.runtime.isDryRun(),
     stack: {
       owner,
+      providerFolder: resolve(options.providerFolder ?? "."),
       held: () => held,
       planned: () => plannedBy(settings, owner),
       rendered: (release) =>

@@ -1,6 +1,8 @@
 import { type Finding, type Issue, findingOf, issueText } from "../../base/issue";
 import { type Report, type Result, reportOf } from "../../base/report";
+import type { ClusterAccess } from "../../cluster/access";
 import { type Cluster, openCluster, unreachable } from "../../cluster/client";
+import { providerProblem } from "../../cluster/kubeconfig";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, judge } from "../check";
 import { readFacts, readsOf } from "../facts";
@@ -87,7 +89,7 @@ async function run(
     isPreview,
   }: { settings: Settings; now: Date; stack: StackView | undefined; isPreview: boolean },
 ): Promise<Result[]> {
-  const connected = await connect(settings);
+  const connected = await connect(settings, stack?.providerFolder);
   const connection = "issue" in connected ? connected : { server: connected.cluster.server };
   const isApart = ({ needs }: PreflightCheck) => needs.length > 0 && needs.every((need) => need === "charts");
   const possible = checks.filter(
@@ -128,9 +130,19 @@ function decidable(
   return cannot("the cluster was not looked at", `see ${connection.issue.id}`);
 }
 
-async function connect(settings: Settings): Promise<{ cluster: Cluster; version: ServerVersion } | { issue: Issue }> {
+async function connect(
+  settings: Settings,
+  providerFolder: string | undefined,
+): Promise<{ cluster: Cluster; version: ServerVersion } | { issue: Issue }> {
   const cluster = openCluster(settings);
   if ("problem" in cluster) return { issue: cluster };
+  const { target } = cluster.config as Partial<ClusterAccess>;
+  const differs =
+    providerFolder === undefined || target === undefined
+      ? undefined
+      : providerProblem(settings.kubeconfig, target, providerFolder);
+  if (differs !== undefined)
+    return { issue: { id: "cluster/kubeconfig", severity: "error", subject: "kubeconfig", ...differs } };
   try {
     return { cluster, version: await cluster.get("/version") };
   } catch (error) {

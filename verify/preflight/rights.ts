@@ -97,7 +97,7 @@ const needed = preflightCheck({
   fix: "use credentials that may administer the cluster, such as those of the ClusterRole cluster-admin",
   docs: {
     meaning:
-      "the API server was asked for each kind that the stack makes (SelfSubjectAccessReview), and said no; or something could not be looked at for lack of rights, a warning",
+      "the API server was asked for each kind that the stack makes (SelfSubjectAccessReview), and said no, which is a warning in a preview where the credentials may look; or something could not be looked at for lack of rights, a warning",
     fix: "use credentials of the ClusterRole `cluster-admin`",
   },
   run({ rights }, { unread, isPreview }, problem) {

@@ -4,7 +4,14 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { stringify } from "yaml";
 import { credentialsOf } from "../../../cluster/credentials";
-import { expandHome, parseKubeconfig, readKubeconfigs, targetOf, usualFiles } from "../../../cluster/kubeconfig";
+import {
+  expandHome,
+  parseKubeconfig,
+  providerProblem,
+  readKubeconfigs,
+  targetOf,
+  usualFiles,
+} from "../../../cluster/kubeconfig";
 
 type Tree = Record<string, unknown>;
 
@@ -92,6 +99,17 @@ describe("a kubeconfig", () => {
         return true;
       });
     });
+
+  it("is told where Pulumi's provider would not do as kubectl does", () => {
+    const file = write("p/config", config({ tokenFile: "t" }));
+    const relative = targetOf(readKubeconfigs([file]), "x")!;
+    assert.match(providerProblem(file, relative, folder)!.problem, /names t by relative paths/);
+    assert.equal(providerProblem(file, relative, join(folder, "p")), undefined);
+    assert.equal(providerProblem("", relative, folder), undefined);
+    const nobody = targetOf(parseKubeconfig(stringify({ ...config({}), users: [] }), "."), "x")!;
+    assert.match(providerProblem("", nobody, folder)!.problem, /context x has no user/);
+    assert.equal(providerProblem(file, nobody, folder), undefined);
+  });
 
   it("impersonates with all that Kubernetes knows", async () => {
     const user = { token: "t", as: "jane", "as-uid": "1", "as-groups": ["a", "b"], "as-user-extra": { "x/y": ["1"] } };
