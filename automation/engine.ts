@@ -121,6 +121,7 @@ async function operate(
   const events = new EventTranslator(request.stack, phase, onEvent);
   events.hide = hidingSecrets(request.settings);
   let refused: Refusal | undefined;
+  const cleanUps: (() => void)[] = [];
   const waits = watchWaits(events);
   const options = {
     onEvent: (event: Parameters<typeof events.take>[0]) => events.take(event),
@@ -136,6 +137,7 @@ async function operate(
     program: () =>
       inProgram(request, folder, events, {
         onRefusal: (why) => (refused = why),
+        onCleanUp: (cleanUp) => cleanUps.push(cleanUp),
         onSettings: (settings) => {
           events.hide = hidingSecrets(settings);
           waits.lookAt(settings);
@@ -177,12 +179,14 @@ async function operate(
     throw operationError(error, events, { signal, kill, namespaceOf: waits.namespaceOf });
   } finally {
     waits.stop();
+    cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
 
 interface Hooks {
   onRefusal: (why: Refusal) => void;
   onSettings: (settings: Settings) => void;
+  onCleanUp: (cleanUp: () => void) => void;
 }
 
 /** The same program as `pulumi up` runs, watched: which components there are, and what each waits for. */
@@ -207,6 +211,7 @@ async function inProgram(request: Request, folder: string, events: EventTranslat
     providerFolder: programFolder(folder),
     onRefusal: hooks.onRefusal,
     onSettings: hooks.onSettings,
+    onCleanUp: hooks.onCleanUp,
     ...pick(request, "settings", "kubeconfig"),
   });
   for (const component of components.values()) events.planned(component);
