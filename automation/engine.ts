@@ -169,6 +169,7 @@ async function changing<Value>(
   events.hide = hidingSecrets(target.settings);
   const waits = watchWaits(events);
   const why: Why = {};
+  const cleanUps: (() => void)[] = [];
   const options = {
     ...input,
     onEvent: (event: EngineEvent) => events.take(event),
@@ -182,7 +183,7 @@ async function changing<Value>(
     events.hide = hidingSecrets(settings);
     waits.watch(settings);
   };
-  const program = () => inProgram(session, events, { why, onSettings });
+  const program = () => inProgram(session, events, { why, onSettings, onCleanUp: (cleanUp) => cleanUps.push(cleanUp) });
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
@@ -200,6 +201,7 @@ async function changing<Value>(
     throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
   } finally {
     waits.stop();
+    cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
 
@@ -225,10 +227,11 @@ async function elsewhere(
 interface Hooks {
   why: Why;
   onSettings: (settings: Settings) => void;
+  onCleanUp: (cleanUp: () => void) => void;
 }
 
 /** The same program as `pulumi up` runs, watched: which components there are, and what each waits for. */
-async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings }: Hooks) {
+async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings, onCleanUp }: Hooks) {
   const { program } = lazy.program();
   const components = new Map<pulumi.Resource, Parameters<typeof events.planned>[0]>();
   const outermost = new Map<pulumi.Resource, pulumi.Resource>();
@@ -254,6 +257,7 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
         (error: unknown) => (why.unverified = error),
       ),
     onSettings,
+    onCleanUp,
     ...defined({ settings: target.settings, kubeconfig: target.kubeconfig }),
   });
   for (const component of components.values()) events.planned(component);

@@ -45,3 +45,10 @@ export function registryHost(chartRepository: string): string {
 export function registryConfigPath(stack: string): string {
   return `.enroute-istio/registry-${stack.split("/").pop()!}.json`;
 }
+
+/** Whether a URL leads to this machine, where nobody is on the way. */
+export function isLoopbackUrl(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { hostname } = new URL(url);
+  return hostname === "localhost" || hostname.endsWith(".localhost") || /^127\.|^\[::1\]$/.test(hostname);
+}

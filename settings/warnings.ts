@@ -1,7 +1,7 @@
 import { commonName, isPubliclyTrusted, iso, parseChain } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import type { Issue } from "../base/issue";
-import { loginOf } from "../mesh/charts";
+import { isLoopbackUrl, loginOf } from "../mesh/charts";
 import { fixedImage } from "../mesh/images";
 import { defaultHub, istioCharts, retiredHosts } from "../mesh/istio";
 import { isDue } from "../mesh/lives";
@@ -75,7 +75,7 @@ function providedCertificateWarnings(certificate: Settings["certificate"], now: 
 function clearTextWarnings(settings: Settings): Issue[] {
   return (["istio", "gateway", "prometheus", "kiali"] as const).flatMap((key) => {
     const { chartRepository = "", chartRepositoryAuth: auth } = settings[key] ?? {};
-    if (!/^http:\/\//.test(chartRepository) || isLoopback(chartRepository)) return [];
+    if (!/^http:\/\//.test(chartRepository) || isLoopbackUrl(chartRepository)) return [];
     return [
       warning(
         "clear-text-repository",
@@ -85,11 +85,6 @@ function clearTextWarnings(settings: Settings): Issue[] {
       ),
     ];
   });
-}
-
-function isLoopback(url: string): boolean {
-  const { hostname } = new URL(url);
-  return hostname === "localhost" || /^127\.|^\[::1\]$/.test(hostname) || hostname.endsWith(".localhost");
 }
 
 function registryWarnings({ registry }: Settings): Issue[] {

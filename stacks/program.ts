@@ -30,6 +30,8 @@ export interface ProgramOptions {
   folder?: string;
   /** Folder that the provider runs in. @default the current one, where the engine runs both */
   providerFolder?: string;
+  /** Is given what has to be called when all is done. @default it is called when the process ends */
+  onCleanUp?: (cleanUp: () => void) => void;
   /** Is told why the program refuses to go on, just before it does. */
   onRefusal?: (why: Refusal) => void;
   /** Gets the verification at the end of an update. */
@@ -50,7 +52,9 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
-  writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
+  const cleanUp = writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
+  if (options.onCleanUp === undefined) process.once("exit", cleanUp);
+  else options.onCleanUp(cleanUp);
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.

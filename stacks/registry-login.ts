@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -9,27 +10,30 @@ import type { Settings } from "../settings/schema";
 
 /**
  * Writes the file by which the provider's Helm logs in to registries (oci://): the provider takes their credentials from a file alone
- * (4.25, pkg/provider/helm_release.go). Only this user may read it, and it goes when the last program that wrote it ends.
+ * (4.25, pkg/provider/helm_release.go). Only this user may read it.
  *
  * @param folder that the provider runs in
+ * @returns takes it away again, unless another program still needs it
  */
-export function writeRegistryLogin(settings: Settings, folder: string, stack: string): void {
+export function writeRegistryLogin(settings: Settings, folder: string, stack: string): () => void {
   const logins = registryLogins(settings);
-  if (logins.length === 0) return;
+  if (logins.length === 0) return () => {};
   const path = join(folder, registryConfigPath(stack));
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(join(dirname(path), ".gitignore"), "*\n");
   const known = ownConfig();
   const auths = logins.map((login) => asTree((JSON.parse(dockerConfig(login)) as { auths: unknown }).auths));
   const content = { ...known, auths: Object.assign({}, asTree(known["auths"]), ...auths) as object };
-  const mine = `${path}.${process.pid}`;
+  // Of each program one: a preview may run beside an update.
+  const mine = `${path}.${process.pid}.${randomUUID()}`;
   writeFileSync(mine, "");
   writeFileSync(path, JSON.stringify(content), { mode: 0o600 });
-  process.once("exit", () => {
+  return () => {
     rmSync(mine, { force: true });
-    const others = readdirSync(dirname(path)).filter((name) => /\.json\.\d+$/.test(name) && isAlive(name));
+    if (!existsSync(dirname(path))) return;
+    const others = readdirSync(dirname(path)).filter((name) => /\.json\.\d+\./.test(name) && isAlive(name));
     if (others.length === 0) rmSync(dirname(path), { recursive: true, force: true });
-  });
+  };
 }
 
 /** The registries that a stack logs in to. */
@@ -57,7 +61,7 @@ function ownConfig(): Record<string, unknown> {
 
 function isAlive(name: string): boolean {
   try {
-    process.kill(Number(name.split(".").at(-1)), 0);
+    process.kill(Number(/\.json\.(\d+)\./.exec(name)![1]), 0);
     return true;
   } catch {
     return false;

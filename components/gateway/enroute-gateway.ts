@@ -102,8 +102,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       `${name}-service`,
       // Through the release, so that a preview of an empty cluster does not look for it.
       this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
-      // Its annotations may be secrets of the stack.
-      { parent: this, additionalSecretOutputs: ["metadata"] },
+      // Its annotations may be secrets of the stack; the provider keeps them twice.
+      { parent: this, additionalSecretOutputs: ["metadata", "__inputs"] },
     );
     this.address = service.status.apply((status) => {
       const [ingress] = status?.loadBalancer?.ingress ?? [];

@@ -35,7 +35,7 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
   let folder: string;
   let base: { cluster: Tree; user: { token: string } };
   let account: string;
-  let port: number;
+  let api: { host: string; port: number };
   let proxied: string[] = [];
   let proxy: Server;
   let plain: { url: string; end: () => void };
@@ -46,13 +46,14 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
     const { kubeconfig } = await sharedSandbox();
     const { clusters, users } = parse(readFileSync(kubeconfig, "utf8")) as Config;
     base = { cluster: clusters[0]!["cluster"] as Tree, user: users[0]!["user"] as { token: string } };
-    port = Number(new URL(String(base.cluster["server"])).port);
+    const { hostname, port } = new URL(String(base.cluster["server"]));
+    api = { host: hostname, port: Number(port) };
     await succeed("kubectl", ["create", "serviceaccount", "whoami", "-n", "default"]);
     account = (await succeed("kubectl", ["create", "token", "whoami", "-n", "default"])).trim();
     // A proxy that knows a name for the API server.
     proxy = createServer().on("connect", (request, socket) => {
       proxied.push(String(request.url));
-      const onwards = connect(port, "127.0.0.1", () => socket.write("HTTP/1.1 200 Connection Established\r\n\r\n"));
+      const onwards = connect(api.port, api.host, () => socket.write("HTTP/1.1 200 Connection Established\r\n\r\n"));
       onwards.pipe(socket).pipe(onwards);
       onwards.on("error", () => socket.destroy());
       socket.on("error", () => onwards.destroy());
@@ -182,7 +183,7 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
     }),
     "a proxy of the kubeconfig": () => ({ ...one({ "proxy-url": proxyUrl() }, base.user), expected: admin }),
     HTTPS_PROXY: () => ({
-      ...one({ server: "https://api.sandbox.example:6443", "tls-server-name": "localhost" }, base.user),
+      ...one({ server: "https://api.sandbox.example:6443", "tls-server-name": "kubernetes" }, base.user),
       env: { HTTPS_PROXY: proxyUrl() },
       expected: admin,
     }),
@@ -196,7 +197,7 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
       env: { HTTPS_PROXY: "http://127.0.0.1:1" },
       expected: admin,
     }),
-    "tls-server-name": () => ({ ...one({ "tls-server-name": "localhost" }, base.user), expected: admin }),
+    "tls-server-name": () => ({ ...one({ "tls-server-name": "kubernetes" }, base.user), expected: admin }),
     "another tls-server-name": () => ({
       ...one({ "tls-server-name": "other.example" }, base.user),
       expected: /certificate is valid for|altnames/i,

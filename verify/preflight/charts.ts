@@ -4,7 +4,7 @@ import { rootCertificates } from "node:tls";
 import { parse } from "yaml";
 import type { Issue } from "../../base/issue";
 import { messageOf } from "../../cluster/client";
-import { loginOf } from "../../mesh/charts";
+import { isLoopbackUrl, loginOf } from "../../mesh/charts";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { notThere } from "../check";
@@ -151,7 +151,7 @@ async function inRegistry(repository: string, release: ExpectedRelease, fetcher:
     .split("/");
   // A tag has no "+"; Helm writes build metadata with "_".
   const tag = release.version.replaceAll("+", "_");
-  const url = `https://${host}/v2/${[...path, release.chart].join("/")}/manifests/${tag}`;
+  const url = `${await schemeOf(host, fetcher)}://${host}/v2/${[...path, release.chart].join("/")}/manifests/${tag}`;
   const headers = { Accept: "application/vnd.oci.image.manifest.v1+json" };
   const login = basic(release);
   try {
@@ -180,6 +180,15 @@ async function inRegistry(repository: string, release: ExpectedRelease, fetcher:
   } catch (error) {
     return [unreachable(repository, timeoutOr(error))];
   }
+}
+
+/** Helm speaks plain HTTP to a registry on this machine that answers nothing else (helm.sh/helm/v3, pkg/registry/fallback.go). */
+async function schemeOf(host: string, fetcher: Fetch): Promise<"http" | "https"> {
+  if (!isLoopbackUrl(`https://${host}`)) return "https";
+  return fetcher(`https://${host}/v2/`).then(
+    () => "https",
+    () => "http",
+  );
 }
 
 /** The token that a registry asks for; for everybody where there is no login. */

@@ -32,7 +32,8 @@ describe("the login to registries", () => {
     // In a process of its own, as it goes with that.
     const script = `
       const { writeRegistryLogin } = require(${JSON.stringify(join(__dirname, "../../../stacks/registry-login.ts"))});
-      writeRegistryLogin(${JSON.stringify(own)}, ${JSON.stringify(folder)}, "dev");
+      const cleanUp = writeRegistryLogin(${JSON.stringify(own)}, ${JSON.stringify(folder)}, "dev");
+      process.once("exit", cleanUp);
       const { readFileSync, statSync } = require("node:fs");
       const path = ${JSON.stringify(join(folder, path))};
       console.log(JSON.stringify({ content: JSON.parse(readFileSync(path, "utf8")), mode: statSync(path).mode & 0o777 }));`;
