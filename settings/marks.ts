@@ -20,6 +20,17 @@ export function hidingSecrets(settings: Settings | undefined): (text: string) =>
   return (text) => longestFirst.reduce((rest, value) => rest.replaceAll(value, hidden), text);
 }
 
+/** The settings with something in the place of each secret among them. */
+export function withSecrets(settings: Settings, replace: (value: unknown) => unknown): Settings {
+  const copy = structuredClone(settings);
+  for (const path of copy.secretPaths ?? []) {
+    const branch = at(copy, ...path.slice(0, -1)) as Record<string | number, unknown>;
+    const key = path.at(-1)!;
+    branch[key] = replace(branch[key]);
+  }
+  return copy;
+}
+
 /** A value that {@link secret} marks. */
 class Marked {
   constructor(readonly value: unknown) {}

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { withSecrets } from "../settings/marks";
 import type { Settings } from "../settings/schema";
 
 /**
@@ -6,13 +7,5 @@ import type { Settings } from "../settings/schema";
  * schema lets secrets stand only where a component takes an Input (a test plants one in each such place).
  */
 export function sealed(settings: Settings): Settings {
-  const copy = structuredClone(settings);
-  for (const path of copy.secretPaths ?? []) {
-    const branch = path.slice(0, -1).reduce<Branch>((tree, key) => tree[key] as Branch, copy as unknown as Branch);
-    const key = path.at(-1)!;
-    branch[key] = pulumi.secret(branch[key]);
-  }
-  return copy;
+  return withSecrets(settings, (value) => pulumi.secret(value));
 }
-
-type Branch = Record<string | number, unknown>;

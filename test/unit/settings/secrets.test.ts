@@ -170,6 +170,34 @@ describe("secrets of the settings", () => {
       assert.ok(text.includes(`- ${pathText(paths[0]!)}\n      allowed: a value that is not encrypted`), text);
     });
 
+  it("cannot be what a setting decides, or the rollout relies on, among the values of a chart", () => {
+    const cases: [path: [string, string, ...string[]], value: unknown][] = [
+      [["gateway", "values", "istio", "enable"], true],
+      [["gateway", "values", "fullnameOverride"], "enroute"],
+      [["istio", "meshConfig", "trustDomain"], "cluster.local"],
+      [["istio", "meshConfig", "enableAutoMtls"], true],
+    ];
+    for (const [path, value] of cases) {
+      const config = sandbox();
+      put(config, path, value);
+      load(config, { paths: [], unsure: [] });
+      const text = refusal(() => load(config, { paths: [path], unsure: [] }));
+      assert.ok(text.includes(`- ${path.join(".")}\n      allowed: a value that is not encrypted`), text);
+      assert.match(text, /1 setting is wrong/);
+    }
+  });
+
+  it("are not shown where an error says what another key decides", () => {
+    const config = sandbox();
+    put(config, ["gateway", "serviceAnnotations"], { a: "marker-of-annotation" });
+    put(config, ["gateway", "values"], { service: { annotations: { a: "other" } } });
+    const open = refusal(() => load(config, { paths: [], unsure: [] }));
+    assert.match(open, /allowed: "marker-of-annotation", as gateway\.serviceAnnotations decides/);
+    const text = refusal(() => load(config, { paths: [["gateway", "serviceAnnotations", "a"]], unsure: [] }));
+    assert.match(text, /allowed: "\[secret\]", as gateway\.serviceAnnotations decides/);
+    assert.ok(!text.includes("marker-of-annotation"), text);
+  });
+
   it("are not shown in an error, wherever they stand", () => {
     const config = sandbox();
     put(config, ["gateway", "serviceAnnotations"], { a: ["marker"] });
