@@ -53,10 +53,12 @@ export async function plantEverySecret(
   host: string,
   known: Record<string, { value: string; marker: string }>,
 ): Promise<Planted[]> {
-  const root = await issue({ name: "planted root", ca: true });
-  const signer = await issue({ name: "planted signer", ca: true, issuer: root });
-  const serving = await issue({ name: "planted serving root", ca: true });
-  const leaf = await issue({ name: "planted leaf", hosts: [host], issuer: serving });
+  // Long enough that nothing is due.
+  const notAfter = new Date(Date.now() + 300 * 24 * 3600_000);
+  const root = await issue({ name: "planted root", ca: true, notAfter });
+  const signer = await issue({ name: "planted signer", ca: true, issuer: root, notAfter });
+  const serving = await issue({ name: "planted serving root", ca: true, notAfter });
+  const leaf = await issue({ name: "planted leaf", hosts: [host], issuer: serving, notAfter });
   const pem = (value: string) => ({ value, marker: lineOf(value) });
   const values: Record<string, { value: string; marker: string }> = {
     "certificate.certificateChain": pem(leaf.certificate),
