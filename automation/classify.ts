@@ -14,7 +14,12 @@ const signs: [RolloutErrorCode, RegExp][] = [
     /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: (could not create stack: )?(unexpected end of JSON input|(unexpected )?EOF)$/m,
   ],
   ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
-  // Before damage: a state that may not be read is intact.
+  // Before damage: a state that may not be read is intact. Buckets (gocloud.dev/blob, with the SDKs of AWS, Azure, Google) and
+  // Pulumi Cloud each have their own words for credentials that are missing, wrong or expired.
+  [
+    "backend-unavailable",
+    /(blob \(|bucket|\.pulumi\/|checkpoint)[\s\S]*(NoCredentialProviders|failed to (retrieve|refresh cached) credentials|get (identity|credentials): |\b(ExpiredToken(Exception)?|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|RequestTimeTooSkewed|AccessDenied|NoSuchBucket)\b|token has expired|SSO session|DefaultAzureCredential|\b(AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|InvalidAuthenticationInfo|ContainerNotFound)\b|AADSTS\d+|could not find default credentials|invalid_grant|invalid_rapt|oauth2: |reauth related error|googleapi: Error (401|403))|\[(401|403)\] (Unauthorized|Forbidden|No credentials)/,
+  ],
   ["backend-unavailable", /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied)/],
   [
     "state-damaged",

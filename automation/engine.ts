@@ -4,35 +4,23 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { type ConfigMap, type EngineEvent, LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
-import { stackFile } from "../base/project-files";
-import { type Report, failuresText } from "../base/report";
+import { encryptedIn } from "../base/encrypted";
+import { programFolder, stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
+import { hidingSecrets } from "../settings/marks";
 import { type Settings } from "../settings/schema";
-import type { Refusal } from "../stacks/program";
-import type { VerifyError } from "../verify/verify";
-import { type Failed, classify, codeOf } from "./classify";
-import {
-  type RolloutError,
-  type RolloutErrorCode,
-  explanations,
-  failure,
-  isRolloutError,
-  recoveryError,
-  settingsError,
-  stopOf,
-  stoppedReading,
-  unreachableError,
-} from "./errors";
+import { type RolloutErrorCode, isRolloutError, recoveryError, settingsError, stoppedReading } from "./errors";
 import { EventTranslator, isComponent, shortType } from "./event-translator";
 import type { Phase, RolloutEvent } from "./events";
+import { type Why, codeOfError, explained, operationError } from "./failures";
 import * as lazy from "./lazy";
-import { PulumiCommandError, type RunnablePulumi, pulumiCommand } from "./pulumi-command";
+import { type RunnablePulumi, pulumiCommand } from "./pulumi-command";
 import type { ChangeInput, Changes, Input, Operation, Request, Result, Target } from "./request";
 import { type Reading, recoverStack, statusOf } from "./stack-state";
-import { type Access, accessOf, explainAccess, isExplained, steadily } from "./state-access";
+import { type Access, accessOf, steadily } from "./state-access";
 import { watchWaits } from "./waits";
 
 export interface Control {
@@ -50,6 +38,8 @@ type EngineOptions = ChangeInput & {
   color: "never";
   suppressOutputs: true;
   suppressProgress: true;
+  /** The engine asks the cluster by the program's provider, not by the state's. */
+  runProgram?: true;
 };
 
 /** An operation under way: its environment, and the stack as the Automation API has it. */
@@ -179,9 +169,12 @@ async function changing<Value>(
 ): Promise<{ changes: Changes; value: Value }> {
   const { stack, target, access, patience } = session;
   const { onEvent, signal } = session.control;
+  const provider = await elsewhere(session, phase, input);
   const events = new EventTranslator(target.stack, phase, onEvent);
+  events.hide = hidingSecrets(target.settings);
   const waits = watchWaits(events);
   const why: Why = {};
+  const cleanUps: (() => void)[] = [];
   const options = {
     ...input,
     onEvent: (event: EngineEvent) => events.take(event),
@@ -189,8 +182,13 @@ async function changing<Value>(
     color: "never",
     suppressOutputs: true,
     suppressProgress: true,
+    ...provider,
   } as const;
-  const program = () => inProgram(session, events, { why, onSettings: (settings) => waits.watch(settings) });
+  const onSettings = (settings: Settings) => {
+    events.hide = hidingSecrets(settings);
+    waits.watch(settings);
+  };
+  const program = () => inProgram(session, events, { why, onSettings, onCleanUp: (cleanUp) => cleanUps.push(cleanUp) });
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
@@ -208,24 +206,37 @@ async function changing<Value>(
     throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
   } finally {
     waits.stop();
+    cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
 
-/** Why the program failed, where the program itself knows. */
-interface Why {
-  refusal?: Refusal;
-  /** The report of the verification at the end of the update; or why there is none. */
-  verified?: Report;
-  unverified?: unknown;
+/**
+ * Another kubeconfig than the state's counts for what the engine itself asks the cluster, too: for a refresh, also one before a change,
+ * and for a destroy. The latter two have no program; the provider alone takes its place.
+ */
+async function elsewhere(
+  session: Session,
+  phase: Phase,
+  { refresh }: ChangeInput,
+): Promise<Pick<EngineOptions, "runProgram">> {
+  const { stack, target } = session;
+  if (target.kubeconfig === undefined) return {};
+  const isBare = phase === "refresh" || phase === "destroy";
+  if (isBare) {
+    const settings = await reading(session, () => session.settings());
+    stack.workspace.program = () => Promise.resolve(lazy.program().clusterAlone(settings));
+  }
+  return isBare || refresh === true ? { runProgram: true } : {};
 }
 
 interface Hooks {
   why: Why;
   onSettings: (settings: Settings) => void;
+  onCleanUp: (cleanUp: () => void) => void;
 }
 
 /** The same program as `pulumi up` runs, watched: which components there are, and what each waits for. */
-async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings }: Hooks) {
+async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings, onCleanUp }: Hooks) {
   const { program } = lazy.program();
   const components = new Map<pulumi.Resource, Parameters<typeof events.planned>[0]>();
   const outermost = new Map<pulumi.Resource, pulumi.Resource>();
@@ -243,6 +254,7 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
   });
   const outputs = await program({
     folder,
+    providerFolder: programFolder(folder),
     onRefusal: (refusal) => (why.refusal = refusal),
     onVerification: (report) =>
       void report.then(
@@ -250,6 +262,7 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
         (error: unknown) => (why.unverified = error),
       ),
     onSettings,
+    onCleanUp,
     ...defined({ settings: target.settings, kubeconfig: target.kubeconfig }),
   });
   for (const component of components.values()) events.planned(component);
@@ -261,85 +274,17 @@ async function settingsOf(stack: Stack, target: Target, folder: string): Promise
 }
 
 function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Target, folder: string): Settings {
+  const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
+  const secretKeys = Object.entries(config).flatMap(([key, { secret }]) => (secret === true ? [key] : []));
+  const configuration = { project: projectName, stack, values, secretKeys };
   try {
     const settings = loadSettings({
-      project: projectName,
-      stack,
+      ...configuration,
       ...defined({ file: stackFile(folder, stack) }),
-      values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
-      secretKeys: Object.entries(config).flatMap(([key, { secret }]) => (secret === true ? [key] : [])),
+      encrypted: encryptedIn(folder, configuration),
     });
     return kubeconfig === undefined ? settings : { ...settings, kubeconfig };
   } catch (error) {
     throw error instanceof SettingsError ? settingsError(error) : error;
   }
-}
-
-/** Checks of the way to the cluster: where nothing but these fail, it cannot be reached. */
-const connectionChecks = ["cluster/reachable", "cluster/kubeconfig", "cluster/context", "cluster/answers"];
-
-function refusalError(refusal: Refusal, stack: string): RolloutError {
-  if (refusal instanceof SettingsError) return settingsError(refusal);
-  const { findings } = refusal;
-  const errors = findings.filter(({ severity }) => severity === "error");
-  const message = `stack ${stack}: ${errors.map(({ problem }) => problem).join("; ")}`;
-  const next = errors.map(({ fix }) => fix).join("; ");
-  if (errors.every(({ check }) => check === "releases/unfinished")) return failure("release-wedged", message, next, {});
-  const isUnreachable = errors.every(({ check }) => connectionChecks.includes(check));
-  return failure(isUnreachable ? "cluster-unreachable" : "cluster-not-ready", message, next, { findings });
-}
-
-function operationError(
-  error: unknown,
-  events: EventTranslator,
-  { target: { stack }, control: { signal, kill } }: Session,
-  { refusal, verified, unverified, namespaceOf }: Why & Required<Pick<Failed, "namespaceOf">>,
-): RolloutError {
-  if (refusal !== undefined) return refusalError(refusal, stack);
-  const left = events.left();
-  const text = textOf(error);
-  if (signal.aborted) {
-    const { code, cause } = stopOf(signal);
-    const { next } = explanations.interrupted;
-    const known =
-      left.unfinished.length === 0 ? "nothing was left half-done" : `left unfinished: ${left.unfinished.join(", ")}`;
-    const unknown = "it was dropped at once, so what the engine was doing is not known for sure";
-    const message = `${cause}; ${left.changed} resources were changed before, ${kill.aborted ? `${unknown} (${known})` : known}`;
-    return failure(code, message, kill.aborted ? "recover the stack, then run it again" : next, left, text);
-  }
-  if (unverified instanceof Error && "finding" in unverified) return unreachableError(stack, unverified as VerifyError);
-  if (verified?.status === "failed") {
-    const { cause, next } = explanations["verification-failed"];
-    return failure("verification-failed", cause, next, { report: verified }, failuresText(verified));
-  }
-  return classify({
-    text,
-    errors: events.errors.map((one) => ({ ...one, ...events.waitOf(one.resource) })),
-    violations: events.violations,
-    left,
-    namespaceOf,
-  });
-}
-
-/** Causes that need no more words; the tool's message is in the detail. */
-const selfEvident: RolloutErrorCode[] = ["stack-not-found", "stack-locked", "passphrase-wrong", "pulumi-missing"];
-
-async function explained(error: unknown, { stack }: Target, access: Access | undefined): Promise<RolloutError> {
-  const known = isRolloutError(error)
-    ? error
-    : classify({ text: textOf(error), errors: [], violations: [], left: { unfinished: [], changed: 0 } });
-  const { code, message } = known;
-  const cause = selfEvident.includes(code) ? explanations[code].cause : message;
-  const isWhole = isExplained(known) || (isRolloutError(error) && !selfEvident.includes(code));
-  const named = isWhole ? known : known.retold({ message: `stack ${stack}: ${cause}` });
-  return access === undefined ? named : explainAccess(named, access);
-}
-
-function codeOfError(error: unknown): RolloutErrorCode {
-  return codeOf(textOf(error));
-}
-
-function textOf(error: unknown): string {
-  if (error instanceof PulumiCommandError) return error.message.trim();
-  return error instanceof Error ? error.message : String(error);
 }

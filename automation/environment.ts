@@ -4,6 +4,7 @@ import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
+import { type Settable, resolved } from "../settings/marks";
 import type { Settings, SettingsInput } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
@@ -50,9 +51,10 @@ export interface EnvironmentOptions {
   project?: string;
   /**
    * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
+   * in the state, encrypted where it is secret: private keys and passwords, what {@link secret} marks, and secret Outputs of
+   * Pulumi, which may stand wherever a value may. `kubeconfig` must be absolute here.
    */
-  settings?: SettingsInput;
+  settings?: Settable<SettingsInput>;
   /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
   projectName?: string;
   /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */
@@ -182,7 +184,7 @@ export class Environment {
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.ownSettings() ?? this.run("settings", {}, options);
+    return (await this.ownSettings()) ?? this.run("settings", {}, options);
   }
 
   /** Checks whether the cluster is ready for the rollout, and returns what stands in the way. Changes nothing. */
@@ -264,16 +266,16 @@ export class Environment {
     }
   }
 
-  private run<Name extends Operation>(
+  private async run<Name extends Operation>(
     operation: Name,
     input: Input<Name>,
     { onEvent, signal, killSignal }: RunOptions,
     endThread = false,
   ): Promise<Result<Name>> {
-    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal, endThread });
+    return work({ operation, target: await this.target(), input }, { onEvent, signal, killSignal, endThread });
   }
 
-  private target(): Target {
+  private async target(): Promise<Target> {
     const { stack, secretsProvider, createIfMissing = false, kubeconfig, project, settings } = this.options;
     return {
       stack,
@@ -282,7 +284,7 @@ export class Environment {
       createIfMissing,
       ...defined({
         project: project === undefined || settings !== undefined ? undefined : resolve(project),
-        settings: this.ownSettings(),
+        settings: await this.ownSettings(),
         kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
         secretsProvider,
       }),
@@ -290,12 +292,12 @@ export class Environment {
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
-  private ownSettings(): Settings | undefined {
+  private async ownSettings(): Promise<Settings | undefined> {
     const { settings, stack, kubeconfig } = this.options;
     if (settings === undefined) return undefined;
     try {
       const own = kubeconfig === undefined ? settings : { ...settings, kubeconfig: resolve(kubeconfig) };
-      return lazy.settings().settingsOf(own, { project: this.projectName(), stack });
+      return lazy.settings().settingsOf(await resolved(own), { project: this.projectName(), stack });
     } catch (error) {
       throw error instanceof SettingsError ? settingsError(error) : error;
     }

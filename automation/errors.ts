@@ -1,4 +1,5 @@
 import { defined } from "../base/defined";
+import { withoutUserinfo } from "../base/text";
 import type { Finding } from "../base/issue";
 import type { Report } from "../base/report";
 import type { RecoveryError } from "../recovery/error";
@@ -74,11 +75,14 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
     readonly next: string,
     /** What else is known; depends on the code. */
     readonly about: Fields[Code],
-    /** Raw text of the tools, if there is any. Secrets are masked by the engine. */
-    readonly detail?: string,
+    detail?: string,
   ) {
-    super(message);
+    super(withoutUserinfo(message));
+    if (detail !== undefined) this.detail = withoutUserinfo(detail);
   }
+
+  /** Raw text of the tools, if there is any. Secrets are masked. */
+  readonly detail?: string;
 
   /** The same error in other words. */
   retold({ message = this.message, next = this.next }: { message?: string; next?: string }): RolloutFailure<Code> {

@@ -1,4 +1,5 @@
 import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
+import { withoutUserinfo } from "../base/text";
 import type { Left } from "./errors";
 import type {
   Change,
@@ -31,6 +32,17 @@ const changes: Record<OpType, Change> = {
   "import-replacement": "replace",
 };
 
+/**
+ * The engine takes three steps to replace a resource: the new one, the old one, and `replace` for both. The new one's counts, as in
+ * the engine's own summary; an old one alone is what an earlier update left.
+ */
+const partsOfReplacement: readonly OpType[] = [
+  "replace",
+  "delete-replaced",
+  "discard-replaced",
+  "remove-pending-replace",
+];
+
 const stackType = "pulumi:pulumi:Stack";
 
 interface Begun {
@@ -46,6 +58,9 @@ export class EventTranslator {
   private readonly begun = new Map<string, Begun>();
   private readonly lastWait = new Map<string, string>();
   private readonly failed: ResourceRef[] = [];
+  /** Resources that are being replaced, and those of which the old one has gone and no new one has come. */
+  private readonly replacing = new Set<string>();
+  private readonly oldOnes = new Map<string, ResourceRef>();
   /** What resources that failed were waiting for last, by `type name`. */
   private readonly waited = new Map<string, string>();
   /** Whether the engine has come to any resource; before that, nothing was touched. */
@@ -57,6 +72,9 @@ export class EventTranslator {
   readonly changed: { resource: ResourceRef; change: Change; differs: string[] }[] = [];
   /** How many resources, by what happened to them. */
   readonly counts: Partial<Record<Change, number>> = {};
+
+  /** Takes secrets out of texts: tools quote their input, and the engine masks the secrets of stack files alone. */
+  hide: (text: string) => string = (text) => text;
 
   constructor(
     private readonly stack: string,
@@ -72,6 +90,8 @@ export class EventTranslator {
   }
 
   finish(result: FinishedEvent["result"]): void {
+    for (const resource of this.oldOnes.values()) this.count({ resource, change: "delete", differs: [] });
+    this.oldOnes.clear();
     this.send({ kind: "finished", result, changes: this.counts });
   }
 
@@ -115,7 +135,7 @@ export class EventTranslator {
     else if (resOpFailedEvent) this.end(resOpFailedEvent.metadata, "failed");
     else if (diagnosticEvent) {
       const { urn, message, severity, ephemeral } = diagnosticEvent;
-      const text = plain(message);
+      const text = this.readable(message);
       // The SDK's and the engine's own notes to themselves, which the engine's displays leave out as well.
       if (text === "" || (severity as string) === "debug") return;
       // Providers report what they wait for in ephemeral messages.
@@ -124,7 +144,7 @@ export class EventTranslator {
     } else if (policyEvent) {
       const { enforcementLevel, policyName, policyPackName, message, resourceUrn } = policyEvent;
       const resource = resourceUrn ? { resource: this.ref(resourceUrn) } : {};
-      const text = plain(message);
+      const text = this.readable(message);
       if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.replace(/\s*\n\s*/g, " ")}`);
       this.send({
         kind: "policy",
@@ -135,6 +155,10 @@ export class EventTranslator {
         ...resource,
       });
     }
+  }
+
+  private readable(message: string): string {
+    return withoutUserinfo(this.hide(plain(message)));
   }
 
   private say(severity: MessageEvent["severity"], text: string, urn: string | undefined): void {
@@ -151,7 +175,13 @@ export class EventTranslator {
     const resource = this.ref(metadata.urn);
     const change = changes[metadata.op] ?? "update";
     this.begun.set(metadata.urn, { resource, change, at: this.now() });
-    if (change !== "unchanged") this.send({ kind: "resource", resource, change, status: "started" });
+    if (change === "replace") {
+      // The first of its steps begins it; the old one may go after the new one has come.
+      if (this.replacing.has(metadata.urn) || metadata.op === "replace") return;
+      this.replacing.add(metadata.urn);
+    }
+    if (change !== "unchanged" && metadata.op !== "remove-pending-replace")
+      this.send({ kind: "resource", resource, change, status: "started" });
   }
 
   private end(metadata: StepEventMetadata, status: "done" | "failed"): void {
@@ -172,9 +202,13 @@ export class EventTranslator {
       if (waited !== undefined) this.waited.set(`${resource.type} ${resource.name}`, waited);
     }
     const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
-    if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
-    if (status === "done" && change !== "unchanged" && change !== "read")
-      this.changed.push({ resource, change, differs: properties });
+    if (status === "done" && partsOfReplacement.includes(metadata.op)) {
+      const isOld = metadata.op !== "replace" && !this.changed.some((one) => one.resource.urn === metadata.urn);
+      if (isOld) this.oldOnes.set(metadata.urn, resource);
+      return;
+    }
+    if (change === "replace") this.oldOnes.delete(metadata.urn);
+    if (status === "done") this.count({ resource, change, differs: properties });
     this.send({
       kind: "resource",
       resource,
@@ -183,6 +217,11 @@ export class EventTranslator {
       seconds: this.since(begun?.at ?? this.now()),
       ...(properties.length === 0 ? {} : { differs: properties }),
     });
+  }
+
+  private count(one: { resource: ResourceRef; change: Change; differs: string[] }): void {
+    this.counts[one.change] = (this.counts[one.change] ?? 0) + 1;
+    if (one.change !== "unchanged" && one.change !== "read") this.changed.push(one);
   }
 
   private learn({ urn, new: after, old: before }: StepEventMetadata): void {

@@ -7,6 +7,18 @@ export function pemBlocks(pem: string | undefined): string[] {
   return pem?.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
 }
 
+/**
+ * Why a text is nothing that may stand where certificates are asked for: a block of another kind, such as a private key. It would
+ * go where everybody reads: into trust bundles, the stack's outputs, the mesh. Undefined where there is none.
+ */
+export function foreignBlocksProblem(pem: string): string | undefined {
+  const kinds = [...pem.matchAll(/-----BEGIN ([^-\n]*)-----/g)].map(([, kind]) => kind!);
+  const foreign = [...new Set(kinds.filter((kind) => kind !== "CERTIFICATE"))];
+  if (foreign.length === 0) return undefined;
+  const found = foreign.join(", ");
+  return `certificates alone (-----BEGIN CERTIFICATE-----); it holds a block ${found} beside, take that out${foreign.some((kind) => kind.endsWith("PRIVATE KEY")) ? ": a private key belongs into privateKey, and where it was readable, have it replaced" : ""}`;
+}
+
 /** Whether a text holds a private key in PEM, of whatever kind. */
 export function holdsPrivateKey(text: string): boolean {
   return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);

@@ -84,6 +84,7 @@ const marks: Record<ComponentProgress["status"], [string, number]> = {
   running: ["▸", 36],
   done: ["✔", 32],
   unchanged: ["=", 90],
+  deleted: ["−", 33],
   failed: ["✖", 31],
 };
 const phases: Record<string, string> = {
@@ -123,7 +124,8 @@ export function picture(progress: Progress, { colour, columns, rows }: PictureOp
 }
 
 function shorten(lines: string[], components: ComponentProgress[], room: number): string[] {
-  const isOpen = (_: string, index: number) => !["done", "unchanged"].includes(components[index]?.status ?? "");
+  const ended = ["done", "unchanged", "deleted"];
+  const isOpen = (_: string, index: number) => !ended.includes(components[index]?.status ?? "");
   const open = lines.filter(isOpen);
   const done = lines.length - open.length;
   return [`  … ${done} done`, ...open.slice(0, room - 1)];

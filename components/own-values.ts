@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { pathText } from "../base/encrypted";
 import { type Values, mergeValues } from "../base/merge";
-import { type Owned, allowedText, overridesOf, pathText, shown } from "../mesh/overrides";
+import { type Owned, type Path, allowedText, overridesOf, shown } from "../mesh/overrides";
+
+export type { Owned, Path };
 
 /**
  * The values of a chart: what its component makes, and over them those that are added. What an argument of the component decides,

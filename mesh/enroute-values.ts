@@ -2,6 +2,7 @@ import { ingressesAnnotation } from "../base/annotations";
 import type { Values } from "../base/merge";
 import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "./enroute";
 import type { IngressSupport } from "./gateway-rights";
+import { chartImages, pullSecretValues, relocated } from "./images";
 
 export {
   defaultOutputPath,
@@ -48,10 +49,14 @@ export interface WorkloadCertificate {
 export interface EnRouteValuesArgs {
   replicas: number;
   images: GatewayImages;
+  /** Registry of the images, in the place of each one's host. */
+  registry?: string | undefined;
+  /** Names of Secrets by which the images are pulled. */
+  imagePullSecrets?: string[] | undefined;
   logLevel: string;
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
-  serviceAnnotations?: Record<string, string> | undefined;
+  serviceAnnotations?: Values | undefined;
   ingresses: IngressSupport;
 }
 
@@ -72,10 +77,11 @@ export function enrouteValues(args: EnRouteValuesArgs): Values {
     podAnnotations: { [ingressesAnnotation]: args.ingresses },
     istioPodAnnotations: istioAnnotations(args.workloadCertificate ?? {}),
     images: {
-      enrouteService: image(args.images.enroute),
-      redis: image(args.images.redis),
-      envoy: image(args.images.envoy),
+      enrouteService: image(args.images.enroute, chartImages.enroute.enrouteService, args.registry),
+      redis: image(args.images.redis, chartImages.enroute.redis, args.registry),
+      envoy: image(args.images.envoy, chartImages.enroute.envoy, args.registry),
     },
+    ...pullSecretValues(args.imagePullSecrets),
     envoySettings: { logLevel: args.logLevel },
     resources: {
       enrouteService: args.resources?.enroute ?? {},
@@ -110,6 +116,11 @@ function istioAnnotations({ ttl, outputPath = defaultOutputPath }: WorkloadCerti
   };
 }
 
-function image({ repository, tag, pullPolicy = defaultPullPolicy }: Image = {}): Values {
+function image(
+  { repository: own, tag, pullPolicy = defaultPullPolicy }: Image = {},
+  byDefault: string,
+  registry: string | undefined,
+): Values {
+  const repository = registry === undefined ? own : relocated(own ?? byDefault, registry);
   return { ...(repository === undefined ? {} : { repository }), ...(tag === undefined ? {} : { tag }), pullPolicy };
 }

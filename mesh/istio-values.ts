@@ -18,6 +18,8 @@ export interface IstioValuesArgs {
   trustDomain: string;
   /** Earlier trust domains, whose identities are accepted as well. */
   trustDomainAliases?: string[] | undefined;
+  /** Names of Secrets by which istiod and the sidecars are pulled. */
+  imagePullSecrets?: string[] | undefined;
   /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
   meshConfig?: Values | undefined;
   /** Fingerprint of the CA that istiod loads; an Output where a program makes it. */
@@ -33,6 +35,10 @@ function sharedValues(args: IstioValuesArgs): Values {
   };
 }
 
+function namesOf(key: string, names: string[] = []): Values {
+  return names.length === 0 ? {} : { [key]: names };
+}
+
 /** Helm values of the chart `base`. */
 export function baseValues(args: IstioValuesArgs): Values {
   return sharedValues(args);
@@ -44,7 +50,11 @@ export function istiodValues(args: IstioValuesArgs): Values {
     ...sharedValues(args),
     ...istioProfiles[args.profile],
     // The chart's default hub belongs to development builds, and the hosts before docker.io are being switched off.
-    global: { istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+    global: {
+      ...{ istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+      // The injected pods get them, too (chart istiod, files/injection-template.yaml).
+      ...namesOf("imagePullSecrets", args.imagePullSecrets),
+    },
     ...(args.revision === undefined ? {} : { revision: args.revision }),
     meshConfig: {
       trustDomain: args.trustDomain,

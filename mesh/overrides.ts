@@ -17,6 +17,8 @@ export interface Owned {
   readonly why: string;
   /** Further values that change nothing. @default none but what the settings make of it */
   readonly allows?: (value: unknown, values: Values) => boolean;
+  /** Free where the settings make nothing of it. @default owned all the same */
+  readonly whereSet?: true;
 }
 
 /** Something that is owned, and overridden. */
@@ -34,6 +36,7 @@ export interface Override {
 export function overridesOf(settled: Values, effective: Values, owned: readonly Owned[]): Override[] {
   return owned.flatMap((one) => {
     const [wanted, found] = [at(settled, ...one.path), at(effective, ...one.path)];
+    if (one.whereSet === true && wanted === undefined) return [];
     if (one.allows?.(found, effective) === true) return [];
     return differences(wanted, found, one.path).map((difference) => ({ owned: one, ...difference }));
   });
@@ -70,14 +73,6 @@ export function saidOf(tree: unknown, path: Path): Path | undefined {
   if (key === undefined || !isPlainTree(tree)) return [];
   const below = saidOf(tree[key], rest);
   return below === undefined ? undefined : [key, ...below];
-}
-
-/** A path as people write it: `podAnnotations["sidecar.istio.io/inject"]`. */
-export function pathText(path: Path): string {
-  return path.reduce((text, key) => {
-    if (!/^[\w-]+$/.test(key)) return `${text}["${key}"]`;
-    return text === "" ? key : `${text}.${key}`;
-  }, "");
 }
 
 /** What is allowed in the place of an override, and why. */

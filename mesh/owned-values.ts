@@ -30,6 +30,12 @@ const only =
   (value: unknown) =>
     value === undefined || values.includes(value);
 const unset = only("", null);
+/** Where the images come from, as far as the stack decides it: what it leaves to the chart, a value may say. */
+const pulled = (paths: readonly string[], secrets: string): Owned[] =>
+  [
+    ...owned("registry", "All images come from there", paths),
+    ...owned("imagePullSecrets", "There is one setting for it", [secrets]),
+  ].map((one) => ({ ...one, whereSet: true }));
 const off = only(false, "false", "", null);
 const on = only(true, "true");
 
@@ -98,6 +104,7 @@ export const istioOwned: readonly Owned[] = [
   ...owned("istio.trustDomainAliases", "It decides which identities are accepted", ["meshConfig.trustDomainAliases"]),
   ...owned("istio.hub", "istiod and its sidecars come from one registry", ["global.hub"]),
   ...owned("istio.hub", "istiod and its sidecars come from one registry", ["hub"], unset),
+  ...pulled([], "global.imagePullSecrets"),
   ...owned("istio.tag", "Which sidecars are current is judged by it", ["global.tag"]),
   ...owned("istio.tag", "istiod and its sidecars are of one version", ["tag"], unset),
   ...owned("istio.revision", "Namespaces, webhooks and the names of istiod's objects go by it", [
@@ -246,6 +253,7 @@ export const gatewayOwned: readonly Owned[] = [
       ]),
     ),
   ]),
+  ...pulled([], "imagePullSecrets"),
   ...owned("gateway.logLevel", "At debug Envoy logs the headers of every request", ["envoySettings.logLevel"]),
   ...owned("gateway.resources", "The autoscaler counts by Envoy's request", ["resources"]),
   ...owned("gateway.serviceAnnotations", "The cloud's controller goes by one of the two", ["service.annotations"]),
@@ -264,6 +272,7 @@ export const gatewayOwned: readonly Owned[] = [
 export const prometheusOwned: readonly Owned[] = [
   ...owned("prometheus.retention", "There is one setting for it", ["server.retention"]),
   ...owned("prometheus.storage", "There is one setting for it", ["server.persistentVolume"]),
+  ...pulled(["server.image.repository", "configmapReload.prometheus.image.repository"], "imagePullSecrets"),
   ...owned(
     "",
     "Kiali and verify look for prometheus-server",
@@ -280,6 +289,7 @@ export const prometheusOwned: readonly Owned[] = [
 export const kialiOwned: readonly Owned[] = [
   ...owned("kiali.authentication", "Who may look at the mesh is decided there", ["auth.strategy"]),
   ...owned("kiali.viewOnly", "Whether Kiali may change the cluster is decided there", ["deployment.view_only_mode"]),
+  ...pulled(["deployment.image_name"], "deployment.image_pull_secrets"),
   ...owned("istio.namespace.name", "Kiali looks for Istio there", ["external_services.istio.root_namespace"]),
   ...owned(
     "",

@@ -162,6 +162,8 @@ export interface PlannedRelease {
   chart: string;
   version: string;
   repository?: string;
+  /** How to log in to it. */
+  access?: { username?: string; password?: string; caFile?: string };
   values: Record<string, unknown>;
 }
 

@@ -1,3 +1,4 @@
+import { stackNameOf } from "../base/project-files";
 import { asText } from "../base/tree";
 import type { MeshObject } from "../mesh/object";
 
@@ -65,7 +66,7 @@ export interface Rule {
 
 /** Whether an environment is production: a stack named `prod` or `production`, also with a suffix such as `prod-eu`. */
 export function isProduction(environment: string): boolean {
-  return /^prod(uction)?([-_.]|$)/.test(environment);
+  return /^prod(uction)?([-_.]|$)/.test(stackNameOf(environment));
 }
 
 /** Stands for what only the update will know, such as a certificate that is not issued yet. */

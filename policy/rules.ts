@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { stackNameOf } from "../base/project-files";
 import { titleOf } from "../mesh/object";
 import type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 import { availabilityRules } from "./rules/availability";
@@ -48,7 +49,7 @@ const levels: readonly unknown[] = ["advisory", "mandatory", "disabled"] satisfi
  * @throws if the file cannot be read, or names a rule or a level that does not exist.
  */
 export function loadLevels(environment: string, folder = join(__dirname, "config")): Partial<Record<string, Level>> {
-  const path = join(folder, `${environment}.json`);
+  const path = join(folder, `${stackNameOf(environment)}.json`);
   let text: string;
   try {
     text = readFileSync(path, "utf8");

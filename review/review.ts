@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { withoutUserinfo } from "../base/text";
 import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
@@ -159,7 +160,9 @@ function chartChanges(before: Side, after: Side): ChartChange[] {
     );
     if (source[0] === source[1]) return [];
     const version = ({ chart, version: number, repository }: Release, other: Release | undefined) =>
-      other === undefined || other.repository === repository ? number : `${number} from ${repository ?? chart}`;
+      other === undefined || other.repository === repository
+        ? number
+        : `${number} from ${withoutUserinfo(repository ?? chart)}`;
     const { chart } = (current ?? old)!;
     return [
       defined({ release: name, chart, before: old && version(old, current), after: current && version(current, old) }),

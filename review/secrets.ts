@@ -1,4 +1,5 @@
 import { defined } from "../base/defined";
+import { withoutUserinfo } from "../base/text";
 import { unknownValue } from "../policy/rule";
 import { type Tree, isTree } from "./objects";
 
@@ -32,7 +33,7 @@ function hideAll(data: unknown): unknown {
 function hide(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
     if (credential.test(key) && !noCredential.test(value) && value !== unknownValue) return secretValue;
-    return value
+    return withoutUserinfo(value)
       .replace(privateKey, secretValue)
       .replace(/(\[encrypted [0-9a-f]{8}\]) -----BEGIN ENCRYPTED VALUE-----/g, "$1");
   }

@@ -1,27 +1,47 @@
 import { durationSeconds } from "../base/duration";
+import { pathText } from "../base/encrypted";
 import { at } from "../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../mesh/discovery";
 import { ttlProblem } from "../mesh/enroute";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { allowedText, overridesOf, pathText } from "../mesh/overrides";
+import { allowedText, overridesOf } from "../mesh/overrides";
 import { nearest } from "./builders";
 import { type ChartValues, chartValues, effectiveMeshConfig } from "./effective";
 import { type Problem, problem, publicProblem } from "./error";
 import { maxTtl, meshWideTtl, wantedNamespaces, workloadTtl } from "./expected";
+import { withSecrets } from "./marks";
 import type { Settings } from "./schema";
 
 /* Settings that say one thing in two ways: where the two differ, one of them would be false in outputs, policies and verify. */
 
 /** What a stack adds to the values of a chart, and a setting, or the rollout itself, decides. */
 export function overrideProblems(settings: Settings): Problem[] {
-  const found = chartValues(settings).flatMap(({ section, settled, effective, owned, saidAt }) =>
-    overridesOf(settled, effective, owned).map((override) => {
-      const said = saidAt(override.path) ?? [section, "values", ...override.path];
-      return publicProblem(pathText(said), at(settings, ...said), allowedText(override));
-    }),
+  const found = overridesIn(settings).map(({ said, override }) =>
+    publicProblem(pathText(said), at(settings, ...said), allowedText(override)),
+  );
+  // The components compare what they know: a secret is something else than what is decided, whatever is in it.
+  const encrypted = overridesIn(withSecrets(settings, () => new Sealed())).map(({ said, override: { owned } }) =>
+    problem(
+      pathText(said),
+      undefined,
+      `a value that is not encrypted: ${owned.key ?? "the rollout"} decides it, so it is no secret. Set it without --secret, or leave it out. ${owned.why}`,
+    ),
   );
   // A branch that is taken away as a whole is one slip, however much was in it.
-  return found.filter(({ key }, index) => found.findIndex((other) => other.key === key) === index);
+  const all = [...found, ...encrypted];
+  return all.filter(({ key }, index) => all.findIndex((other) => other.key === key) === index);
+}
+
+/** Stands for a secret, of which a component knows nothing. */
+class Sealed {}
+
+function overridesIn(settings: Settings) {
+  return chartValues(settings).flatMap(({ section, settled, effective, owned, saidAt }) =>
+    overridesOf(settled, effective, owned).map((override) => ({
+      override,
+      said: saidAt(override.path) ?? [section, "values", ...override.path],
+    })),
+  );
 }
 
 /** Where istiod would look at less than the mesh. Of namespaces whose labels others set, preflight decides. */

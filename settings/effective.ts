@@ -1,7 +1,9 @@
+import { defined } from "../base/defined";
 import { type Values, mergeValues } from "../base/merge";
 import { treeAt } from "../base/tree";
 import { defaultGatewayResources, enrouteValues } from "../mesh/enroute-values";
 import { ingressSupport } from "../mesh/gateway-rights";
+import { relocatedPath } from "../mesh/images";
 import { type IstioValuesArgs, istiodValues, readByIstiod } from "../mesh/istio-values";
 import { kialiValues, prometheusUrl, prometheusValues } from "../mesh/observability-values";
 import { type Owned, type Path, saidOf } from "../mesh/overrides";
@@ -26,9 +28,22 @@ export interface ChartValues {
   saidAt: (path: Path) => Path | undefined;
 }
 
-function istioArgs({ istio }: Settings): IstioValuesArgs {
+/** Where the images of every chart come from, and by which Secrets they are pulled. */
+export function pulling({ registry, imagePullSecrets }: Settings): { registry?: string; imagePullSecrets: string[] } {
+  return { ...defined({ registry }), imagePullSecrets: imagePullSecrets.map(({ name }) => name) };
+}
+
+/** Registry path of Istio's images. */
+export function istioHub({ istio, registry }: Settings): string {
+  return relocatedPath(istio.hub, registry);
+}
+
+function istioArgs(settings: Settings): IstioValuesArgs {
+  const { istio } = settings;
   return {
     ...istio,
+    ...pulling(settings),
+    hub: istioHub(settings),
     tag: istio.tag ?? istio.version,
     namespace: istio.namespace.name,
     // The program knows it; here it only matters that there is one.
@@ -49,6 +64,7 @@ export function effectiveMeshConfig(settings: Settings): Values {
 /** The values of every chart of a stack. */
 export function chartValues(settings: Settings): ChartValues[] {
   const { istio, gateway, prometheus, kiali } = settings;
+  const pull = pulling(settings);
   const plain = (
     section: ChartValues["section"],
     settled: Values,
@@ -75,6 +91,7 @@ export function chartValues(settings: Settings): ChartValues[] {
       "gateway",
       enrouteValues({
         ...gateway,
+        ...pull,
         resources: { ...defaultGatewayResources, ...gateway.resources },
         ingresses: ingressSupport(gateway.ingresses),
       }),
@@ -83,7 +100,7 @@ export function chartValues(settings: Settings): ChartValues[] {
     ),
     ...(prometheus === undefined
       ? []
-      : [plain("prometheus", prometheusValues(prometheus), prometheus.values, prometheusOwned)]),
+      : [plain("prometheus", prometheusValues({ ...prometheus, ...pull }), prometheus.values, prometheusOwned)]),
     ...(kiali === undefined
       ? []
       : [
@@ -91,6 +108,7 @@ export function chartValues(settings: Settings): ChartValues[] {
             "kiali",
             kialiValues({
               ...kiali,
+              ...pull,
               namespace: istio.namespace.name,
               prometheusUrl: prometheusUrl(istio.namespace.name),
             }),

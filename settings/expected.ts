@@ -1,4 +1,6 @@
+import { defined } from "../base/defined";
 import { asText, at } from "../base/tree";
+import type { ChartRepositoryAuth } from "../mesh/charts";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute, maxWorkloadCertificateTtl } from "../mesh/enroute";
 import { type Injection, injectionLabels } from "../mesh/injection";
 import { type ServingEnvoy, envoyOf, servingSecretName } from "../mesh/serving-certificate";
@@ -76,6 +78,7 @@ export interface ExpectedRelease {
   chart: string;
   version: string;
   chartRepository: string;
+  chartRepositoryAuth?: ChartRepositoryAuth;
 }
 
 export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings): ExpectedRelease[] {
@@ -83,8 +86,11 @@ export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings
     name: string,
     namespace: string,
     chart: string,
-    { version, chartRepository }: { version: string; chartRepository: string },
-  ) => ({ name, namespace, chart, version, chartRepository });
+    source: Pick<ExpectedRelease, "version" | "chartRepository" | "chartRepositoryAuth">,
+  ): ExpectedRelease => {
+    const { version, chartRepository, chartRepositoryAuth } = source;
+    return { name, namespace, chart, version, chartRepository, ...defined({ chartRepositoryAuth }) };
+  };
   const root = istio.namespace.name;
   return [
     release("istio-base", root, "base", istio),
@@ -135,6 +141,11 @@ export function servingEnvoy({ gateway }: Settings): ServingEnvoy {
 /** Name of the serving certificate's Secret, the same in every namespace with hosts. */
 export function servingSecret({ certificate }: Settings): string {
   return "secretName" in certificate ? certificate.secretName : servingSecretName;
+}
+
+/** Namespaces whose pods pull images that the stack names: its own, and those with sidecars. */
+export function pullingNamespaces({ istio, gateway, namespaces }: Settings): string[] {
+  return [istio.namespace.name, gateway.namespace.name, ...namespaces.map(({ name }) => name)];
 }
 
 /** Namespaces that need the serving certificate. */

@@ -3,7 +3,7 @@
 
 /** Everything that a stack decides; what has a default may be left out. */
 export interface SettingsInput {
-  /** Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. One of `kubeconfig` and `context` is needed. @default `KUBECONFIG` or `~/.kube/config` @example "~/.kube/prod" */
+  /** Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. Or the text of one, as a secret. One of `kubeconfig` and `context` is needed. @default `KUBECONFIG` or `~/.kube/config` @example "~/.kube/prod" */
   kubeconfig?: string | undefined;
   /** Context of the kubeconfig. One of `kubeconfig` and `context` is needed. @default the file's current one @example "prod" */
   context?: string | undefined;
@@ -13,12 +13,38 @@ export interface SettingsInput {
   takeOverFrom?: string | undefined;
   /** Exact version of Pulumi's kubernetes plugin, for machines that have another one and cannot download it (4.25.0 or newer). @default that of the npm package @example "4.34.2" */
   kubernetesPluginVersion?: string | undefined;
+  /** Registry that all images of the charts and the sample come from: it takes the place of each one's host, and the path stays. The chart `enroute` fixes the image of its cert-server, which a mirror of the nodes has to serve. @default each image's own @example "registry.example.com/mirror" */
+  registry?: string;
+  /** Secrets by which the pods of the rollout, and the sidecars of workloads, pull their images; in every namespace of the stack. @default none */
+  imagePullSecrets?:
+    | {
+        /** Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`. @example "registry-login" */
+        name: string;
+        /** Host of the registry, where the Secret is made. @example "registry.example.com" */
+        registry?: string;
+        /** User of the registry, where the Secret is made. @example "robot" */
+        username?: string;
+        /** Password or token of the user: the stack makes the Secret in its namespaces. It must be a secret: `pulumi config set --secret`. @default the Secret is there */
+        password?: string;
+      }[]
+    | undefined;
   /** Istio's control plane. */
   istio: {
     /** Exact version of the charts `base` and `istiod`. @example "1.31.0" */
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://blob.istio.io/istio-release/charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** Registry path of Istio's images. Hosts that are being switched off give a warning. @default "docker.io/istio" @example "registry.example.com/istio" */
     hub?: string | undefined;
     /** Tag of Istio's images. @default `istio.version` @example "1.31.0-distroless" */
@@ -116,6 +142,17 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://helm.getenroute.io" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** Namespace of the gateway, which is a member of the mesh. */
     namespace?:
       | {
@@ -344,6 +381,17 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://prometheus-community.github.io/helm-charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** How long samples are kept. @default `15d` @example "30d" */
     retention?: string;
     /** Size of its volume. @default none: samples live as long as the pod @example "20Gi" */
@@ -359,6 +407,17 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://kiali.org/helm-charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** How people log in: `token` (of a service account) or `anonymous`. @default "token" @example "anonymous" */
     authentication?: ("token" | "anonymous") | undefined;
     /** `true`: no rights to change the cluster. @default true @example false */

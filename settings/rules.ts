@@ -2,6 +2,7 @@ import { authorityProblems, rootCertificateProblems } from "../base/certificate"
 import { durationSeconds } from "../base/duration";
 import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
+import { isRegistry } from "../mesh/charts";
 import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
@@ -10,18 +11,20 @@ import { nearest } from "./builders";
 import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
 import { servingEnvoy } from "./expected";
-import type { Settings, StackConfiguration } from "./schema";
+import type { Settings } from "./schema";
 
 /** Problems that take more than one key to see. */
-export function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+export function crossProblems(settings: Settings, now: Date): Problem[] {
   return [
     ...clusterProblems(settings),
     ...namespaceProblems(settings),
     ...hostProblems(settings),
-    ...servingCertificateProblems(settings, configuration, now),
+    ...servingCertificateProblems(settings, now),
     ...workloadTtlProblems(settings),
-    ...meshAuthorityProblems(settings, configuration, now),
+    ...meshAuthorityProblems(settings, now),
     ...autoscalingProblems(settings),
+    ...repositoryProblems(settings),
+    ...pullSecretProblems(settings),
     ...found(
       settings.kiali !== undefined &&
         settings.prometheus === undefined &&
@@ -41,6 +44,53 @@ function found(...problems: (Problem | false)[]): Problem[] {
 function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
   return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
+}
+
+function repositoryProblems(settings: Settings): Problem[] {
+  const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
+  return sections.flatMap(({ key, of }) => {
+    const { chartRepository = "", chartRepositoryAuth: auth } = of ?? {};
+    if (auth === undefined) return [];
+    const at = `${key}.chartRepositoryAuth`;
+    const { username, password, token, caFile } = auth;
+    return found(
+      password !== undefined && token !== undefined && problem(`${at}.token`, undefined, "either password or token"),
+      password !== undefined &&
+        username === undefined &&
+        problem(`${at}.username`, undefined, "missing; the user of password"),
+      username !== undefined &&
+        password === undefined &&
+        token === undefined &&
+        problem(`${at}.password`, undefined, `missing; the password of ${at}.username`),
+      Object.values(auth).every((value) => value === undefined) &&
+        problem(at, auth, "username and password, or token, or caFile"),
+      caFile !== undefined &&
+        isRegistry(chartRepository) &&
+        problem(
+          `${at}.caFile`,
+          caFile,
+          "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
+        ),
+    );
+  });
+}
+
+function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
+  return imagePullSecrets.flatMap(({ name, registry, username, password }, index) => {
+    const at = `imagePullSecrets[${index}]`;
+    const isMade = password !== undefined;
+    return found(
+      imagePullSecrets.findIndex((earlier) => earlier.name === name) < index &&
+        problem(`${at}.name`, name, "each name once"),
+      isMade &&
+        registry === undefined &&
+        problem(`${at}.registry`, undefined, "missing; the host that the password is for"),
+      isMade && username === undefined && problem(`${at}.username`, undefined, "missing; the user of the password"),
+      !isMade &&
+        (registry ?? username) !== undefined &&
+        problem(`${at}.password`, undefined, "missing; without one the Secret is not made, and needs a name alone"),
+    );
+  });
 }
 
 function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {
@@ -128,7 +178,7 @@ function hostProblems({ hosts }: Settings): Problem[] {
   });
 }
 
-function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function servingCertificateProblems(settings: Settings, now: Date): Problem[] {
   const { certificate } = settings;
   switch (certificate.issuer) {
     case "existingSecret":
@@ -138,14 +188,11 @@ function servingCertificateProblems(settings: Settings, configuration: StackConf
     case "certManager":
       return [...certManagerProblems(certificate), ...algorithmProblems(settings)];
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "certificate", "privateKey"),
-        ...servedProblems(certificate, {
-          hosts: settings.hosts.map((entry) => entry.host),
-          envoy: servingEnvoy(settings),
-          now,
-        }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
-      ];
+      return servedProblems(certificate, {
+        hosts: settings.hosts.map((entry) => entry.host),
+        envoy: servingEnvoy(settings),
+        now,
+      }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why));
   }
 }
 
@@ -195,7 +242,7 @@ function lifeProblems(
   );
 }
 
-function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function meshAuthorityProblems({ istio }: Settings, now: Date): Problem[] {
   const { ca } = istio;
   switch (ca.issuer) {
     case "istiod":
@@ -213,10 +260,7 @@ function meshAuthorityProblems({ istio }: Settings, configuration: StackConfigur
       ];
     }
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "istio", "ca.privateKey"),
-        ...authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why)),
-      ];
+      return authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why));
   }
 }
 
@@ -237,17 +281,4 @@ function certManagerProblems({ validity = managedValidity, renewBefore }: Certif
     before >= life &&
       problem("certificate.renewBefore", renewBefore, `less than validity (${validity}): it would never stop renewing`),
   );
-}
-
-/** A private key that stands in the stack's file as anybody can read it. */
-function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, key: string, path: string): Problem[] {
-  if (secretKeys.includes(`${project}:${key}`)) return [];
-  const full = `${key}.${path}`;
-  return [
-    problem(
-      full,
-      undefined,
-      `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
-    ),
-  ];
 }

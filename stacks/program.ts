@@ -1,7 +1,9 @@
+import { resolve } from "node:path";
 import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
+import { encryptedIn } from "../base/encrypted";
 import { issueText } from "../base/issue";
 import { stackFile } from "../base/project-files";
 import type { Report } from "../base/report";
@@ -13,6 +15,7 @@ import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
 import { plannedBy, renderedBy } from "./planned";
+import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
@@ -25,6 +28,10 @@ export interface ProgramOptions {
   kubeconfig?: string;
   /** Folder that a relative `kubeconfig` starts from: the project's. @default the current one, which the engine sets to it */
   folder?: string;
+  /** Folder that the provider runs in. @default the current one, where the engine runs both */
+  providerFolder?: string;
+  /** Is given what has to be called when all is done. @default it is called when the process ends */
+  onCleanUp?: (cleanUp: () => void) => void;
   /** Is told why the program refuses to go on, just before it does. */
   onRefusal?: (why: Refusal) => void;
   /** Gets the verification at the end of an update. */
@@ -45,6 +52,9 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
+  const cleanUp = writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
+  if (options.onCleanUp === undefined) process.once("exit", cleanUp);
+  else options.onCleanUp(cleanUp);
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.
@@ -53,11 +63,14 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   // Whoever asks gets the error; without a listener the process would end before that.
   held.catch(() => {});
   const findings = await preflight(lookAt, {
+    isPreview: pulumi.runtime.isDryRun(),
     stack: {
       owner,
+      providerFolder: resolve(options.providerFolder ?? "."),
       held: () => held,
       planned: () => plannedBy(settings, owner),
-      rendered: (release) => held.then(() => renderedBy(release, cluster())),
+      rendered: (release) =>
+        held.then(() => renderedBy(release, cluster(), registryConfigOf(settings, pulumi.getStack()))),
     },
   });
   // All of them, so that nobody has to come back for the next one.
@@ -71,18 +84,24 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
 }
 
+/** The cluster and nothing else: what the engine refreshes or deletes without the program, it does with this one's provider. */
+export function clusterAlone(settings: Settings): void {
+  clusterProvider(settings);
+}
+
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
+/** @param folder the project's; with `main` in Pulumi.yaml, the program runs in another */
+function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
+  const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
+  const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };
   try {
     return loadSettings({
-      project: pulumi.getProject(),
-      stack: pulumi.getStack(),
+      ...configuration,
       ...defined({ file: stackFile(folder, pulumi.getStack()) }),
-      values,
-      secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
+      encrypted: encryptedIn(folder, configuration),
     });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -45,8 +45,12 @@ export interface EnRouteGatewayArgs extends ChartArgs {
    * @default it may not, and serves none
    */
   ingresses?: IngressSupportArgs;
+  /** Registry of the pod's images, in the place of each one's host; the cert-server's is fixed by the chart. @default each one's own */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
-  serviceAnnotations?: Record<string, string>;
+  serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
 
 /** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */
@@ -85,6 +89,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
           enrouteValues({
             replicas,
             images: args.images,
+            registry: args.registry,
+            imagePullSecrets: args.imagePullSecrets,
             logLevel: args.logLevel ?? defaultLogLevel,
             resources: { ...defaultGatewayResources, ...args.resources },
             workloadCertificate: args.workloadCertificate,
@@ -103,7 +109,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       `${name}-service`,
       // Through the release, so that a preview of an empty cluster does not look for it.
       this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
-      { parent: this },
+      // Its annotations may be secrets of the stack; the provider keeps them twice.
+      { parent: this, additionalSecretOutputs: ["metadata", "__inputs"] },
     );
     this.address = service.status.apply((status) => {
       const [ingress] = status?.loadBalancer?.ingress ?? [];

@@ -33,6 +33,8 @@ export interface IstioControlPlaneArgs extends ChartArgs {
    * @default none: istiod's own CA
    */
   authorityFingerprint?: pulumi.Input<string>;
+  /** Names of Secrets by which istiod's pods, and the sidecars, pull images; in each one's own namespace. @default none */
+  imagePullSecrets?: string[];
   /** Mesh configuration, over what this component sets. */
   meshConfig?: Values;
 }
@@ -59,6 +61,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       revision: args.revision,
       trustDomain: this.trustDomain,
       trustDomainAliases: args.trustDomainAliases,
+      imagePullSecrets: args.imagePullSecrets,
       meshConfig: args.meshConfig,
       authorityFingerprint: args.authorityFingerprint,
     };

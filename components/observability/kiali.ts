@@ -3,13 +3,13 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import type { KialiAuthentication } from "../../mesh/charts";
-import { kialiValues, signingKeySecret } from "../../mesh/observability-values";
+import { type KialiValuesArgs, kialiValues, signingKeySecret } from "../../mesh/observability-values";
 import { kialiOwned } from "../../mesh/owned-values";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 
 export { kialiValues };
-export type { KialiAuthentication };
+export type { KialiAuthentication, KialiValuesArgs };
 
 export interface KialiArgs extends ChartArgs {
   /** Namespace, which must exist: the mesh's root namespace. */
@@ -20,6 +20,10 @@ export interface KialiArgs extends ChartArgs {
   authentication?: KialiAuthentication;
   /** `true` takes every right to change the cluster away from Kiali. @default true */
   viewOnly?: boolean;
+  /** Registry of the image, in the place of its host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the image is pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 /** Kiali, the picture of the mesh (release `kiali-server`). */

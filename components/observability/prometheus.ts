@@ -1,11 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { prometheusUrl, prometheusValues } from "../../mesh/observability-values";
+import { type PrometheusValuesArgs, prometheusUrl, prometheusValues } from "../../mesh/observability-values";
 import { prometheusOwned } from "../../mesh/owned-values";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 
-export { prometheusValues };
+export { type PrometheusValuesArgs, prometheusValues };
 
 export interface PrometheusArgs extends ChartArgs {
   /** Namespace, which must exist. */
@@ -14,6 +14,10 @@ export interface PrometheusArgs extends ChartArgs {
   retention?: string;
   /** Size of the volume, such as `20Gi`. Left out, samples live as long as the pod. */
   storage?: string;
+  /** Registry of the images, in the place of each one's host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 /** The Prometheus that Kiali reads (release `prometheus`). */

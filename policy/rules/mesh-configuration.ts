@@ -3,7 +3,7 @@ import { asTree, at } from "../../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { isInjected } from "../../mesh/injection";
 import { readByIstiod } from "../../mesh/istio-values";
-import { pathText } from "../../mesh/overrides";
+import { pathText } from "../../base/encrypted";
 import { plainTextOwned } from "../../mesh/owned-values";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";

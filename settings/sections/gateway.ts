@@ -144,6 +144,7 @@ export const gateway = object({
     .meta({
       description: "Annotations of the LoadBalancer Service, for the cloud's controller.",
       examples: [{ "service.beta.kubernetes.io/aws-load-balancer-type": "nlb" }],
+      secret: "may",
     })
     .exactOptional(),
   ...release({ nodeSelector: { pool: "edge" } }),

@@ -123,6 +123,7 @@ export const istio = object({
     .meta({
       description: "Istio's MeshConfig, over what the stack sets. What a key of the stack decides is refused here.",
       examples: [{ accessLogFile: "/dev/stdout" }],
+      secret: "may",
     })
     .exactOptional(),
   ...release({ global: { logAsJson: true } }),

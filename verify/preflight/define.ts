@@ -80,6 +80,8 @@ export interface PreflightContext {
   claimant: Claimant | undefined;
   /** The moment to judge validity by. */
   now: Date;
+  /** It is for a preview, which changes nothing. */
+  isPreview: boolean;
   /** The cluster: its address, or why it cannot be worked with. */
   connection: { server: string } | { issue: Issue };
   /** How many facts were read from the cluster, and those that could not be. */

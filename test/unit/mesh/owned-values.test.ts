@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
+import { pathText } from "../../../base/encrypted";
 import { type Values, mergeValues } from "../../../base/merge";
 import { enrouteValues } from "../../../mesh/enroute-values";
 import { istioProfileNames } from "../../../mesh/istio";
 import { istiodValues } from "../../../mesh/istio-values";
 import { kialiValues, prometheusValues } from "../../../mesh/observability-values";
-import { type Owned, type Path, allowedText, overridesOf, pathText, saidOf } from "../../../mesh/overrides";
+import { type Owned, type Path, allowedText, overridesOf, saidOf } from "../../../mesh/overrides";
 import { freeValues, gatewayOwned, istioOwned, kialiOwned, prometheusOwned } from "../../../mesh/owned-values";
 
 /** Paths of everything that is set. */
@@ -17,11 +18,13 @@ const istio = (profile: (typeof istioProfileNames)[number]) =>
   istiodValues({
     ...{ profile, hub: "docker.io/istio", tag: "1.31.0", namespace: "istio-system", revision: "1-31" },
     ...{ trustDomain: "cluster.local", trustDomainAliases: ["old"], authorityFingerprint: "f" },
+    imagePullSecrets: ["login"],
   });
+const pull = { registry: "registry.example.com", imagePullSecrets: ["login"] };
 const image = { repository: "r", tag: "1", pullPolicy: "Always" as const };
 const container = { requests: { cpu: "1", memory: "1" }, limits: { memory: "2" } };
 const gateway = enrouteValues({
-  ...{ replicas: 1, images: { enroute: image, redis: image, envoy: image }, logLevel: "info" },
+  ...{ replicas: 1, images: { enroute: image, redis: image, envoy: image }, logLevel: "info", ...pull },
   resources: { enroute: container, redis: container, envoy: container },
   workloadCertificate: { ttl: "1h" },
   serviceAnnotations: { a: "b" },
@@ -36,8 +39,8 @@ describe("what is owned in a chart's values", () => {
       istioOwned,
     ]),
     ["enroute", gateway, gatewayOwned],
-    ["prometheus", prometheusValues({ retention: "1d", storage: "1Gi" }), prometheusOwned],
-    ["kiali-server", kialiValues({ namespace: "n", prometheusUrl: "u" }), kialiOwned],
+    ["prometheus", prometheusValues({ retention: "1d", storage: "1Gi", ...pull }), prometheusOwned],
+    ["kiali-server", kialiValues({ namespace: "n", prometheusUrl: "u", ...pull }), kialiOwned],
   ];
   for (const [chart, values, owned] of charts)
     it(`is said of everything that we set in ${chart}`, () => {
@@ -66,9 +69,11 @@ describe("overridesOf", () => {
   const owned: Owned[] = [
     { path: ["a", "b"], key: "section.b", why: "Because." },
     { path: ["list"], why: "It counts." },
+    { path: ["free"], key: "section.free", why: "One place.", whereSet: true },
+    { path: ["set"], key: "section.set", why: "One place.", whereSet: true },
     { path: ["off"], why: "It must be off.", allows: (value) => value === undefined || value === false },
   ];
-  const settled = { a: { b: 1, c: 2 }, list: ["x"] };
+  const settled = { a: { b: 1, c: 2 }, list: ["x"], set: "x" };
   const found = (patch: Values) =>
     overridesOf(settled, mergeValues(settled, patch), owned).map((one) => `${pathText(one.path)}: ${allowedText(one)}`);
 
@@ -98,6 +103,12 @@ describe("overridesOf", () => {
     ],
     ["another list", { list: ["x", "y"] }, ['list: ["x"]: leave it out. It counts.']],
     ["what is allowed", { off: false }, []],
+    ["what is free where the settings make nothing of it", { free: "y" }, []],
+    [
+      "the same where they do",
+      { set: "y" },
+      ['set: "x", as section.set decides: set that, and leave this out. One place.'],
+    ],
     ["what is not", { off: true }, ["off: nothing: leave it out. It must be off."]],
   ];
   for (const [what, patch, expected] of table)

@@ -310,9 +310,50 @@ describe("a setting that is overridden", () => {
     ["kiali.values", nested("login_token.signing_key", "secret:mine:key")],
     ["prometheus.values", nested("server.replicaCount", 2)],
     ["prometheus.values", nested("alertmanager.enabled", true)],
+    // What no setting decides in this stack: its images come from where each chart says.
+    ["prometheus.values", nested("server.image.repository", "mirror.example.com/prometheus")],
+    ["kiali.values", nested("deployment.image_name", "mirror.example.com/kiali")],
+    ["gateway.values", { imagePullSecrets: [{ name: "login" }] }],
+    ["istio.values", nested("global.imagePullSecrets", ["login"])],
   ];
   for (const [path, value] of taken)
     it(`is no contradiction: ${path} ${JSON.stringify(value)}`, () => assert.deepEqual(problemsOf(path, value), []));
+});
+
+describe("registry and imagePullSecrets", () => {
+  const problemsBeside = (path: string, value: unknown) => {
+    const config = structuredClone(stackConfig("dev")) as Tree;
+    config["enroute-istio:registry"] = "mirror.example.com";
+    config["enroute-istio:imagePullSecrets"] = [{ name: "login" }];
+    const [section, ...rest] = path.split(".") as [string, ...string[]];
+    Object.assign(config[`enroute-istio:${section}`] as Tree, nested(rest.join("."), value));
+    try {
+      loadSettings(configuration(config, "dev"));
+      return [];
+    } catch (error) {
+      assert.ok(error instanceof SettingsError, String(error));
+      return error.problems;
+    }
+  };
+  const cases: [path: string, value: unknown, allowed: RegExp][] = [
+    ["istio.values.global.hub", "docker.io/istio", /"mirror\.example\.com\/istio", as istio\.hub decides/],
+    ["istio.values.global.imagePullSecrets", ["other"], /\["login"\], as imagePullSecrets decides/],
+    ["gateway.values.imagePullSecrets", [], /as imagePullSecrets decides/],
+    ["gateway.values.images.envoy.repository", "envoyproxy/envoy", /"mirror\.example\.com\/envoyproxy\/envoy"/],
+    ["prometheus.values.server.image.repository", "quay.io/prometheus/prometheus", /as registry decides/],
+    ["prometheus.values.imagePullSecrets", null, /as imagePullSecrets decides/],
+    ["kiali.values.deployment.image_name", "quay.io/kiali/kiali", /as registry decides/],
+    ["kiali.values.deployment.image_pull_secrets", ["other"], /as imagePullSecrets decides/],
+  ];
+  for (const [path, value, allowed] of cases)
+    it(`decide what they are for: ${path}`, () => {
+      const problems = problemsBeside(path, value);
+      assert.deepEqual(
+        problems.map(({ key }) => key),
+        [path],
+      );
+      assert.match(problems[0]!.allowed, allowed);
+    });
 });
 
 describe("discoverySelectors", () => {

@@ -54,7 +54,7 @@ export const effectFaults: Record<string, Fault> = {
       mesh(seen, "rootNamespace: istio-system\ndiscoverySelectors:\n- matchLabels:\n    istio-injection: enabled\n");
       send(seen, "PERMISSIVE");
     },
-    ["effect/inbound"],
+    ["control-plane/discovery", "effect/inbound"],
     /\(the discoverySelectors of ConfigMap istio-system\/istio leave out istio-system, so that istiod does not read/,
   ],
   "istiod does not read a namespace of the mesh": [
@@ -65,7 +65,7 @@ export const effectFaults: Record<string, Fault> = {
       );
       send(seen, "PERMISSIVE");
     },
-    ["effect/inbound"],
+    ["control-plane/discovery", "effect/inbound"],
     /leave out bookinfo, so that/,
   ],
   "istiod takes another namespace for the root": [

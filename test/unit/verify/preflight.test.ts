@@ -237,6 +237,38 @@ describe("preflight", () => {
       assert.doesNotMatch(found[0]!.problem, /enroute-system/);
     });
 
+    const looking = review(({ verb = "" }) => ["get", "list", "watch"].includes(verb));
+    const preview = async (answers: Parameters<typeof report>[0]) =>
+      (await report(answers, undefined, { isPreview: true })).findings;
+
+    it("warns in a preview of what may not be changed, which is an error in an update", async () => {
+      const previewed = await preview({ [selfReview]: looking });
+      assert.deepEqual(brief(previewed), ["cluster/rights warning", "cluster/escalation warning"]);
+      assert.match(previewed[0]!.problem, /may not create\/patch\/delete /);
+      assert.deepEqual(brief(await findings({ [selfReview]: looking })), [
+        "cluster/rights error",
+        "cluster/escalation warning",
+      ]);
+    });
+
+    it("refuses a preview that may not even look, and says which looks", async () => {
+      const found = await preview({
+        [selfReview]: review(({ resource }) => resource !== "secrets" && resource !== "*"),
+      });
+      assert.deepEqual(brief(found), ["cluster/rights error"]);
+      assert.match(found[0]!.problem, /may not get secrets in /);
+      assert.doesNotMatch(found[0]!.problem, /create/);
+    });
+
+    it("is one error where these credentials may not even ask", async () => {
+      const found = await findings({
+        [selfReview]: new Status(403, "user system:anonymous cannot create selfsubjectaccessreviews"),
+        "/api/v1/nodes": new Status(403, "nodes is forbidden"),
+      });
+      assert.deepEqual(brief(found), ["cluster/rights error"]);
+      assert.match(found[0]!.problem, /may not even ask what they may do: .*system:anonymous/);
+    });
+
     it("warns where rights may not be passed on, and where something could not be looked at", async () => {
       const found = await findings({
         [selfReview]: review(({ verb }) => verb !== "*" && verb !== "escalate"),
