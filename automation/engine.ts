@@ -52,8 +52,14 @@ type EngineOptions = ChangeInput & {
   suppressProgress: true;
 };
 
+/** Whose operation it is, and how its caller stops it. */
+interface Ending {
+  target: Pick<Target, "stack">;
+  control: Pick<Control, "signal" | "kill">;
+}
+
 /** An operation under way: its environment, and the stack as the Automation API has it. */
-interface Session extends Reading {
+interface Session extends Reading, Ending {
   target: Target;
   control: Control;
   /** Whether a failure is passing, and how long to go on trying. */
@@ -284,11 +290,12 @@ function refusalError(refusal: Refusal, stack: string): RolloutError {
   return failure(isUnreachable ? "cluster-unreachable" : "cluster-not-ready", message, next, { findings });
 }
 
-function operationError(
+/** The error of an operation that failed: by what its caller, then its program, then the tools report. */
+export function operationError(
   error: unknown,
-  events: EventTranslator,
-  { target: { stack }, control: { signal, kill } }: Session,
-  { refusal, verified, unverified, namespaceOf }: Why & Required<Pick<Failed, "namespaceOf">>,
+  events: Pick<EventTranslator, "left" | "errors" | "violations" | "waitOf">,
+  { target: { stack }, control: { signal, kill } }: Ending,
+  { refusal, verified, unverified, namespaceOf }: Why & Pick<Failed, "namespaceOf">,
 ): RolloutError {
   if (refusal !== undefined) return refusalError(refusal, stack);
   const left = events.left();
@@ -312,7 +319,7 @@ function operationError(
     errors: events.errors.map((one) => ({ ...one, ...events.waitOf(one.resource) })),
     violations: events.violations,
     left,
-    namespaceOf,
+    ...defined({ namespaceOf }),
   });
 }
 

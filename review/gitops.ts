@@ -60,7 +60,7 @@ export function manifests({ objects }: Pick<Side, "objects">): Manifests {
 function reasonToLeaveOut({ object, patch, release }: OwnedObject): string | undefined {
   if (patch === true) {
     const labels = Object.entries(object.metadata.labels ?? {}).map((pair) => pair.join("="));
-    return `belongs to somebody else, who must give it ${labels.join(" and ")} before its pods start`;
+    return `belongs to another owner, who must give it ${labels.join(" and ")} before its pods start`;
   }
   if (object.kind === "Secret")
     return "holds key material: make it in the cluster, or by cert-manager or a secret store";

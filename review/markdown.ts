@@ -22,7 +22,7 @@ export interface MarkdownOptions {
 
 /**
  * The review as a comment on a pull request: a verdict to read in ten seconds, what matters, and the rest folded. Never longer
- * than `limit`; what does not fit is left out from the end, the least grave first, and the comment says so at its top.
+ * than `limit`; what does not fit is left out from the end, the least grave first, and the top of the comment names it.
  */
 export function markdown(review: Review, { limit = commentLimit, preview }: MarkdownOptions = {}): string {
   const engine = preview === undefined ? "" : enginePreview(preview, Math.floor(limit / 4));

@@ -13,7 +13,7 @@ export interface Autoscaling {
   cpuPercent?: number;
 }
 
-/** Binds the chart's ClusterRole, which the chart itself leaves to nobody (0.8.7), and adds the status that it lacks. */
+/** Binds the chart's ClusterRole, which the chart itself does not bind (0.8.7), and adds the status that it lacks. */
 export function grantRights(parent: pulumi.Resource, namespace: string): pulumi.Resource[] {
   const subjects = [{ kind: "ServiceAccount", name: enroute.serviceAccount, namespace }];
   const bind = (resource: string, role: pulumi.Input<string>) =>
