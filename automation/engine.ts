@@ -2,7 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { type ConfigMap, type EngineEvent, LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation";
+import {
+  type ConfigMap,
+  type EngineEvent,
+  LocalWorkspace,
+  type OutputMap,
+  type PulumiFn,
+  Stack,
+} from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
 import { stackFile } from "../base/project-files";
 import { type Report, failuresText } from "../base/report";
@@ -43,15 +50,6 @@ export interface Control {
   kill: AbortSignal;
 }
 
-/** What every change of the Automation API takes. */
-type EngineOptions = ChangeInput & {
-  onEvent: (event: EngineEvent) => void;
-  signal: AbortSignal;
-  color: "never";
-  suppressOutputs: true;
-  suppressProgress: true;
-};
-
 /** Whose operation it is, and how its caller stops it. */
 interface Ending {
   target: Pick<Target, "stack">;
@@ -70,27 +68,23 @@ type Handler<Name extends Operation> = (session: Session, input: Input<Name>) =>
 
 /** Every operation. */
 const handlers: { [Name in Operation]: Handler<Name> } = {
-  preview: async (session, input) =>
-    (await changing(session, "preview", input, (stack, options, program) => stack.preview({ ...options, program })))
-      .changes,
+  preview: (session, input) =>
+    changing(session, "preview", input, (options, program) => session.stack.preview({ ...options, program })),
   async up(session, input) {
-    const { changes, value } = await changing(session, "update", input, (stack, options, program) =>
-      stack.up({ ...options, program }),
-    );
-    return { ...changes, outputs: value.outputs };
+    let outputs: OutputMap = {};
+    const changes = await changing(session, "update", input, async (options, program) => {
+      ({ outputs } = await session.stack.up({ ...options, program }));
+    });
+    return { ...changes, outputs };
   },
-  refresh: async (session, input) =>
-    (await changing(session, "refresh", input, (stack, options) => stack.refresh(options))).changes,
-  async destroy(session, { remove, ...input }) {
-    const { stack, control, target } = session;
-    const { changes } = await changing(session, "destroy", input, async (_, options) => {
+  refresh: (session, input) => changing(session, "refresh", input, (options) => session.stack.refresh(options)),
+  destroy: ({ stack, ...session }, { remove, ...input }) =>
+    changing({ stack, ...session }, "destroy", input, async (options) => {
       await stack.destroy(options);
       // Stopped between two steps, the engine (3.246) reports success of a destroy that left most in place.
-      if (control.signal.aborted) throw new Error("stopped between two steps");
-      if (remove === true) await stack.workspace.removeStack(target.stack, { preserveConfig: true });
-    });
-    return changes;
-  },
+      if (options.signal.aborted) throw new Error("stopped between two steps");
+      if (remove === true) await stack.workspace.removeStack(session.target.stack, { preserveConfig: true });
+    }),
   outputs: (session) => reading(session, () => session.stack.outputs()),
   settings: (session) => reading(session, () => session.settings()),
   status: (session) => reading(session, () => statusOf(session)),
@@ -171,39 +165,35 @@ async function create(
   }
 }
 
-/** Runs an operation of the engine: reports events, tries again while nothing was touched, explains a failure. */
-async function changing<Value>(
-  session: Session,
-  phase: Exclude<Phase, "verify">,
-  input: ChangeInput,
-  operate: (stack: Stack, options: EngineOptions, program: PulumiFn) => Promise<Value>,
-): Promise<{ changes: Changes; value: Value }> {
-  const { stack, target, access, patience } = session;
-  const { onEvent, signal } = session.control;
-  const events = new EventTranslator(target.stack, phase, onEvent);
-  const waits = watchWaits(events);
-  const why: Why = {};
-  const options = {
+const engineOptions = (input: ChangeInput, events: EventTranslator, signal: AbortSignal) =>
+  ({
     ...input,
     onEvent: (event: EngineEvent) => events.take(event),
     signal,
     color: "never",
     suppressOutputs: true,
     suppressProgress: true,
-  } as const;
-  const program = () => inProgram(session, events, { why, onSettings: (settings) => waits.watch(settings) });
+  }) as const;
+
+/** Runs an operation of the engine: reports events, tries again while nothing was touched, explains a failure. */
+async function changing(
+  session: Session,
+  phase: Exclude<Phase, "verify">,
+  input: ChangeInput,
+  operate: (options: ReturnType<typeof engineOptions>, program: PulumiFn) => Promise<unknown>,
+): Promise<Changes> {
+  const { onEvent, signal } = session.control;
+  const events = new EventTranslator(session.target.stack, phase, onEvent);
+  const waits = watchWaits(events);
+  const why: Why = {};
+  const program = () => inProgram(session, events, why, (settings) => waits.watch(settings));
+  const attempt = { takesLock: phase !== "preview", isUntouched: () => !events.hasBegun, ...session.patience };
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
-    const takesLock = phase !== "preview";
-    const isUntouched = () => !events.hasBegun;
-    const value = await steadily(access, () => operate(stack, options, program), {
-      ...patience,
-      takesLock,
-      isUntouched,
-    });
+    await steadily(session.access, () => operate(engineOptions(input, events, signal), program), attempt);
     events.finish("succeeded");
-    return { changes: { changes: events.counts, changed: events.changed }, value };
+    return { changes: events.counts, changed: events.changed };
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
     throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
@@ -220,13 +210,13 @@ interface Why {
   unverified?: unknown;
 }
 
-interface Hooks {
-  why: Why;
-  onSettings: (settings: Settings) => void;
-}
-
 /** The same program as `pulumi up` runs, watched: which components there are, and what each waits for. */
-async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings }: Hooks) {
+async function inProgram(
+  { target, folder }: Session,
+  events: EventTranslator,
+  why: Why,
+  onSettings: (settings: Settings) => void,
+) {
   const { program } = lazy.program();
   const components = new Map<pulumi.Resource, Parameters<typeof events.planned>[0]>();
   const outermost = new Map<pulumi.Resource, pulumi.Resource>();

@@ -254,8 +254,7 @@ export class Environment {
   }
 
   private run<Name extends Operation>(operation: Name, input: Input<Name>, options: RunOptions): Promise<Result<Name>> {
-    const { onEvent, signal, killSignal } = options;
-    return work({ operation, target: this.target(), input }, { onEvent, signal, killSignal });
+    return work({ operation, target: this.target(), input }, options);
   }
 
   private target(): Target {

@@ -14,50 +14,30 @@ export interface Left {
   changed: number;
 }
 
-/** What each code carries beside cause and next step. */
+/** What each code carries beside cause and next step; {@link explanations} has its meaning. */
 export interface Fields {
-  /** A setting is wrong; nothing was touched. */
   "settings-invalid": { problems: readonly Problem[] };
-  /** There is no Pulumi project in the folder. */
   "project-not-found": object;
-  /** The command `pulumi` is not there, or older than the SDK needs. */
   "pulumi-missing": object;
-  /** A provider plugin could not be found or downloaded. */
   "plugin-missing": { plugin: string };
   "stack-not-found": object;
-  /** Another update of the stack is running, or was killed. */
   "stack-locked": { locks: readonly StackLock[] };
-  /** The stack is there, but was never deployed. */
   "not-deployed": object;
-  /** The stack's secrets cannot be read. */
   "passphrase-wrong": object;
-  /** The backend does not answer, or wants a login. */
   "backend-unavailable": object;
-  /** The stack's state file cannot be read. */
   "state-damaged": object;
-  /** The stack's cluster cannot be reached, or refuses the credentials; nothing was touched. */
   "cluster-unreachable": { findings: readonly Finding[] };
-  /** The cluster can be reached, and the rollout would fail on it; nothing was touched. */
   "cluster-not-ready": { findings: readonly Finding[] };
   "chart-not-found": object;
   "chart-repository-unreachable": object;
-  /** Something had to change, and the caller expected that nothing has to. */
   "changes-found": object;
-  /** A policy that is mandatory forbids it. */
   "policy-violated": { violations: readonly string[] };
-  /** Helm has a record of a release that is in the middle of something, or that Pulumi does not know. */
   "release-wedged": object;
-  /** An object in the cluster belongs to another owner. */
   "object-not-ours": object;
-  /** An admission webhook, mostly istiod's, does not answer. */
   "webhook-unavailable": object;
-  /** Something did not get ready in its time. */
   "timed-out": Left;
-  /** The rollout is done, and its verification failed. */
   "verification-failed": { report?: Report };
-  /** Stopped by the caller's signal. */
   interrupted: Left;
-  /** Everything else that the engine reports. */
   "operation-failed": object;
 }
 

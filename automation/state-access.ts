@@ -11,6 +11,7 @@ import {
   isRolloutError,
   recoveryError,
 } from "./errors";
+import type { Target } from "./request";
 
 /** How long a state that another update is writing is read again, in milliseconds. */
 const patience = 20_000;
@@ -28,7 +29,7 @@ export interface Access {
 
 export function accessOf(
   workspace: Workspace,
-  { stack, projectName, env }: { stack: string; projectName: string; env: Record<string, string> },
+  { stack, projectName, env }: Pick<Target, "stack" | "projectName" | "env">,
 ): Access {
   let known: Promise<StatePlace | undefined> | undefined;
   const find = async () => {

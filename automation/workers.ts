@@ -1,17 +1,12 @@
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
+import type { RunOptions } from "./environment";
 import type { RolloutEvent } from "./events";
 import type { Operation, Request, Result } from "./request";
 import type { Answer, Order } from "./worker";
 
-export interface WorkOptions {
-  onEvent?: ((event: RolloutEvent) => void) | undefined;
-  /** Stops gracefully. */
-  signal?: AbortSignal | undefined;
-  /** Ends everything at once. */
-  killSignal?: AbortSignal | undefined;
-}
+export type WorkOptions = { [Option in "onEvent" | "signal" | "killSignal"]?: RunOptions[Option] | undefined };
 
 /** Idle threads: loading the SDK again takes longer than a preview without changes. */
 const idle: { worker: Thread; timer: NodeJS.Timeout; uses: number }[] = [];

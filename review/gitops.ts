@@ -82,18 +82,14 @@ function pathOf(owned: OwnedObject): string {
   const step = stepOf(owned);
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0]!.split(".")[0]! : "";
   // Two groups may have kinds of one name.
-  const parts = [metadata.namespace ?? "cluster", kind, ...(isBuiltIn(group) ? [] : [group]), metadata.name];
+  const parts = [metadata.namespace ?? "cluster", kind, ...(builtIn.includes(group) ? [] : [group]), metadata.name];
   return `${steps.indexOf(step)}-${step}/${parts
     .join("_")
     .toLowerCase()
     .replace(/[^a-z0-9._-]/g, "-")}.yaml`;
 }
 
-function isBuiltIn(group: string): boolean {
-  return ["", "apps", "batch", "policy", "autoscaling", "rbac", "apiextensions", "admissionregistration"].includes(
-    group,
-  );
-}
+const builtIn = ["", "apps", "batch", "policy", "autoscaling", "rbac", "apiextensions", "admissionregistration"];
 
 /** The object as it is applied, without what only Pulumi reads, and with its step as a sync wave. */
 function withWave(owned: OwnedObject): Tree {
