@@ -1,7 +1,7 @@
 /* Which error it is, by the tools' messages. */
 
 import { reasonOf } from "../base/text";
-import { type Fields, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
+import { type ErrorAbout, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
 
 /** Messages by which the tools' errors are known; the first match counts. Each was seen from the real tool. */
 const signs: [RolloutErrorCode, RegExp][] = [
@@ -131,7 +131,7 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
 type Known = Pick<Failed, "text" | "violations" | "left">;
 /** What is known beside cause and next step, where only the messages are known; codes that carry nothing are left out. */
 const abouts: {
-  [Code in RolloutErrorCode as object extends Fields[Code] ? never : Code]: (known: Known) => Fields[Code];
+  [Code in RolloutErrorCode as object extends ErrorAbout[Code] ? never : Code]: (known: Known) => ErrorAbout[Code];
 } = {
   "settings-invalid": () => ({ problems: [] }),
   "plugin-missing": ({ text }) => ({ plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" }),
@@ -143,7 +143,7 @@ const abouts: {
   interrupted: ({ left }) => left,
 };
 
-function aboutOf(code: RolloutErrorCode, known: Known): Fields[RolloutErrorCode] {
+function aboutOf(code: RolloutErrorCode, known: Known): ErrorAbout[RolloutErrorCode] {
   return code in abouts ? abouts[code as keyof typeof abouts](known) : {};
 }
 

@@ -40,14 +40,9 @@ export interface PreflightOptions extends RunOptions {
 export interface EnvironmentOptions {
   /** Name of the stack; `organization/project/stack` where the backend has organizations. */
   stack: string;
-  /**
-   * Folder of a Pulumi project with the stack's file (`Pulumi.<stack>.yaml`, or in its `stackConfigDir`). Give this or `settings`.
-   */
+  /** Folder of a Pulumi project with the stack's file (`Pulumi.<stack>.yaml`). Give this or `settings`. */
   project?: string;
-  /**
-   * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
-   */
+  /** The settings as an object; they stay in memory, and in the state, encrypted where secret. `kubeconfig` must be absolute. */
   settings?: SettingsInput;
   /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
   projectName?: string;

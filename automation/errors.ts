@@ -15,7 +15,7 @@ export interface Left {
 }
 
 /** What each code carries beside cause and next step; {@link explanations} has its meaning. */
-export interface Fields {
+export interface ErrorAbout {
   "settings-invalid": { problems: readonly Problem[] };
   "project-not-found": object;
   "pulumi-missing": object;
@@ -41,7 +41,7 @@ export interface Fields {
   "operation-failed": object;
 }
 
-export type RolloutErrorCode = keyof Fields;
+export type RolloutErrorCode = keyof ErrorAbout;
 
 /** An error of the library. `message` is the cause, `next` what to do about it, `detail` the tools' own messages. */
 export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> extends Error {
@@ -53,7 +53,7 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
     /** What to do next. */
     readonly next: string,
     /** What else is known; depends on the code. */
-    readonly about: Fields[Code],
+    readonly about: ErrorAbout[Code],
     /** Raw text of the tools, if there is any. Secrets are masked by the engine. */
     readonly detail?: string,
   ) {
@@ -79,7 +79,7 @@ export interface PlainError<Code extends RolloutErrorCode = RolloutErrorCode> {
   code: Code;
   message: string;
   next: string;
-  about: Fields[Code];
+  about: ErrorAbout[Code];
   detail?: string;
 }
 
@@ -91,7 +91,7 @@ export function failure<Code extends RolloutErrorCode>(
   code: Code,
   message: string,
   next: string,
-  about: Fields[Code],
+  about: ErrorAbout[Code],
   detail?: string,
 ): RolloutError {
   return new RolloutFailure(code, message, next, about, detail) as RolloutError;

@@ -13,7 +13,7 @@ export type {
 } from "./environment";
 export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
-export type { Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
+export type { ErrorAbout, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
 export type * from "./events";
 export { type ComponentProgress, type Progress, advance, startProgress } from "./progress";
 export { type Settled, forEachEnvironment } from "./many";

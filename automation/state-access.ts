@@ -54,9 +54,8 @@ export function isPassing(code: RolloutErrorCode, { locks, isDamaged }: Seen, ta
 }
 
 /**
- * Does `action`, and again where it came upon a file of the state that another update was writing at that moment, or upon a
- * lock that has gone since. (The file backend does not write the attributes of a file in one go: a read in between
- * fails with "failed to load checkpoint: EOF".)
+ * Does `action`, and again where it met a file that another update was just writing, or a lock that has gone since. (The file
+ * backend writes a file's attributes in two steps: a read in between fails with "failed to load checkpoint: EOF".)
  */
 export async function steadily<Result>(
   { place }: Access,

@@ -119,10 +119,7 @@ function isHidden(member: ts.ClassElement): boolean {
 function isOurs(symbol: ts.Symbol): boolean {
   return (symbol.declarations ?? []).some((declaration) => {
     const { fileName } = declaration.getSourceFile();
-    return (
-      fileName.startsWith(root) &&
-      (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Export) !== 0
-    );
+    return fileName.startsWith(root) && (ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Export) !== 0;
   });
 }
 
