@@ -1,7 +1,7 @@
 /* Which error it is, by the tools' messages. */
 
 import { reasonOf } from "../base/text";
-import { type Fields, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
+import { type ErrorAbout, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
 
 /** Messages by which the tools' errors are known; the first match counts. Each was seen from the real tool. */
 const signs: [RolloutErrorCode, RegExp][] = [
@@ -107,7 +107,7 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
     code,
     `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
     nextOf(code, first?.text ?? text, namespaceOf),
-    abouts[code]({ text: `${messages}\n${text}`, violations, left }),
+    aboutOf(code, { text: `${messages}\n${text}`, violations, left }),
     detail.join("\n"),
   );
 }
@@ -133,34 +133,24 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
   );
 }
 
-/** What is known beside cause and next step, where only the messages are known. */
-type Abouts = { [Code in RolloutErrorCode]: (known: Pick<Failed, "text" | "violations" | "left">) => Fields[Code] };
-const nothing = () => ({});
-const abouts: Abouts = {
+type Known = Pick<Failed, "text" | "violations" | "left">;
+/** What is known beside cause and next step, where only the messages are known; codes that carry nothing are left out. */
+const abouts: {
+  [Code in RolloutErrorCode as object extends ErrorAbout[Code] ? never : Code]: (known: Known) => ErrorAbout[Code];
+} = {
   "settings-invalid": () => ({ problems: [] }),
-  "project-not-found": nothing,
-  "pulumi-missing": nothing,
   "plugin-missing": ({ text }) => ({ plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" }),
-  "stack-not-found": nothing,
   "stack-locked": () => ({ locks: [] }),
-  "not-deployed": nothing,
-  "passphrase-wrong": nothing,
-  "backend-unavailable": nothing,
-  "state-damaged": nothing,
   "cluster-unreachable": () => ({ findings: [] }),
   "cluster-not-ready": () => ({ findings: [] }),
-  "chart-not-found": nothing,
-  "chart-repository-unreachable": nothing,
-  "changes-found": nothing,
   "policy-violated": ({ violations }) => ({ violations }),
-  "release-wedged": nothing,
-  "object-not-ours": nothing,
-  "webhook-unavailable": nothing,
   "timed-out": ({ left }) => left,
-  "verification-failed": nothing,
   interrupted: ({ left }) => left,
-  "operation-failed": nothing,
 };
+
+function aboutOf(code: RolloutErrorCode, known: Known): ErrorAbout[RolloutErrorCode] {
+  return code in abouts ? abouts[code as keyof typeof abouts](known) : {};
+}
 
 /** The last error in a tool's output that names a cause, with the indented lines below it. */
 function lastError(text: string): string {

@@ -15,54 +15,34 @@ export interface Left {
   changed: number;
 }
 
-/** What each code carries beside cause and next step. */
-export interface Fields {
-  /** A setting is wrong; nothing was touched. */
+/** What each code carries beside cause and next step; {@link explanations} has its meaning. */
+export interface ErrorAbout {
   "settings-invalid": { problems: readonly Problem[] };
-  /** There is no Pulumi project in the folder. */
   "project-not-found": object;
-  /** The command `pulumi` is not there, or older than the SDK needs. */
   "pulumi-missing": object;
-  /** A provider plugin could not be found or downloaded. */
   "plugin-missing": { plugin: string };
   "stack-not-found": object;
-  /** Another update of the stack is running, or was killed. */
   "stack-locked": { locks: readonly StackLock[] };
-  /** The stack is there, but was never deployed. */
   "not-deployed": object;
-  /** The stack's secrets cannot be read. */
   "passphrase-wrong": object;
-  /** The backend does not answer, or wants a login. */
   "backend-unavailable": object;
-  /** The stack's state file cannot be read. */
   "state-damaged": object;
-  /** The stack's cluster cannot be reached, or refuses the credentials; nothing was touched. */
   "cluster-unreachable": { findings: readonly Finding[] };
-  /** The cluster can be reached, and the rollout would fail on it; nothing was touched. */
   "cluster-not-ready": { findings: readonly Finding[] };
   "chart-not-found": object;
   "chart-repository-unreachable": object;
-  /** Something had to change, and the caller expected that nothing has to. */
   "changes-found": object;
-  /** A policy that is mandatory forbids it. */
   "policy-violated": { violations: readonly string[] };
-  /** Helm has a record of a release that is in the middle of something, or that Pulumi does not know. */
   "release-wedged": object;
-  /** An object in the cluster belongs to another owner. */
   "object-not-ours": object;
-  /** An admission webhook, mostly istiod's, does not answer. */
   "webhook-unavailable": object;
-  /** Something did not get ready in its time. */
   "timed-out": Left;
-  /** The rollout is done, and its verification failed. */
   "verification-failed": { report?: Report };
-  /** Stopped by the caller's signal. */
   interrupted: Left;
-  /** Everything else that the engine reports. */
   "operation-failed": object;
 }
 
-export type RolloutErrorCode = keyof Fields;
+export type RolloutErrorCode = keyof ErrorAbout;
 
 /** An error of the library. `message` is the cause, `next` what to do about it, `detail` the tools' own messages. */
 export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> extends Error {
@@ -74,7 +54,7 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
     /** What to do next. */
     readonly next: string,
     /** What else is known; depends on the code. */
-    readonly about: Fields[Code],
+    readonly about: ErrorAbout[Code],
     detail?: string,
   ) {
     super(withoutUserinfo(message));
@@ -103,7 +83,7 @@ export interface PlainError<Code extends RolloutErrorCode = RolloutErrorCode> {
   code: Code;
   message: string;
   next: string;
-  about: Fields[Code];
+  about: ErrorAbout[Code];
   detail?: string;
 }
 
@@ -115,7 +95,7 @@ export function failure<Code extends RolloutErrorCode>(
   code: Code,
   message: string,
   next: string,
-  about: Fields[Code],
+  about: ErrorAbout[Code],
   detail?: string,
 ): RolloutError {
   return new RolloutFailure(code, message, next, about, detail) as RolloutError;

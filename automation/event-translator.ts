@@ -1,5 +1,6 @@
 import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
 import { withoutUserinfo } from "../base/text";
+import { defined } from "../base/defined";
 import type { Left } from "./errors";
 import type {
   Change,
@@ -114,8 +115,7 @@ export class EventTranslator {
 
   /** What a resource that failed was waiting for last. */
   waitOf(resource: string | undefined): { waited?: string } {
-    const waited = resource === undefined ? undefined : this.waited.get(resource);
-    return waited === undefined ? {} : { waited };
+    return defined({ waited: this.waited.get(resource ?? "") });
   }
 
   left(): Left {

@@ -1,3 +1,4 @@
+import { defined } from "../base/defined";
 import { type Report, failuresText } from "../base/report";
 import { SettingsError } from "../settings/error";
 import type { Refusal } from "../stacks/program";
@@ -51,9 +52,9 @@ function refusalError(refusal: Refusal, stack: string): RolloutError {
 /** Why a change failed, by what the program knows, and what the engine reported. */
 export function operationError(
   error: unknown,
-  events: EventTranslator,
+  events: Pick<EventTranslator, "left" | "hide" | "errors" | "violations" | "waitOf">,
   { target: { stack }, control: { signal, kill } }: Running,
-  { refusal, verified, unverified, namespaceOf }: Why & Required<Pick<Failed, "namespaceOf">>,
+  { refusal, verified, unverified, namespaceOf }: Why & Pick<Failed, "namespaceOf">,
 ): RolloutError {
   if (refusal !== undefined) return refusalError(refusal, stack);
   const left = events.left();
@@ -77,7 +78,7 @@ export function operationError(
     errors: events.errors.map((one) => ({ ...one, ...events.waitOf(one.resource) })),
     violations: events.violations,
     left,
-    namespaceOf,
+    ...defined({ namespaceOf }),
   });
 }
 

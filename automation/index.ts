@@ -14,7 +14,7 @@ export type {
 } from "./environment";
 export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
-export type { Fields, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
+export type { ErrorAbout, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
 export type * from "./events";
 export { type ComponentProgress, type Progress, advance, startProgress } from "./progress";
 export { type Settled, forEachEnvironment } from "./many";
@@ -31,6 +31,6 @@ export type { PreflightReport } from "../verify/preflight";
 export type { CheckingCommand } from "../verify/registry";
 export type { CheckDescription } from "../verify/select";
 export { receiptHtml } from "../verify/receipt/html";
-export type { CertificateLife, HostProof, Leg, LegProof, Receipt } from "../verify/receipt/receipt";
+export type { CertificateLife, HostProof, Leg, LegProof, PortProof, Receipt } from "../verify/receipt/receipt";
 export type { Workload } from "../verify/receipt/workloads";
 export type { VerifyOptions } from "../verify/verify";

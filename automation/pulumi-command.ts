@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
 import { killTree } from "./process-tree";
 
 /** How a `pulumi` command ended, in the Automation API's form. */
@@ -57,9 +58,7 @@ export async function pulumiCommand(
           cwd,
           env: { ...env, ...additional, PULUMI_AUTOMATION_API: "true" },
           kill,
-          ...(onOutput === undefined ? {} : { onOutput }),
-          ...(onError === undefined ? {} : { onError }),
-          ...(signal === undefined ? {} : { signal }),
+          ...defined({ onOutput, onError, signal }),
         });
   // The class cannot be derived from: its constructor is private.
   return Object.assign(Object.create(found) as PulumiCommand, { run });

@@ -1,4 +1,5 @@
 import type { Stack } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
 import {
   LockedError,
   type StackLock,
@@ -39,20 +40,14 @@ export async function statusOf({ stack, access }: Pick<Reading, "stack" | "acces
   const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const place = await access.place();
+  const last = info && {
+    ...{ kind: info.kind, result: info.result, message: info.message },
+    ...{ startTime: info.startTime.toISOString(), endTime: info.endTime.toISOString() },
+  };
+  const isPlumbing = (type: string) => isComponent(type) || /^pulumi:(pulumi:Stack|providers:)/.test(type);
   return {
-    ...(info === undefined
-      ? {}
-      : {
-          last: {
-            kind: info.kind,
-            result: info.result,
-            message: info.message,
-            startTime: info.startTime.toISOString(),
-            endTime: info.endTime.toISOString(),
-          },
-        }),
-    resources: resources.filter(({ type }) => !isComponent(type) && !/^pulumi:(pulumi:Stack|providers:)/.test(type))
-      .length,
+    ...defined({ last }),
+    resources: resources.filter(({ type }) => !isPlumbing(type)).length,
     pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
     locks: place === undefined ? serviceLocks(info) : readLocks(place).map(plainLock),
   };
@@ -76,7 +71,7 @@ export async function recoverStack(
   if (locks.some(isLive)) throw lockedFailure(access.stack, locks);
   const damage = place === undefined ? undefined : findDamage(place);
   const left = {
-    ...(damage?.state === undefined ? {} : { stateOf: damage.state.from.toISOString() }),
+    ...defined({ stateOf: damage?.state?.from.toISOString() }),
     locks,
     cutShort: damage?.others ?? [],
   };

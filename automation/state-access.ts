@@ -11,6 +11,7 @@ import {
   isRolloutError,
   recoveryError,
 } from "./errors";
+import type { Target } from "./request";
 
 /** How long a state that another update is writing is read again, in milliseconds. */
 const patience = 20_000;
@@ -28,7 +29,7 @@ export interface Access {
 
 export function accessOf(
   workspace: Workspace,
-  { stack, projectName, env }: { stack: string; projectName: string; env: Record<string, string> },
+  { stack, projectName, env }: Pick<Target, "stack" | "projectName" | "env">,
 ): Access {
   let known: Promise<StatePlace | undefined> | undefined;
   const find = async () => {
@@ -53,9 +54,8 @@ export function isPassing(code: RolloutErrorCode, { locks, isDamaged }: Seen, ta
 }
 
 /**
- * Does `action`, and again where it came upon a file of the state that another update was writing at that moment, or upon a
- * lock that has gone since. (The file backend does not write the attributes of a file in one go: a read in between
- * fails with "failed to load checkpoint: EOF".)
+ * Does `action`, and again where it met a file that another update was just writing, or a lock that has gone since. (The file
+ * backend writes a file's attributes in two steps: a read in between fails with "failed to load checkpoint: EOF".)
  */
 export async function steadily<Result>(
   { place }: Access,

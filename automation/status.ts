@@ -78,17 +78,14 @@ export function isClean({ locks, cutShort, stateOf, forget, pending }: StackReco
 /** What `recover` prints. */
 export function recoveryText(recovery: StackRecovery, stack: string): string {
   const { locks, cutShort, stateOf, forget, pending, foreign = [], done } = recovery;
+  const copy = `Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`;
   return [
     ...foreign.map(
       ({ namespace, name, why }) =>
         `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`,
     ),
     ...locks.map((lock) => `An update was killed and left its lock: ${lockText(lock)}.`),
-    ...(stateOf === undefined
-      ? []
-      : [
-          `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,
-        ]),
+    ...(stateOf === undefined ? [] : [`The state file of stack ${stack} is cut short. ${copy}`]),
     ...cutShort.map((file) => `A file beside the state is cut short, and nothing needs it: ${file}.`),
     ...forget.map(
       ({ namespace, name, revisions, why }) =>

@@ -4,11 +4,8 @@ import { type PlainError, type RolloutError } from "./errors";
 import type { RolloutEvent } from "./events";
 import type { Operation, Request, Result } from "./request";
 
-/*
- * A thread that runs operations, one at a time. The SDK keeps the state of a running program in its process (listeners for
- * unhandled rejections, an exit hook, counters of errors): in a thread of its own one stack cannot fail another one, and
- * nothing of it reaches the application.
- */
+/* A thread that runs operations, one at a time. The SDK keeps a running program's state in its process (listeners for unhandled
+ * rejections, an exit hook, counters of errors): in its own thread, one stack cannot fail another one, or the application. */
 
 /** To the thread. */
 export type Order = { run: Request } | { stop: "graceful" | "now"; reason?: "timeout" };

@@ -61,10 +61,12 @@ export function withProject(command: Command): Command {
 }
 
 export const collect = (value: string, before: string[] = []) => [...before, value];
-export const parallel = () =>
-  new Option("-p, --parallel <count>", "how many resources to work on at a time").argParser(
-    wholeNumber(1, "a whole number from 1"),
-  );
+
+/** What preview, up and destroy have in common. */
+export function changing(command: Command): Command {
+  const parallel = new Option("-p, --parallel <count>", "how many resources to work on at a time");
+  return common(command).addOption(parallel.argParser(wholeNumber(1, "a whole number from 1")));
+}
 export function policyOptions(command: Command): Command {
   const levels = "JSON file with the levels of a policy pack; repeatable, in the packs' order";
   return command

@@ -24,7 +24,7 @@ export interface ChartArgs {
   values?: Values;
 }
 
-/** The part of a `helm.v3.Release`'s arguments that says which chart to take. An OCI chart is named by its whole reference. */
+/** Arguments of a `helm.v3.Release` that name the chart. An OCI chart is named by its whole reference. */
 export function chartSource(
   chart: string,
   args: ChartArgs,

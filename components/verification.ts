@@ -5,13 +5,13 @@ import { refusal } from "./refusal";
 export interface VerificationArgs {
   /** Certificate of the CA that clients trust, PEM, where it is known. */
   caCertificate: pulumi.Input<string | undefined>;
-  /** Looks at the cluster. */
+  /** Verifies the cluster. */
   verify: (known: { caCertificate?: string }) => Promise<Report>;
 }
 
 /**
- * The look at the cluster with which `pulumi up` ends. What it waits for is said by `dependsOn`. If it fails, the update
- * fails, with everything that was rolled out and every output kept. A preview does not run it.
+ * Verifies the cluster at the end of `pulumi up`; runs after everything in `dependsOn`. If it fails, the update fails,
+ * with everything that was rolled out and every output kept. A preview does not run it.
  */
 export class Verification extends pulumi.ComponentResource {
   /** What it came to, failed or not. */
@@ -28,12 +28,12 @@ export class Verification extends pulumi.ComponentResource {
         .apply(([, caCertificate]) => args.verify(caCertificate === undefined ? {} : { caCertificate }));
       this.summary = report.apply(summaryOf);
       // Beside the summary and not in it: the outputs are written down even where this fails the update.
-      report.apply((found) => this.tell(found));
+      report.apply((found) => this.report(found));
     }
     this.registerOutputs({});
   }
 
-  private async tell(report: Report): Promise<void> {
+  private async report(report: Report): Promise<void> {
     if (report.status === "failed") throw refusal(failuresText(report));
     await pulumi.log.info(summaryText(report), this);
     const doubts = failuresText(report);

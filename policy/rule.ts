@@ -3,7 +3,7 @@ import { asText } from "../base/tree";
 import type { MeshObject } from "../mesh/object";
 
 /*
- * What a rule is. A rule looks at objects: rendered Kubernetes objects, and the resources of a Pulumi program in the same
+ * What a rule is. A rule judges objects: rendered Kubernetes objects, and the resources of a Pulumi program in the same
  * form. It knows nothing of the engine, so that reviews and tests use the very same rules.
  */
 
@@ -14,7 +14,7 @@ export interface PolicyObject extends MeshObject {
   [key: string]: unknown;
 }
 
-/** What happens on a finding: it is told, it stops the update, or the rule is not run. */
+/** What happens on a finding: it is reported, it stops the update, or the rule is not run. */
 export type Level = "advisory" | "mandatory" | "disabled";
 
 export interface PolicyOptions {

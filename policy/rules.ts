@@ -12,7 +12,7 @@ import { softwareRules } from "./rules/software";
 
 export type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 
-/** Every rule, in the order in which findings are told. */
+/** Every rule, in the order of the findings. */
 export const rules: readonly Rule[] = [
   ...encryptionRules,
   ...meshConfigurationRules,
@@ -61,7 +61,7 @@ export function loadLevels(environment: string, folder = join(__dirname, "config
   try {
     config = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path} is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new Error(`${path}: an object of levels by rule is wanted`);

@@ -18,7 +18,7 @@ export function chartCache(environment: NodeJS.ProcessEnv = process.env): string
 export interface RenderOptions {
   /** Pull charts even if they are cached. @default false */
   refresh?: boolean;
-  /** Pull every chart from this repository, such as a mirror. @default where the stack says */
+  /** Pull every chart from this repository, such as a mirror. @default the stack's */
   chartRepository?: string;
 }
 
@@ -127,19 +127,19 @@ export function describe({ chart, version, repository }: Release): string {
 }
 
 function pullError(release: Release, side: string, stderr: string): ReviewError {
-  const said = lastWords(stderr);
+  const words = lastWords(stderr);
   // "chart … not found in … repository", "chart … matching … not found", "no chart version found for …"; a registry: "…: not found"
-  const missing = /not found|no chart version found|no chart name found|improper constraint/i.test(said);
+  const missing = /not found|no chart version found|no chart name found|improper constraint/i.test(words);
   const unreachable =
-    /cannot be reached|dial tcp|no such host|connection refused|timeout|not a valid chart repository/i.test(said);
-  const isRefused = /\b(401|403)\b|unauthorized|forbidden|authentication required|denied/i.test(said);
+    /cannot be reached|dial tcp|no such host|connection refused|timeout|not a valid chart repository/i.test(words);
+  const isRefused = /\b(401|403)\b|unauthorized|forbidden|authentication required|denied/i.test(words);
   return missing && !unreachable && !isRefused
     ? new ReviewError(
-        `Chart ${describe(release)}, which ${side} asks for, does not exist: ${said}`,
+        `Chart ${describe(release)}, which ${side} asks for, does not exist: ${words}`,
         "set a version that exists, or another chartRepository",
       )
     : new ReviewError(
-        `Chart ${describe(release)}, which ${side} asks for, cannot be pulled: ${said}`,
+        `Chart ${describe(release)}, which ${side} asks for, cannot be pulled: ${words}`,
         isRefused
           ? "log in to it: helm repo add <name> <url> --username <user> --password-stdin, or helm registry login <host> for oci://; a review reads no secrets of the stack"
           : "check the repository's URL (chartRepository), and that this machine may connect to it",
@@ -156,7 +156,7 @@ async function helm(args: readonly string[], input?: string): Promise<Ended> {
   return ended;
 }
 
-/** What Helm says in the end; before that it warns of this and that. */
+/** The end of Helm's output, after its warnings. */
 function lastWords(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^WARNING:|^\s*level=/.test(line));
   const start = lines.findIndex((line) => line.startsWith("Error:"));
@@ -194,8 +194,8 @@ function parseDocument(text: string, { name }: Pick<Release, "name">, side: stri
   return parseAllDocuments(text, { uniqueKeys: false }).flatMap((document) => {
     if (document.errors.length > 0)
       throw new ReviewError(
-        `Release ${name} of ${side} renders to something that is no YAML: ${document.errors[0]!.message.split("\n")[0]}`,
-        "look at it with helm template",
+        `Release ${name} of ${side} renders to something that is not YAML: ${document.errors[0]!.message.split("\n")[0]}`,
+        "inspect it with helm template",
       );
     const content: unknown = document.toJS();
     return isTree(content) && content["kind"] === "List" && Array.isArray(content["items"])

@@ -1,6 +1,6 @@
 import { withoutUserinfo } from "../base/text";
 
-/** A reason why there is no review, said in full by its message: what was looked at, what is wrong, and the way out. */
+/** Why there is no review. The message names what was examined, what is wrong, and the fix. */
 export class ReviewError extends Error {
   constructor(problem: string, fix: string) {
     super(withoutUserinfo(`${problem}\n  fix: ${fix}`));

@@ -3,7 +3,7 @@ import { withoutUserinfo } from "../base/text";
 import { unknownValue } from "../policy/rule";
 import { type Tree, isTree } from "./objects";
 
-/** Stands for what is nobody's to see. */
+/** Stands for what is secret. */
 export const secretValue = "[secret]";
 
 /** Names of fields, environment variables and keys of texts whose value is a credential. */
@@ -39,7 +39,7 @@ function hide(value: unknown, key = ""): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => hide(item, key));
   if (!isTree(value)) return value;
-  // An environment variable or a header: its name says what its value is.
+  // An environment variable or a header: its name shows what its value is.
   const named = typeof value["name"] === "string" ? value["name"] : "";
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [name, hide(item, name === "value" ? named : name)]),

@@ -98,7 +98,7 @@ function readYaml(path: string, side: string): Tree | undefined {
     const content: unknown = parseYaml(readFileSync(path, "utf8"));
     return isTree(content) ? content : {};
   } catch (error) {
-    throw new ReviewError(`${path} of ${side} is no YAML: ${(error as Error).message.split("\n")[0]}`, "put it right");
+    throw new ReviewError(`${path} of ${side} is not YAML: ${(error as Error).message.split("\n")[0]}`, "correct it");
   }
 }
 

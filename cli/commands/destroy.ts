@@ -1,14 +1,13 @@
 import type { Command } from "commander";
-import { type ChangeOptions, changeExits, common, engineOptions, environmentOf, parallel } from "../options";
+import { type ChangeOptions, changeExits, changing, engineOptions, environmentOf } from "../options";
 import { agreed, print, watched } from "../terminal";
 
 /** Destroys the rollout. */
 export function destroyCommand(program: Command): void {
-  common(program.command("destroy"))
+  changing(program.command("destroy"))
     .description("destroy the rollout; lists what stays in the cluster, and why")
     .option("-y, --yes", "do not ask")
     .option("--remove", "also remove the stack and its history from the backend")
-    .addOption(parallel())
     .option("-m, --message <text>", "message for the stack's history")
     .addHelpText("after", changeExits)
     .action(runDestroy);

@@ -1,22 +1,13 @@
 import type { Command } from "commander";
-import {
-  type ChangeOptions,
-  changeExits,
-  common,
-  engineOptions,
-  environmentOf,
-  parallel,
-  policyOptions,
-} from "../options";
+import { type ChangeOptions, changeExits, changing, engineOptions, environmentOf, policyOptions } from "../options";
 import { agreed, print, printOutputs, watched } from "../terminal";
 
 /** The rollout. */
 export function upCommand(program: Command): void {
-  policyOptions(common(program.command("up")))
+  policyOptions(changing(program.command("up")))
     .description("roll out; what is already right stays untouched")
     .option("-y, --yes", "do not ask")
     .option("--create", "create the stack if it does not exist")
-    .addOption(parallel())
     .option("-r, --refresh", "first read what others changed in the cluster; renews certificates that are due")
     .option("-m, --message <text>", "message for the stack's history")
     .option("--expect-no-changes", "fail if anything had to change (after changing it)")

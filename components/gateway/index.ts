@@ -5,3 +5,4 @@ export * from "./gateway-host";
 export * from "./mesh-global-config";
 export type { LogLevel, PullPolicy } from "../../mesh/enroute";
 export type { MinimumTlsVersion } from "../../mesh/gateway-host";
+export type { IngressSupport } from "../../mesh/gateway-rights";

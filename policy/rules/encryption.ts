@@ -24,7 +24,7 @@ export const encryptionRules: Rule[] = [
         if (weak.length === 0 || annotation(policy, reasonAnnotation) !== undefined) return [];
         return {
           object: policy,
-          message: `${weak.map(({ path, mode }) => `${path} is ${mode}`).join(", ")}: workloads would take plain text, and nobody has said why.`,
+          message: `${weak.map(({ path, mode }) => `${path} is ${mode}`).join(", ")}: workloads would take plain text, and no reason is declared.`,
           fix: "set STRICT; or declare the exception in mutualTls.exceptions of the stack, with reason, owner and until",
         };
       }),
@@ -37,7 +37,7 @@ export const encryptionRules: Rule[] = [
     find: (objects, { now = new Date() }) =>
       each(objects, "PeerAuthentication").flatMap((policy): Finding[] => {
         if (declaredWeak(policy, objects).length === 0) return [];
-        if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict tells
+        if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict reports it
         const [owner, until] = [ownerAnnotation, untilAnnotation].map((key) => annotation(policy, key));
         const missing = [...(owner === undefined ? ["owner"] : []), ...(until === undefined ? ["until"] : [])];
         const fix = "set owner and until of the exception in mutualTls.exceptions of the stack";
@@ -45,7 +45,7 @@ export const encryptionRules: Rule[] = [
           return [
             {
               object: policy,
-              message: `the exception has no ${missing.join(" and no ")}: it would stay for ever.`,
+              message: `the exception has no ${missing.join(" and no ")}: it would never end.`,
               fix,
             },
           ];
@@ -54,7 +54,7 @@ export const encryptionRules: Rule[] = [
           return [
             {
               object: policy,
-              message: `the exception's end ${until} is no date such as 2027-03-31: nobody could tell when it is over.`,
+              message: `the exception's end ${until} is not a date such as 2027-03-31: its end cannot be checked.`,
               fix,
             },
           ];
@@ -162,14 +162,14 @@ export const encryptionRules: Rule[] = [
   },
   {
     name: "host-insecure-routes",
-    description: "No route is served without TLS (permitInsecure) unless the stack says why.",
+    description: "No route is served without TLS (permitInsecure) unless the stack declares a reason.",
     level: "mandatory",
     scope: "object",
     find: (objects) =>
       [...each(objects, "GatewayHost"), ...each(objects, "ServiceRoute")].flatMap((object) =>
         undeclaredPlainRoutes(object).map((prefix) => ({
           object,
-          message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and nobody has said why.`,
+          message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and no reason is declared.`,
           fix: "remove it; or declare it in the stack: hosts[].routes[].permitInsecure with a reason",
         })),
       ),
@@ -260,7 +260,7 @@ function annotation({ metadata }: PolicyObject, key: string): string | undefined
   return value === "" ? undefined : value;
 }
 
-/** What a policy says against mutual TLS. That the mesh-wide one says nothing is told by mtls-mesh-wide. */
+/** Where a policy weakens mutual TLS. mtls-mesh-wide reports a mesh-wide one that sets nothing. */
 function declaredWeak(policy: PolicyObject, objects: readonly PolicyObject[]) {
   // Judged by itself, without the release of istiod, a policy of the root namespace counts like any other.
   const root = meshRoots(objects).find((mesh) => mesh.root === policy.metadata.namespace)?.root;

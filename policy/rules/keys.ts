@@ -24,7 +24,7 @@ export const keyRules: Rule[] = [
           return [
             {
               object,
-              message: `${plain.join(", ")} holds a private key that is no Pulumi secret: it would stand in the state for everybody to read.`,
+              message: `${plain.join(", ")} holds a private key that is not a Pulumi secret: it would be in the state in plain text.`,
               fix: "wrap it in pulumi.secret, or set it with pulumi config set --secret; and replace the key, which has been seen",
             },
           ];
@@ -36,7 +36,7 @@ export const keyRules: Rule[] = [
           : [
               {
                 object,
-                message: `${found.join(", ")} holds a private key, outside of a Secret: whoever may read the object has it.`,
+                message: `${found.join(", ")} holds a private key, outside of a Secret: everyone who may read the object has it.`,
                 fix: "put it into a Secret, and refer to that; and replace the key, which has been seen",
               },
             ];
@@ -111,7 +111,7 @@ export const keyRules: Rule[] = [
         if (subject === undefined) return [];
         const served = hosts.filter(
           (host) =>
-            // What is no Secret yet is requested for all hosts.
+            // Before there is a Secret, its request is for all hosts.
             !isServing(object) || isFor(object, host),
         );
         if (served.length === 0) return []; // of something else, such as a webhook
@@ -133,7 +133,7 @@ export const keyRules: Rule[] = [
             ? [
                 {
                   object,
-                  message: `its certificate is for ${foreign.join(", ")} too, which no host of the stack is: whoever has the key could pose as it.`,
+                  message: `its certificate is for ${foreign.join(", ")} too, which is not a host of the stack: the holder of the key could pose as it.`,
                   fix: "have it issued for the hosts alone; or declare the names in certificate.extraNames (ipAddresses) of the stack",
                 },
               ]
@@ -146,7 +146,7 @@ export const keyRules: Rule[] = [
 
 /**
  * Where a resource of the program holds private keys that the engine does not know to be secret: paths, put here by the pack,
- * which alone can tell.
+ * which alone knows.
  */
 export const plainKeyPaths = "plainKeyPaths";
 

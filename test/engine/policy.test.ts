@@ -78,7 +78,7 @@ describe("the policy pack, run by the real CLI", function () {
     );
     assert.match(text, /values\.images\.redis\.tag is :7\.4: [^]*Fix: name a full version/);
     assert.match(text, /warning: mutualTls\.exceptions\[0\] of team-a ended on 2026-01-31/);
-    assert.match(text, /values\.env\.SIGNING_KEY holds a private key that is no Pulumi secret/);
+    assert.match(text, /values\.env\.SIGNING_KEY holds a private key that is not a Pulumi secret/);
     assert.ok(!text.includes(String(key).split("\n")[1]!), "the key is not shown");
   });
 

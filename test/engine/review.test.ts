@@ -211,7 +211,7 @@ describe("npm run review, by real Helm", function () {
     });
 
     it("no such base, no such option", async () => {
-      await refused(["--stack", "dev", "--base", "nowhere"], /The base nowhere is no commit of this repository/);
+      await refused(["--stack", "dev", "--base", "nowhere"], /The base nowhere is not a commit of this repository/);
       await refused(["--stack", "dev", "--bass", "main"], /unknown option '--bass'/);
     });
 

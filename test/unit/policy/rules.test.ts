@@ -95,7 +95,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "mtls-strict",
       add: [policy("legacy", permissive)],
       object: "PeerAuthentication shop/legacy",
-      says: /mtls\.mode is PERMISSIVE: .*nobody has said why/,
+      says: /mtls\.mode is PERMISSIVE: .*no reason is declared/,
     },
     {
       title: "a port that is DISABLEd",
@@ -123,7 +123,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "mtls-exceptions",
       add: [policy("legacy", permissive, { ...declared, "enroute-istio/until": "soon" })],
       object: "PeerAuthentication shop/legacy",
-      says: /end soon is no date/,
+      says: /end soon is not a date/,
     },
     {
       title: "an exception that is over",
@@ -379,7 +379,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "private-keys",
       add: [{ ...tlsSecret(foreign), metadata: { name: "x", namespace: "y" }, plainKeyPaths: ["stringData.tls.key"] }],
       object: "Secret y/x",
-      says: /stringData\.tls\.key holds a private key that is no Pulumi secret/,
+      says: /stringData\.tls\.key holds a private key that is not a Pulumi secret/,
     },
     {
       title: "an RSA key of 1024 bits",
@@ -472,7 +472,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "chart-versions",
       change: [["Release istiod", "version", "^1.31.0"]],
       object: "Release istio-system/istiod",
-      says: /"\^1\.31\.0": the next update would install whatever is newest/,
+      says: /"\^1\.31\.0": the next update would install the newest version/,
     },
     {
       title: "no chart version",
@@ -540,7 +540,7 @@ async function seeds(): Promise<Seed[]> {
       onlyInProduction: true,
       change: [["Release enroute-istio", "values.images.redis.tag", "7.4"]],
       object: "Release enroute-system/enroute-istio",
-      says: /7\.4 is no full version/,
+      says: /7\.4 is not a full version/,
     },
     {
       title: "in production, one istiod",
@@ -837,7 +837,7 @@ describe("the policy rules", () => {
           /the level of mtls-strict is "warn", but must be one of advisory, mandatory, disabled/,
         );
         write("{");
-        assert.throws(() => loadLevels("dev", folder), /dev\.json is no JSON/);
+        assert.throws(() => loadLevels("dev", folder), /dev\.json is not JSON/);
         write("[]");
         assert.throws(() => loadLevels("dev", folder), /an object of levels by rule/);
       } finally {

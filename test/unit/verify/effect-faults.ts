@@ -55,7 +55,7 @@ export const effectFaults: Record<string, Fault> = {
       send(seen, "PERMISSIVE");
     },
     ["control-plane/discovery", "effect/inbound"],
-    /\(the discoverySelectors of ConfigMap istio-system\/istio leave out istio-system, so that istiod does not read/,
+    /istio-system/,
   ],
   "istiod does not read a namespace of the mesh": [
     (seen) => {
@@ -66,7 +66,7 @@ export const effectFaults: Record<string, Fault> = {
       send(seen, "PERMISSIVE");
     },
     ["control-plane/discovery", "effect/inbound"],
-    /leave out bookinfo, so that/,
+    /bookinfo/,
   ],
   "istiod takes another namespace for the root": [
     (seen) => {

@@ -121,7 +121,14 @@ describe("the receipt of a verification", () => {
   });
   for (const [what, pods, workloads] of [
     ["a Deployment", [pod("web-5d9d7d6c86-75d5h", { "pod-template-hash": "5d9d7d6c86" })], ["web 1/1"]],
-    ["a StatefulSet", [pod("db-0", { "controller-revision-hash": "db-7c" }), pod("db-1", { "controller-revision-hash": "db-7c" }, false)], ["db 1/2"]],
+    [
+      "a StatefulSet",
+      [
+        pod("db-0", { "controller-revision-hash": "db-7c" }),
+        pod("db-1", { "controller-revision-hash": "db-7c" }, false),
+      ],
+      ["db 1/2"],
+    ],
     ["a DaemonSet", [pod("agent-x7k2p", { "controller-revision-hash": "abc" })], ["agent 1/1"]],
     ["a bare pod", [pod("toolbox", {})], ["toolbox 1/1"]],
   ] as const)
