@@ -1,6 +1,6 @@
-import type { ClientDuplexStream } from "@grpc/grpc-js";
+import type { ClientDuplexStream, Metadata } from "@grpc/grpc-js";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
-import { asText, parsedJson, treesAt } from "../../base/tree";
+import { asText, isTree, parsedJson, treesAt } from "../../base/tree";
 import { messageOf } from "../../cluster/client";
 import { type IstiodCall, type IstiodOptions, meshToken, withIstiod } from "./istiod";
 
@@ -54,6 +54,11 @@ export async function probeProxies(
         const found = await askOne(
           call,
           istiod.rootNamespace,
+          async (namespace) => {
+            const metadata = call.metadata.clone();
+            metadata.set("authorization", `Bearer ${await meshToken(istiod.cluster, { namespace, name: "default" })}`);
+            return metadata;
+          },
           new Map([...wanted].filter(([proxy]) => !proxies.has(proxy))),
           use,
         );
@@ -66,9 +71,13 @@ export async function probeProxies(
   return { proxies, ...(reasons.length === 0 ? {} : { silent: [...new Set(reasons)].join("; ") }) };
 }
 
+const unanswered = "its connection to istiod ended while it was asked about";
+const isUnanswered = (sent: Sent | undefined) => sent?.state === "unknown" && sent.reason === unanswered;
+
 async function askOne(
   call: IstiodCall,
   namespace: string,
+  metadataFor: (namespace: string) => Promise<Metadata>,
   wanted: Wanted,
   use: (kinds: string, dump: unknown) => unknown,
 ): Promise<Map<string, Sent>> {
@@ -83,27 +92,35 @@ async function askOne(
     const alike = (proxy: string) => names.find((other) => other !== proxy && other.includes(proxy));
     const ids = here.some(({ proxy }) => alike(proxy) !== undefined) ? await connectionIds(first) : [];
     const found = new Map<string, Sent>();
-    const queue = [...here];
-    const work = async (stream: DebugStream) => {
+    const work = async (stream: DebugStream, queue: Connection[]) => {
       for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
         const { proxy } = next;
         const other = alike(proxy);
         const id = other === undefined ? proxy : unambiguousId(proxy, ids);
         const problem =
           id === undefined ? `istiod cannot tell it from ${other}, whose name ends alike` : connectionProblem(next);
-        const answer =
-          problem === undefined ? await stream.ask(`config_dump?proxyID=${id}&types=${wanted.get(proxy)}`) : {};
-        const isDump = typeof answer === "object" && answer !== null && "configs" in answer;
-        found.set(
-          proxy,
-          problem === undefined && isDump
-            ? { state: "sent", dump: use(wanted.get(proxy)!, answer) }
-            : { state: "unknown", reason: problem ?? "its connection to istiod ended while it was asked about" },
-        );
+        const kinds = wanted.get(proxy)!;
+        const answer = problem === undefined ? await stream.ask(`config_dump?proxyID=${id}&types=${kinds}`) : {};
+        // A proxy without any such resource is answered with an empty object; one that is not connected, with a text.
+        if (problem === undefined && isTree(answer)) found.set(proxy, { state: "sent", dump: use(kinds, answer) });
+        else found.set(proxy, { state: "unknown", reason: problem ?? unanswered });
       }
     };
     for (let more = 1; more < Math.min(streams, here.length); more++) opened.push(new DebugStream(call, namespace));
-    await Promise.all(opened.map(work));
+    const queue = [...here];
+    await Promise.all(opened.map((stream) => work(stream, queue)));
+    // Where istiod takes another namespace for the mesh's root, it shows a proxy to accounts of the proxy's own alone.
+    const left = here.filter(({ proxy }) => isUnanswered(found.get(proxy)));
+    for (const own of new Set(left.map(({ proxy }) => proxy.slice(proxy.lastIndexOf(".") + 1)))) {
+      const theirs = left.filter(({ proxy }) => proxy.endsWith(`.${own}`));
+      try {
+        const stream = new DebugStream({ ...call, metadata: await metadataFor(own) }, own);
+        opened.push(stream);
+        await work(stream, [...theirs]);
+      } catch (error) {
+        for (const { proxy } of theirs) found.set(proxy, { state: "unknown", reason: messageOf(error) });
+      }
+    }
     return found;
   } finally {
     opened.forEach((stream) => stream.close());

@@ -23,6 +23,8 @@ class FakeIstiod {
   readonly asked: Asked[] = [];
   /** By question; what it does not know is "not connected". */
   answers: Record<string, unknown> = {};
+  /** The same for one token alone. */
+  answersTo: Record<string, Record<string, unknown>> = {};
 
   async start(serving: Issued): Promise<void> {
     const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
@@ -44,7 +46,7 @@ class FakeIstiod {
           call.on("data", (message: Buffer) => {
             const asked = { ...decode(message), token: String(call.metadata.get("authorization")[0]) };
             this.asked.push(asked);
-            const answer = this.answers[asked.question];
+            const answer = this.answersTo[asked.token]?.[asked.question] ?? this.answers[asked.question];
             if (answer instanceof Error)
               call.emit("error", { code: grpc.status.PERMISSION_DENIED, details: answer.message });
             else
@@ -197,10 +199,37 @@ describe("probeProxies", () => {
   });
 
   it("knows nothing of a proxy that is not connected, or went while it was asked about", async () => {
+    await api.close();
+    const own = "/api/v1/namespaces/shop/serviceaccounts/default/token";
+    api = await fakeApi({ [tokenPath]: { status: { token: "a" } }, [own]: { status: { token: "b" } } });
     istiod.answers = { syncz: [connected("web-1.shop")] };
     const { proxies } = await ask(["web-1.shop", "gone-1.shop"]);
     assert.equal(proxies.get("web-1.shop")!.state, "unknown");
     assert.equal(proxies.has("gone-1.shop"), false);
+  });
+
+  it("takes an empty answer for what it is: a proxy that is sent nothing of the kind", async () => {
+    istiod.answers = { syncz: [connected("web-1.shop")], [dumpOf("web-1.shop")]: {} };
+    const { proxies } = await ask(["web-1.shop"]);
+    assert.deepEqual(proxies.get("web-1.shop"), { state: "sent", dump: { kinds: "lds", dump: {} } });
+  });
+
+  it("asks by an account of the proxy's own namespace where istiod shows it to no other", async () => {
+    await api.close();
+    const own = "/api/v1/namespaces/shop/serviceaccounts/default/token";
+    const tokenOf = (token: string) => ({ status: { token } });
+    api = await fakeApi({
+      [tokenPath]: tokenOf("a-token-of-istiods-namespace"),
+      [own]: tokenOf("a-token-of-the-shop"),
+    });
+    istiod.answers = { syncz: [connected("web-1.shop")] };
+    istiod.answersTo = { "Bearer a-token-of-the-shop": { [dumpOf("web-1.shop")]: { configs: ["of web"] } } };
+    const { proxies } = await ask(["web-1.shop"]);
+    assert.deepEqual(proxies.get("web-1.shop"), {
+      state: "sent",
+      dump: { kinds: "lds", dump: { configs: ["of web"] } },
+    });
+    assert.equal(istiod.asked.at(-1)!.node, "sidecar~127.0.0.1~enroute-istio-verify.shop~shop.svc.cluster.local");
   });
 
   it("asks the next istiod for what is not connected to the first", async () => {
