@@ -269,7 +269,7 @@ describe("a rollout that is well", function () {
       assert.equal(code, 0, stdout + stderr);
       // istiod is reached by port-forward, and simulated pods have none.
       const unknown = [...notToTell, "identity/gateway-certificate"];
-      assert.deepEqual(await summary(), { status: "unknown", passed: 46, failed: [], warnings: [], unknown });
+      assert.deepEqual(await summary(), { status: "unknown", passed: 49, failed: [], warnings: [], unknown });
       const second = await pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", stack]);
       assert.equal(second.code, 0, second.stdout + second.stderr);
     });

@@ -5,6 +5,8 @@ import * as x509 from "@peculiar/x509";
 x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
+const rsa = { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", publicExponent: new Uint8Array([1, 0, 1]) };
+
 const usage = { true: x509.KeyUsageFlags.keyCertSign, false: x509.KeyUsageFlags.digitalSignature };
 
 export interface Issued {
@@ -27,9 +29,12 @@ export async function issue(
     pathLength?: number;
     /** Whether its key may be used to sign certificates. @default not said */
     maySign?: boolean;
+    /** Signs itself with an RSA key of so many bits. @default an ECDSA key */
+    rsaBits?: number;
   } = {},
 ): Promise<Issued> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const own = options.rsaBits === undefined ? algorithm : { ...rsa, modulusLength: options.rsaBits };
+  const keys = (await webcrypto.subtle.generateKey(own, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const name = `CN=${options.name ?? "test"}`;
   const certificate = await x509.X509CertificateGenerator.create({
     subject: name,
@@ -38,7 +43,7 @@ export async function issue(
     notAfter: options.notAfter ?? new Date(Date.now() + 24 * 3600_000),
     publicKey: keys.publicKey,
     signingKey: (options.issuer?.keys ?? keys).privateKey,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: options.issuer === undefined ? own : algorithm,
     extensions: [
       new x509.BasicConstraintsExtension(options.ca ?? false, options.pathLength),
       ...(options.maySign === undefined ? [] : [new x509.KeyUsagesExtension(usage[`${options.maySign}`], true)]),
