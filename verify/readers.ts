@@ -50,7 +50,10 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
       const asked = isKnown ? ingressPaths(view).slice(0, mostIngressProbes) : [];
       const ask = async ({ host, prefix }: (typeof asked)[number]) => {
         const name = host === "*" ? "any.invalid" : host;
-        return [`${host}${prefix}`, await requestPlain({ address, host: name, path: prefix, timeout })] as const;
+        return [
+          `${host}${prefix}`,
+          await requestPlain({ address, host: name, path: encodeURI(prefix), timeout }),
+        ] as const;
       };
       return Object.fromEntries(await Promise.all(asked.map(ask)));
     },

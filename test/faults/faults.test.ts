@@ -309,7 +309,7 @@ describe("a rollout that is well", function () {
       // istiod is reached by port-forward, and simulated pods have none.
       const untold = notToTell.filter((check) => check !== "effect/plain-text"); // which takes dialling
       const unknown = [...untold, "identity/gateway-certificate"];
-      assert.deepEqual(await summary(), { status: "unknown", passed: 49, failed: [], warnings: [], unknown });
+      assert.deepEqual(await summary(), { status: "unknown", passed: 52, failed: [], warnings: [], unknown });
       const second = await pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", stack]);
       assert.equal(second.code, 0, second.stdout + second.stderr);
     });
