@@ -58,6 +58,8 @@ export interface RolloutOptions {
   owner?: string;
   /** The cluster. @default that of the settings */
   cluster?: k8s.Provider;
+  /** What this update will delete, `Kind namespace/name`. @default nothing */
+  leaving?: () => Promise<string[]>;
 }
 
 /**
@@ -69,7 +71,7 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), leaving }: RolloutOptions = {},
 ): StackOutputs {
   const { istio, gateway, hosts } = settings;
   const providers = [cluster, new tls.Provider("tls")];
@@ -211,6 +213,7 @@ export function encryptedIngress(
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
           verify: (known) => verifier().verify(lookAt, { ...known, settleSeconds: 30 }),
+          ...(leaving === undefined ? {} : { leaving }),
         },
         { dependsOn: rollout },
       )

@@ -65,6 +65,8 @@ export interface Fault {
   found: string[];
   /** Further checks that cannot be told while it lasts. */
   hidden?: string[];
+  /** Who puts it right, where no command does: the settings, whose key the fix names, or an owner, whom it tells what to do. */
+  fixedBy?: "settings" | "owner";
   /** Settings that the cluster is held against, where the fault is a difference between the two. */
   settings?: (settings: Settings) => Settings;
 }
@@ -186,6 +188,7 @@ export const faults: Fault[] = [
         metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } },
       }),
     found: ["injection/revision-webhook"],
+    fixedBy: "settings",
     settings: (settings) => ({
       ...settings,
       namespaces: settings.namespaces.map((each) => ({ ...each, injection: { revision: "canary" } })),
@@ -423,6 +426,7 @@ export const faults: Fault[] = [
         }),
       ),
     found: ["hosts/secure-routes"],
+    fixedBy: "owner",
   },
   {
     name: "a Service that a host routes to, gone",

@@ -8,7 +8,12 @@ import { type Cluster, isAbsent, messageOf } from "../../cluster/client";
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
 export type SigningAttempt =
   | { outcome: "signed"; names: string; trusted: boolean; validUntil: string }
-  | { outcome: "denied"; reason: string }
+  | {
+      outcome: "denied";
+      reason: string;
+      /** The gateway has no service account, and so no name to ask in. */
+      noAccount?: true;
+    }
   | { outcome: "silent"; reason: string };
 
 export interface SigningOptions {
@@ -49,10 +54,8 @@ export async function probeSigning(options: SigningOptions): Promise<SigningAtte
     ).status.token;
   } catch (error) {
     // Without its service account the gateway's own sidecar gets none either.
-    return {
-      outcome: isAbsent(error) ? "denied" : "silent",
-      reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}`,
-    };
+    const reason = `no token for ${account.namespace}/${account.name}: ${messageOf(error)}`;
+    return isAbsent(error) ? { outcome: "denied", reason, noAccount: true } : { outcome: "silent", reason };
   }
   if ("clusterIP" in route) return sign(`${route.clusterIP}:${port}`, token, options);
   const tunnel = await openTunnel(cluster, options.rootNamespace, route.pod, port);

@@ -100,7 +100,7 @@ describe("preflight", () => {
     const text = preflightError(errorsOf(found));
     assert.match(
       text,
-      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- the cluster runs Kubernetes v1\.29/,
+      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- FAILED: cluster\/version: the cluster runs Kubernetes v1\.29/,
     );
     assert.doesNotMatch(text, /nodes/);
   });
