@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { preflight } from "../../verify/preflight";
 import { verify } from "../../verify/verify";
 import { pulumi, run, succeed } from "../engine/sandbox-fixture";
 import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
-import { type Fault, faults } from "./table";
+import { type Fault, faults, obstacles } from "./table";
 
 const program = join(__dirname, "../../cli/main.ts");
 
@@ -89,4 +90,24 @@ describe("the fix of each fault", function () {
         throw error;
       }
     });
+
+  describe("that preflight finds", () => {
+    for (const { name, break: seed, found } of obstacles)
+      it(name, async () => {
+        const fixes = async () =>
+          (await preflight(healthy.settings)).filter(({ check }) => check === found).map(({ fix }) => fix);
+        assert.deepEqual(await fixes(), []);
+        const heal = await seed(healthy.seeds);
+        const told = await fixes();
+        const commands = told.flatMap(commandsOf);
+        try {
+          assert.notDeepEqual(commands, [], told.join("\n"));
+          for (const command of commands) await follow(command);
+          assert.deepEqual(await fixes(), [], commands.join("\n"));
+        } catch (error) {
+          await heal().catch(() => {});
+          throw error;
+        }
+      });
+  });
 });

@@ -539,6 +539,45 @@ export const faults: Fault[] = [
   },
 ];
 
+/** What stands against a rollout: the check of preflight that finds it, and which a command puts right. */
+export const obstacles: { name: string; break: (seeds: Seeds) => Promise<Heal>; found: string }[] = [
+  {
+    name: "a release that is pending",
+    break: (seeds) =>
+      seeds.patch(helmSecret(root, "prometheus"), { metadata: { labels: { status: "pending-upgrade" } } }),
+    found: "releases/unfinished",
+  },
+  {
+    name: "another mesh-wide policy",
+    break: (seeds) => seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } })),
+    found: "mesh/other-policy",
+  },
+  {
+    name: "a label by which Istio would ignore the stack's",
+    break: (seeds) => seeds.patch(namespace(workloads), { metadata: { labels: { "istio.io/rev": "canary" } } }),
+    found: "cluster/namespace-labels",
+  },
+  {
+    name: "a host that somebody else has",
+    break: async (seeds) => {
+      const { spec } = await seeds.read(gatewayHost);
+      return seeds.create(object({ ...gatewayHost, namespace: edge, name: "thief" }, { spec }));
+    },
+    found: "ownership/hosts",
+  },
+  {
+    name: "another GlobalConfig",
+    break: (seeds) =>
+      seeds.create(
+        object(
+          { ...globalConfig, name: "other" },
+          { spec: { name: "other", type: "globalconfig_globals", config: '{"istio_enabled":true}' } },
+        ),
+      ),
+    found: "ownership/global-config",
+  },
+];
+
 /** Another CA's certificate in place of ours. The CA of the stack is the engine's secret, so its key is not to be had here. */
 async function replaceCertificate(seeds: Seeds, options: Parameters<typeof issue>[0]): Promise<Heal> {
   const ca = await issue({ name: "another CA", ca: true });
