@@ -11,6 +11,7 @@ export interface Metadata {
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   managedFields?: { manager?: string; time?: string }[];
+  ownerReferences?: { kind: string; name: string }[];
 }
 
 export interface Named {

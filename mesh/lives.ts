@@ -40,7 +40,7 @@ export const servingRemedies: Readonly<Record<ServingIssuer, Remedy>> = {
   generated: {
     renew: "pulumi up --refresh renews it; run that on a schedule",
     repair: "run pulumi up --refresh",
-    replace: "set certificate.keyAlgorithm to ECDSA-P256 or RSA-2048, and run pulumi up",
+    replace: "run pulumi up --refresh; what Envoy would not load, the settings refuse (certificate.keyAlgorithm)",
   },
   provided: {
     renew: "set the renewed one in certificate.certificateChain and .privateKey",

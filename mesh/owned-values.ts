@@ -242,17 +242,15 @@ export const gatewayOwned: readonly Owned[] = [
     ["autoscaling.enabled"],
     off,
   ),
-  ...(["enroute", "redis", "envoy"] as const).flatMap((image) => [
-    ...owned(
-      `gateway.images.${image}`,
-      "What runs is fixed there, and what Envoy takes is judged by its version",
-      ["repository", "tag", "pullPolicy"].map((part) => [
-        "images",
-        image === "enroute" ? "enrouteService" : image,
-        part,
-      ]),
+  ...(["enroute", "redis", "envoy"] as const).flatMap((image) =>
+    ["repository", "tag", "pullPolicy"].flatMap((part) =>
+      owned(
+        `gateway.images.${image}.${part}`,
+        "What runs is fixed there, and what Envoy takes is judged by its version",
+        [["images", image === "enroute" ? "enrouteService" : image, part]],
+      ),
     ),
-  ]),
+  ),
   ...pulled([], "imagePullSecrets"),
   ...owned("gateway.logLevel", "At debug Envoy logs the headers of every request", ["envoySettings.logLevel"]),
   ...owned("gateway.resources", "The autoscaler counts by Envoy's request", ["resources"]),

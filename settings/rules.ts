@@ -208,7 +208,7 @@ function algorithmProblems(settings: Settings): Problem[] {
     problem(
       "certificate.keyAlgorithm",
       certificate.keyAlgorithm,
-      `one of ${fine.join(", ")}: a certificate that ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
+      `one of ${fine.join(", ")}; the certificate ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
     ),
   ];
 }

@@ -66,6 +66,8 @@ export interface RolloutOptions {
   cluster?: k8s.Provider;
   /** Gets the verification at the end of an update. */
   onVerification?: (report: Promise<Report>) => void;
+  /** What this update will delete, `Kind namespace/name`. @default nothing */
+  leaving?: () => Promise<string[]>;
 }
 
 /**
@@ -77,7 +79,7 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings), onVerification }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), onVerification, leaving }: RolloutOptions = {},
 ): StackOutputs {
   const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali, ...sealedRest } = sealed(settings);
   const pull = pulling(settings);
@@ -241,6 +243,7 @@ export function encryptedIngress(
             onVerification?.(report);
             return report;
           },
+          ...(leaving === undefined ? {} : { leaving }),
         },
         { dependsOn: rollout },
       )

@@ -8,6 +8,7 @@ import { issueText } from "../base/issue";
 import { stackFile } from "../base/project-files";
 import type { Report } from "../base/report";
 import { refusal } from "../components/refusal";
+import { leftovers } from "../mesh/ownership";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
@@ -79,7 +80,14 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster(), onVerification }));
+  // What cannot be read cannot be told; a preflight that needs it has refused before.
+  const leaving = async () => {
+    const [before, planned] = await Promise.all([held.catch(() => undefined), plannedBy(settings, owner)]);
+    return before === undefined ? [] : leftovers(before, planned);
+  };
+  const outputs = Object.entries(
+    encryptedIngress(settings, lookAt, { owner, cluster: cluster(), leaving, onVerification }),
+  );
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
 }

@@ -17,7 +17,7 @@ interface Outputs {
   kind?: string;
   name?: string;
   namespace?: string;
-  metadata?: { name?: string; namespace?: string };
+  metadata?: { name?: string; namespace?: string; annotations?: Record<string, string> };
   __fieldManager?: string;
 }
 
@@ -63,7 +63,8 @@ function objectOf(
       group: apiVersion.includes("/") ? apiVersion.split("/")[0]! : "",
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       name: metadata.name,
-      patch: type.endsWith("Patch"),
+      // What a Helm release made is only read here.
+      patch: type.endsWith("Patch") || metadata.annotations?.["meta.helm.sh/release-name"] !== undefined,
       ...(__fieldManager === undefined ? {} : { fieldManager: __fieldManager }),
       urn,
     },

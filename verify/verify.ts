@@ -7,6 +7,7 @@ import { type Check, judge } from "./check";
 import { verifyChecks } from "./checks";
 import type { Probes, VerifyCheck, VerifyContext, VerifyFacts } from "./checks/define";
 import { readFacts } from "./facts";
+import { withoutLeaving } from "./leaving";
 import { verifyReaders } from "./readers";
 import { type Inspection, type Receipt, receiptOf } from "./receipt/receipt";
 import { select } from "./select";
@@ -28,6 +29,11 @@ export interface VerifyOptions {
   dialServices?: boolean;
   /** Verify again while something fails, for so many seconds: right after a rollout the cluster may still be settling. @default 0 */
   settleSeconds?: number;
+  /**
+   * Objects (`Kind namespace/name`) that the update which is running will delete when this is over: judged is what will be there
+   * then. @default none
+   */
+  leaving?: readonly string[];
   /** Why the stack is not rolled out altogether, and what helps: becomes the failed check `stack/rolled-out`. */
   unfinished?: { evidence: string; fix: string };
   /** How long each connection to the gateway and to istiod may take, in milliseconds. @default 3000 */
@@ -92,7 +98,8 @@ async function runOnce(checks: readonly VerifyCheck[], cluster: Cluster, setting
   const source = { cluster, settings, dialServices, timeout, sample };
   const needs = checks.flatMap((check) => check.needs);
   // A check sees no more than it needs, so what is missing here is never looked at.
-  const facts = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
+  const read = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
+  const facts = withoutLeaving(read, options.leaving ?? []);
   const context = contextOf(settings, options);
   const results = [
     ...(options.unfinished === undefined ? [] : [judge(rolledOut(options.unfinished), {}, context)]),

@@ -331,6 +331,47 @@ describe("a rollout that is well", function () {
         await heal();
       }
     });
+
+    // An update deletes last: what it will delete must not hold it back, and where it fails, that is said.
+    it("does not fail by what it will delete, and names what a failure holds back", async function () {
+      this.timeout(240_000);
+      const policies = async () =>
+        (await healthy.seeds.api.list("security.istio.io/v1", "PeerAuthentication", "bookinfo")).items.map(
+          ({ metadata }) => metadata!.name!,
+        );
+      const [exception] = await policies();
+      assert.match(exception!, /^plain-text-/);
+      let declared: unknown;
+      await editStack(stack, (config) => {
+        declared = config["mutualTls"];
+        delete config["mutualTls"];
+      });
+      try {
+        const heal = await weaken();
+        try {
+          const { code, stdout, stderr } = await up();
+          assert.notEqual(code, 0, stdout + stderr);
+          const said = stdout + stderr;
+          assert.match(said, /but 1 check of its verification failed:/);
+          assert.ok(
+            said.includes(
+              `Not deleted, as an update deletes last, and only where nothing failed: PeerAuthentication bookinfo/${exception}.`,
+            ),
+            said,
+          );
+        } finally {
+          await heal();
+        }
+        assert.deepEqual(await policies(), [exception]);
+        const { code, stdout, stderr } = await up();
+        assert.equal(code, 0, stdout + stderr);
+        assert.deepEqual(await policies(), []);
+      } finally {
+        await editStack(stack, (config) => void (config["mutualTls"] = declared));
+        const { code, stdout, stderr } = await up();
+        assert.equal(code, 0, stdout + stderr);
+      }
+    });
   });
 
   describe("after all of that", () => {

@@ -66,6 +66,8 @@ export interface Fault {
   found: string[];
   /** Further checks that cannot be told while it lasts. */
   hidden?: string[];
+  /** Who puts it right, where no command does: the settings, whose key the fix names, or an owner, whom it tells what to do. */
+  fixedBy?: "settings" | "owner";
   /** Settings that the cluster is held against, where the fault is a difference between the two. */
   settings?: (settings: Settings) => Settings;
 }
@@ -179,6 +181,7 @@ export const faults: Fault[] = [
         metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } },
       }),
     found: ["injection/revision-webhook"],
+    fixedBy: "settings",
     settings: (settings) => ({
       ...settings,
       namespaces: settings.namespaces.map((each) => ({ ...each, injection: { revision: "canary" } })),
@@ -358,6 +361,7 @@ export const faults: Fault[] = [
         }),
       ),
     found: ["hosts/secure-routes"],
+    fixedBy: "owner",
   },
   {
     name: "a Service that a host routes to, gone",
@@ -658,6 +662,45 @@ export const effectFaults: EffectFault[] = [
     break: (seeds) => seeds.patch(details, template({ spec: { hostNetwork: true } })),
     found: ["injection/pods-in-mesh", "effect/plain-text"],
     plain: "details",
+  },
+];
+
+/** What stands against a rollout: the check of preflight that finds it, and which a command puts right. */
+export const obstacles: { name: string; break: (seeds: Seeds) => Promise<Heal>; found: string }[] = [
+  {
+    name: "a release that is pending",
+    break: (seeds) =>
+      seeds.patch(helmSecret(root, "prometheus"), { metadata: { labels: { status: "pending-upgrade" } } }),
+    found: "releases/unfinished",
+  },
+  {
+    name: "another mesh-wide policy",
+    break: (seeds) => seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } })),
+    found: "mesh/other-policy",
+  },
+  {
+    name: "a label by which Istio would ignore the stack's",
+    break: (seeds) => seeds.patch(namespace(workloads), { metadata: { labels: { "istio.io/rev": "canary" } } }),
+    found: "cluster/namespace-labels",
+  },
+  {
+    name: "a host that somebody else has",
+    break: async (seeds) => {
+      const { spec } = await seeds.read(gatewayHost);
+      return seeds.create(object({ ...gatewayHost, namespace: edge, name: "thief" }, { spec }));
+    },
+    found: "ownership/hosts",
+  },
+  {
+    name: "another GlobalConfig",
+    break: (seeds) =>
+      seeds.create(
+        object(
+          { ...globalConfig, name: "other" },
+          { spec: { name: "other", type: "globalconfig_globals", config: '{"istio_enabled":true}' } },
+        ),
+      ),
+    found: "ownership/global-config",
   },
 ];
 

@@ -96,7 +96,9 @@ const type = verifyCheck({
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
   fix: ({ settings }) =>
-    `a Secret's type cannot be changed: delete it, then ${servingRemedies[settings.certificate.issuer].repair}`,
+    `a Secret's type cannot be changed: ${hostNamespaces(settings)
+      .map((namespace) => `kubectl -n ${namespace} delete secret ${servingSecret(settings)}`)
+      .join("; ")}; then ${servingRemedies[settings.certificate.issuer].repair}`,
   docs: {
     meaning: "the Secret is of type `kubernetes.io/tls`",
     fix: "delete it, then `pulumi up --refresh`, or its issuer",

@@ -189,7 +189,13 @@ const backends = verifyCheck({
       const services = itemsOf(view.services[namespace], `Services of namespace ${namespace}`);
       return wanted.map(({ service, port }) => {
         const found = services.find(({ metadata }) => metadata.name === service);
-        if (found === undefined) problem(`${host} routes to Service ${namespace}/${service}, which does not exist`);
+        if (found === undefined)
+          problem(
+            `${host} routes to Service ${namespace}/${service}, which does not exist`,
+            namespace === settings.bookinfo?.namespace
+              ? { fix: "run pulumi up --refresh, if it is one of Bookinfo's; else install the workload" }
+              : {},
+          );
         else if (!found.spec.ports?.some((one) => one.port === port))
           problem(
             `${host} routes to port ${port} of Service ${namespace}/${service}, which has ${found.spec.ports?.map((one) => one.port).join(", ") || "none"}`,

@@ -165,8 +165,10 @@ export function errorsOf<One extends Pick<Issue, "severity">>(findings: readonly
   return findings.filter(({ severity }) => severity === "error");
 }
 
-/** The error text of a preflight that did not pass. */
+/** The error text of a preflight that did not pass: each finding with its check, as verify names it. */
 export function preflightError(findings: readonly Issue[]): string {
-  const lines = findings.map((finding) => `  - ${issueText(finding)}`);
+  const lines = findings.map(
+    (finding) => `  - ${finding.severity === "error" ? "FAILED" : "warning"}: ${finding.id}: ${issueText(finding)}`,
+  );
   return [`The cluster is not ready for the rollout; nothing was changed.`, ...lines].join("\n");
 }

@@ -1,6 +1,7 @@
 import { count } from "../../base/text";
 import type { Cluster } from "../../cluster/client";
-import { hostNamespaces } from "../../settings/expected";
+import { effectiveIstiod } from "../../settings/effective";
+import { hostNamespaces, leastIstiods } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { valueOf } from "../checks/reading";
 import { isDenial } from "./connection";
@@ -41,8 +42,10 @@ export function neededKinds(settings: Settings): NeededKind[] {
     // Helm keeps its releases in Secrets.
     ...inside(root, "secrets", "serviceaccounts", "configmaps", "services", "deployments.apps"),
     ...inside(root, "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"),
-    ...(istio.profile === "small" ? [] : inside(root, "horizontalpodautoscalers.autoscaling")),
-    ...(istio.profile === "ha" ? inside(root, "poddisruptionbudgets.policy") : []),
+    ...(effectiveIstiod(settings)["autoscaleEnabled"] === false
+      ? []
+      : inside(root, "horizontalpodautoscalers.autoscaling")),
+    ...(leastIstiods(settings) > 1 ? inside(root, "poddisruptionbudgets.policy") : []),
     ...inside(root, "peerauthentications.security.istio.io"),
     ...inside(edge, "secrets", "serviceaccounts", "services", "deployments.apps", "globalconfigs.enroute.saaras.io"),
     ...(gateway.replicas > 1 ? inside(edge, "poddisruptionbudgets.policy") : []),

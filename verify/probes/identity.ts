@@ -7,7 +7,12 @@ import { IstiodError, type IstiodOptions, meshToken, withIstiod } from "./istiod
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
 export type SigningAttempt =
   | { outcome: "signed"; names: string; trusted: boolean; validUntil: string }
-  | { outcome: "denied"; reason: string }
+  | {
+      outcome: "denied";
+      reason: string;
+      /** The gateway has no service account, and so no name to ask in. */
+      noAccount?: true;
+    }
   | { outcome: "silent"; reason: string };
 
 export interface SigningOptions extends IstiodOptions {
@@ -48,7 +53,8 @@ async function requestCertificate(
     token = await meshToken(cluster, account);
   } catch (error) {
     // Without its service account the gateway's own sidecar gets none either.
-    return { outcome: isAbsent(error) ? "denied" : "silent", reason: messageOf(error) };
+    const reason = messageOf(error);
+    return isAbsent(error) ? { outcome: "denied", reason, noAccount: true } : { outcome: "silent", reason };
   }
   const { request, keys } = await certificateRequest();
   try {

@@ -6,6 +6,7 @@ import type { Result, Status } from "../../../base/report";
 import { judge } from "../../../verify/check";
 import { verifyChecks } from "../../../verify/checks";
 import type { VerifyFacts } from "../../../verify/checks/define";
+import { withoutLeaving } from "../../../verify/leaving";
 import { verifyReaders } from "../../../verify/readers";
 import { allChecks } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
@@ -872,6 +873,8 @@ describe("the checks of verify", () => {
           const after = look(cut);
           const unmoved = verifyChecks
             .filter(({ id, needs }) => needs.includes(key) && !absences.includes(`${id} ${key}`))
+            // Most that look at releases take from them the command of their fix.
+            .filter(({ id }) => key !== "releases" || id === "releases/deployed")
             .filter(({ id }) => {
               const [then, now] = [before, after].map((results) => results.find((result) => result.id === id)!);
               return now!.status === "passed" && now!.evidence === then!.evidence;
@@ -907,6 +910,9 @@ describe("the checks of verify", () => {
       const first = results.find(({ check }) => check === checks[0])!;
       assert.match(first.evidence, evidence);
       assert.ok(first.fix);
+      // A command as it has to be run: only the stack's name is for the reader to fill in.
+      for (const { fix } of results.flatMap(({ issues }) => issues))
+        assert.doesNotMatch(fix.replaceAll("<stack>", ""), /<\w+>/, fix);
       assert.deepEqual(named(results, "unknown"), hidden[what] ?? []);
     });
 
@@ -1064,6 +1070,17 @@ describe("the checks of verify", () => {
       releases[edge] = { state: "unreadable", reason: "no answer" };
       assert.equal(look(seen).find(({ check }) => check === "releases/deployed")!.status, "failed");
     });
+  });
+
+  it("judge what will be there when what leaves is gone", () => {
+    const seen = fresh();
+    const weak = policy("bookinfo", "weak", { mtls: { mode: "PERMISSIVE" } });
+    policies(seen).push(weak);
+    assert.deepEqual(named(look(seen), "failed"), ["strict/namespaces"]);
+    const facts = { ...seen.view, ...seen.probes };
+    const later = withoutLeaving(facts, ["PeerAuthentication bookinfo/weak", "GatewayHost bookinfo/none"]);
+    assert.deepEqual(named(look({ ...seen, view: later }), "failed"), []);
+    assert.equal(policies(seen).at(-1), weak, "what was read stays as it was");
   });
 
   it("know a cluster where nothing was installed", () => {

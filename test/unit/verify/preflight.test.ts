@@ -101,7 +101,7 @@ describe("preflight", () => {
     const text = preflightError(errorsOf(found));
     assert.match(
       text,
-      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- the cluster runs Kubernetes v1\.29/,
+      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- FAILED: cluster\/version: the cluster runs Kubernetes v1\.29/,
     );
     assert.doesNotMatch(text, /nodes/);
   });
@@ -296,6 +296,21 @@ describe("preflight", () => {
       ])
         assert.ok(staging.includes(kind), kind);
       assert.ok(!text(stackFile("sandbox")).includes("poddisruptionbudgets policy enroute-system"));
+      // What became of the profile counts.
+      const grown = stackFile("sandbox");
+      const ofIstiod = [
+        "horizontalpodautoscalers autoscaling istio-system",
+        "poddisruptionbudgets policy istio-system",
+      ];
+      assert.deepEqual(
+        ofIstiod.map((kind) => text(grown).includes(kind)),
+        [false, false],
+      );
+      grown.istio.values = { autoscaleEnabled: true, pilot: { autoscaleMin: 2 } };
+      assert.deepEqual(
+        ofIstiod.map((kind) => text(grown).includes(kind)),
+        [true, true],
+      );
       assert.ok(!text(stackFile("prod")).includes("secrets shop"), "an existing Secret is not made");
       for (const name of stackNames)
         assert.equal(new Set(text(stackFile(name))).size, text(stackFile(name)).length, name);
