@@ -248,7 +248,7 @@ describe("a live request through both legs", function () {
       kubectl(
         "patch",
         "gatewayhost",
-        host.replaceAll(".", "-"),
+        host,
         "--namespace=bookinfo",
         "--type=json",
         `--patch=${JSON.stringify(operations)}`,
