@@ -109,7 +109,7 @@ describe("leaks: a marker in every setting that may be a secret", function () {
       ["config", "--json"],
     ])
       assert.match(await engine(...args), /ended with 0/);
-    assert.match(await engine("preview", "--logtostderr", "-v=4"), /ended with 0/);
+    assert.match(await engine("preview", "--logtostderr", "-v=3"), /ended with 0/);
   });
 
   it("reaches the cluster, so that there is something to leak", async () => {
