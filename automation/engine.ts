@@ -55,7 +55,7 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
     const reached = (access = accessOf(workspace, request));
     const phase = phases[request.operation];
     const patiently = { codeOf: codeOfError, signal: control.signal };
-    if (request.createIfMissing && ["preview", "up"].includes(request.operation))
+    if (request.createIfMissing && ["preview", "up", "import"].includes(request.operation))
       await steadily(reached, () => create(command, request, { folder, access: reached }), {
         ...patiently,
         takesLock: true,
@@ -66,7 +66,7 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
     const reading = { stack, command, folder, access: reached, settings };
     return await steadily(reached, () => read(request, reading).catch(inOurShape), {
       ...patiently,
-      takesLock: request.operation === "recover",
+      takesLock: ["recover", "import"].includes(request.operation),
     });
   } catch (error) {
     // What only reads knows of no signal: its pulumi ends badly when it is dropped.
@@ -207,6 +207,10 @@ async function read(request: Request, reading: Reading): Promise<Outcome> {
   const nothing = { changes: {}, changed: [] };
   if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
   if (request.operation === "settings") return { ...nothing, settings: await settings() };
+  if (request.operation === "draft")
+    return { ...nothing, draft: await lazy.adoption().draftStack(request, reading.folder, request.draft!) };
+  if (request.operation === "import")
+    return { ...nothing, imported: await lazy.adoption().importStack(reading, request) };
   if (request.operation === "recover")
     return {
       ...nothing,

@@ -3,14 +3,25 @@ import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
-import type { Settings, SettingsInput } from "../settings/schema";
+import type { Settings } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
 import type { VerifyOptions } from "../verify/verify";
+import { type AdoptOptions, type Adoption, type Place, adopt } from "./adoption";
 import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
-import { type Change, EventTranslator, type ResourceRef, type RolloutEvent } from "./events";
+import { EventTranslator } from "./events";
 import * as lazy from "./lazy";
+import type {
+  ChangeResult,
+  DestroyOptions,
+  EnvironmentOptions,
+  PreflightOptions,
+  PreviewOptions,
+  RunOptions,
+  UpOptions,
+  UpResult,
+} from "./options";
 import { type Outputs, outputsOf } from "./outputs";
 import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
 import { standingOf } from "./status";
@@ -25,97 +36,6 @@ export const policyPack = join(__dirname, "../policy");
 /** The checks of `verify` or `preflight`, without running them. */
 export function listChecks(command: CheckingCommand): CheckDescription[] {
   return lazy.registry().listChecks(command);
-}
-
-export interface PreflightOptions extends RunOptions {
-  /** Ask the chart repositories, too. @default true */
-  charts?: boolean;
-  /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
-  only?: readonly string[];
-}
-
-/** Where an environment is, and how it is run. */
-export interface EnvironmentOptions {
-  /** Name of the stack; `organization/project/stack` where the backend has organizations. */
-  stack: string;
-  /**
-   * Folder of a Pulumi project with the stack's file (`Pulumi.<stack>.yaml`, or in its `stackConfigDir`). Give this or `settings`.
-   */
-  project?: string;
-  /**
-   * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
-   */
-  settings?: SettingsInput;
-  /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
-  projectName?: string;
-  /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */
-  backend?: string;
-  /** Secrets provider of a stack that is created, such as `awskms://…`. @default the backend's own */
-  secretsProvider?: string;
-  /** Passphrase of the secrets provider `passphrase`. @default that of the environment */
-  passphrase?: string;
-  /** Path of a kubeconfig file, in the place of the one in the settings. */
-  kubeconfig?: string;
-  /** `preview` and `up` create the stack if the backend has none of this name. @default false */
-  createIfMissing?: boolean;
-  /** Further environment variables for pulumi and its plugins, such as a cloud's credentials. */
-  env?: Readonly<Record<string, string>>;
-}
-
-/** Options of everything that takes a while. */
-export interface RunOptions {
-  /** Is told the progress. */
-  onEvent?: (event: RolloutEvent) => void;
-  /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
-  signal?: AbortSignal;
-  /** Drops everything at once, as a second Ctrl-C does; for when the graceful way takes too long. */
-  killSignal?: AbortSignal;
-  /** How many resources are worked on side by side. @default the engine's */
-  parallel?: number;
-}
-
-export interface PreviewOptions extends RunOptions {
-  /** Looks at the cluster for changes by other hands first. @default false */
-  refresh?: boolean;
-  /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
-  policyPacks?: string[];
-  /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
-  policyPackConfigs?: string[];
-}
-
-export interface UpOptions extends PreviewOptions {
-  /** Kept in the stack's history. */
-  message?: string;
-  /** Fails (`changes-found`) if anything had to change; by then it has been changed. `preview` tells before. @default false */
-  expectNoChanges?: boolean;
-}
-
-export interface DestroyOptions extends RunOptions {
-  /** Removes the stack and its history from the backend afterwards. @default false */
-  remove?: boolean;
-  message?: string;
-}
-
-/** A resource that changes. */
-export interface ResourceChange {
-  resource: ResourceRef;
-  change: Change;
-  /** Paths of the properties that differ. */
-  differs: string[];
-}
-
-export interface ChangeResult {
-  /** How many resources, by what happens to them. */
-  changes: Partial<Record<Change, number>>;
-  /** Each resource that changes. */
-  resources: ResourceChange[];
-  /** Whether anything changes. */
-  hasChanges: boolean;
-}
-
-export interface UpResult extends ChangeResult {
-  outputs: Outputs;
 }
 
 /** One environment: a cluster that gets, or has, the rollout. Makes nothing and looks at nothing before it is asked to. */
@@ -171,6 +91,26 @@ export class Environment {
     ...options
   }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
     return (await this.run("recover", options, { apply, adopt })).recovery!;
+  }
+
+  /**
+   * Takes over what somebody installed by hand, with Helm, or by a stack that is gone: says what it found, what cannot be taken
+   * over, and what the first update would change; with `apply` it writes the stack file that reproduces what runs, and brings
+   * the objects into the state. Nothing in the cluster changes. A stack file, or settings, that are there already are kept.
+   */
+  adopt(options: AdoptOptions = {}): Promise<Adoption> {
+    const { project, backend } = this.options;
+    return adopt(
+      {
+        stack: this.stack,
+        projectName: this.projectName(),
+        ...(project === undefined || this.options.settings !== undefined ? {} : { project: resolve(project) }),
+        ...(backend === undefined ? {} : { backend }),
+        settings: () => this.settings(options),
+        run: (operation, place) => this.run(operation, options, place?.request ?? {}, place),
+      },
+      options,
+    );
   }
 
   /** The settings, checked and with defaults filled in. */
@@ -258,18 +198,20 @@ export class Environment {
   private async run(
     operation: Operation,
     { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions & { apply: boolean; adopt: string[] }> = {},
+    more: Partial<UpOptions & DestroyOptions & Pick<Request, "apply" | "adopt" | "draft">> = {},
+    place: Place = {},
   ): Promise<Outcome> {
-    const settings = this.given();
-    const { stack, secretsProvider, createIfMissing = false, kubeconfig } = this.options;
+    const settings = place.settings ?? this.given();
+    const { stack, secretsProvider, kubeconfig } = this.options;
+    const createIfMissing = place.createIfMissing ?? this.options.createIfMissing ?? false;
     const project = this.options.project === undefined ? undefined : resolve(this.options.project);
     const request: Request = {
       operation,
-      stack,
+      stack: place.stack ?? stack,
       projectName: this.projectName(),
-      env: this.env(),
+      env: { ...this.env(), ...place.env },
       createIfMissing,
-      ...(project === undefined || this.options.settings !== undefined ? {} : { project }),
+      ...(project === undefined || settings !== undefined ? {} : { project }),
       ...(settings === undefined ? {} : { settings }),
       ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(kubeconfig) }),
       ...(secretsProvider === undefined ? {} : { secretsProvider }),
@@ -280,7 +222,7 @@ export class Environment {
         ),
       ),
       ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt"] as const).flatMap((key) =>
+        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt", "draft"] as const).flatMap((key) =>
           more[key] === undefined ? [] : [[key, more[key]]],
         ),
       ),

@@ -1,5 +1,6 @@
 /** Encrypted ingress as a library: see docs/embedding.md. */
 export { Environment, listChecks, policyPack } from "./environment";
+export type { AdoptOptions, Adoption } from "./adoption";
 export type {
   ChangeResult,
   DestroyOptions,
@@ -10,7 +11,7 @@ export type {
   RunOptions,
   UpOptions,
   UpResult,
-} from "./environment";
+} from "./options";
 export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
 export type { Left, RolloutError, RolloutErrorCode } from "./errors";

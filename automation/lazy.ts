@@ -10,6 +10,7 @@ import type * as programModule from "../stacks/program";
 import type * as preflightModule from "../verify/preflight";
 import type * as registryModule from "../verify/registry";
 import type * as verifyModule from "../verify/verify";
+import type * as adoptModule from "./adopt";
 
 export const program = () => require("../stacks/program") as typeof programModule;
 export const settings = () => require("../settings/load") as typeof settingsModule;
@@ -18,3 +19,4 @@ export const preflight = () => require("../verify/preflight") as typeof prefligh
 export const registry = () => require("../verify/registry") as typeof registryModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => require("../recovery/recover") as typeof recoverModule;
+export const adoption = () => require("./adopt") as typeof adoptModule;

@@ -1,11 +1,15 @@
 import type { OutputMap } from "@pulumi/pulumi/automation";
 import type { StackLock } from "../recovery/locks";
 import type { Settings } from "../settings/schema";
+import type { Issue } from "../base/issue";
+import type { Import } from "../adoption/imports";
+import type { DraftRequest } from "./adopt";
 import type { Change, ResourceRef } from "./events";
 
 /* What the library and the thread that runs an operation say to each other, as plain data. */
 
-export type Operation = "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover";
+export type Operation =
+  "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover" | "draft" | "import";
 
 /** Everything that an operation needs, as plain data. */
 export interface Request {
@@ -33,6 +37,18 @@ export interface Request {
   apply?: boolean;
   /** With recover: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
   adopt?: string[];
+  /** With draft. */
+  draft?: DraftRequest;
+}
+
+/** A stack file that reproduces what runs in a cluster. */
+export interface AdoptionDraft {
+  /** URL of the API server. */
+  server: string;
+  /** Its settings, without those that say which cluster it is; missing where there is too little to write any. */
+  settings?: Record<string, unknown>;
+  /** What stands against it (errors), and what is left or would change (warnings). */
+  issues: Issue[];
 }
 
 /** What an operation came to. */
@@ -43,6 +59,8 @@ export interface Outcome {
   settings?: Settings;
   status?: StackStatus;
   recovery?: StackRecovery;
+  draft?: AdoptionDraft;
+  imported?: Import[];
 }
 
 /** What a cut-off operation left behind. */

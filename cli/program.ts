@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { adoptCommand } from "./commands/adopt";
 import { destroyCommand } from "./commands/destroy";
 import { outputsCommand } from "./commands/outputs";
 import { preflightCommand } from "./commands/preflight";
@@ -54,6 +55,7 @@ const commands = [
   verifyCommand,
   preflightCommand,
   recoverCommand,
+  adoptCommand,
   reviewCommand,
 ];
 

@@ -155,8 +155,15 @@ function hasLabel({ fieldsV1 }: ManagedFields, key: string): boolean {
   return `f:${key}` in (fields?.["f:metadata"]?.["f:labels"] ?? {});
 }
 
+/** Pulumi's own name of what the program makes. */
+export interface RegisteredAs {
+  type: string;
+  name: string;
+}
+
 /** A Helm release that the program would install. */
 export interface PlannedRelease {
+  registered?: RegisteredAs;
   name: string;
   namespace: string;
   chart: string;
@@ -170,6 +177,7 @@ export interface PlannedObject extends ObjectName {
   apiVersion: string;
   /** `namespace/name` of the release whose chart makes it; undefined where the program does. */
   release?: string;
+  registered?: RegisteredAs;
 }
 
 export interface Planned {

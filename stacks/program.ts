@@ -71,7 +71,8 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
+/** The settings of the selected stack's configuration. */
+export function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
   const values = pulumi.runtime.allConfig();
   try {
     return loadSettings({

@@ -98,7 +98,8 @@ function istioAnnotations({ ttl, outputPath = defaultOutputPath }: WorkloadCerti
   return {
     "proxy.istio.io/config": ["proxyMetadata:", ...metadata.map((line) => `  ${line}`), ""].join("\n"),
     // The sidecar writes to the volume that the cert-server reads, wherever the sidecar has it mounted.
-    "sidecar.istio.io/userVolumeMount": JSON.stringify([{ name: "istio-certs", mountPath: outputPath }]),
+    // With the chart's own blanks: another text would restart a gateway that somebody installed by hand when it is adopted.
+    "sidecar.istio.io/userVolumeMount": `[{"name": "istio-certs", "mountPath": ${JSON.stringify(outputPath)}}]`,
   };
 }
 

@@ -6,6 +6,7 @@ import { placeOf } from "../../mesh/object";
 import {
   type PeerAuthenticationObject,
   byAge,
+  isDeclared,
   meshPolicies,
   modesOf,
   scopeOf,
@@ -57,7 +58,7 @@ const meshWide = verifyCheck({
       const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(placeOf))}`;
       problem(`Istio obeys ${placeOf(obeyed)}, which is ${mode}${others}`, {
         fix:
-          obeyed.metadata.name === "default"
+          obeyed.metadata.name === "default" || isDeclared(obeyed)
             ? "run pulumi up --refresh"
             : `kubectl -n ${root} delete peerauthentication ${obeyed.metadata.name}`,
       });
@@ -78,7 +79,9 @@ const onlyMeshPolicy = verifyCheck({
     const root = settings.istio.namespace.name;
     const policies = meshPolicies(all(view), root);
     if (policies.length === 0) throw notThere(`no mesh-wide PeerAuthentication in ${root}`, "strict/mesh-wide");
-    const foreign = policies.filter(({ metadata }) => metadata.name !== "default");
+    const isOurs = (policy: PeerAuthentication) =>
+      policies.some(isDeclared) ? isDeclared(policy) : policy.metadata.name === "default";
+    const foreign = policies.filter((policy) => !isOurs(policy));
     if (policies.length > 1)
       problem(
         `${listed(policies.map(placeOf))}: Istio obeys the oldest, ${placeOf(policies[0]!)}, and ignores the others without a word`,
