@@ -61,6 +61,7 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
         takesLock: true,
       });
     const stack = await Stack.select(request.stack, workspace);
+    if (request.operation === "destroy") await refuseOthers(stack, request, folder);
     if (phase !== undefined) return await operate(stack, { request, folder, phase, access: reached }, control);
     const settings = () => settingsOf(stack, request, folder);
     const reading = { stack, command, folder, access: reached, settings };
@@ -75,6 +76,16 @@ export async function run(request: Request, control: Control): Promise<Outcome> 
   } finally {
     if (request.project === undefined) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A destroy deletes nothing that another stack has taken over. Settings that cannot be read do not keep a stack from going. */
+async function refuseOthers(stack: Stack, request: Request, folder: string): Promise<void> {
+  const settings = await settingsOf(stack, request, folder).catch(() => undefined);
+  const findings = settings === undefined ? [] : await lazy.destroyable().takenByOthers(stack, settings);
+  if (findings.length === 0) return;
+  const text = findings.map(({ problem }) => problem).join("; ");
+  const next = findings.map(({ fix }) => fix).join("; ");
+  throw failure("cluster-not-ready", `stack ${request.stack}: nothing was deleted: ${text}`, next, { findings });
 }
 
 /** The engine wants a project; settings that come as an object never touch a file. */

@@ -150,6 +150,8 @@ export class Environment {
       const looking = verify(settings, {
         ...options,
         ...(caCertificate === undefined ? {} : { caCertificate }),
+        owner:
+          this.stack.split("/").length === 3 ? this.stack : `*/${this.projectName()}/${this.stack.split("/").pop()}`,
         ...(unfinished === undefined ? {} : { unfinished }),
       });
       const report = await this.untilStopped(looking, options);

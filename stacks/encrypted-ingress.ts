@@ -204,7 +204,8 @@ export function encryptedIngress(
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (known) => verifier().verify(lookAt, { ...known, settleSeconds: 30 }),
+          verify: (known) =>
+            verifier().verify(lookAt, { ...known, ...(owner === undefined ? {} : { owner }), settleSeconds: 30 }),
         },
         { dependsOn: rollout },
       )

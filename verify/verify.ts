@@ -27,6 +27,8 @@ export interface VerifyOptions {
   dialServices?: boolean;
   /** Verify again while something fails, for so many seconds: right after a rollout the cluster may still be settling. @default 0 */
   settleSeconds?: number;
+  /** The stack's name, `organization/project/stack`; `*` for an organization that is not known. @default that of the claim */
+  owner?: string;
   /** Why the stack is not rolled out altogether, and what helps: becomes the failed check `stack/rolled-out`. */
   unfinished?: { evidence: string; fix: string };
   /** How long each connection to the gateway and to istiod may take, in milliseconds. @default 3000 */
@@ -117,7 +119,10 @@ function rolledOut({ evidence, fix }: NonNullable<VerifyOptions["unfinished"]>):
   };
 }
 
-function contextOf(settings: Settings, { now = new Date(), days = 14, caCertificate }: VerifyOptions): VerifyContext {
+function contextOf(
+  settings: Settings,
+  { now = new Date(), days = 14, caCertificate, owner }: VerifyOptions,
+): VerifyContext {
   const provided = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
-  return { settings, now, days, caCertificate: caCertificate ?? provided };
+  return { settings, now, days, caCertificate: caCertificate ?? provided, owner };
 }

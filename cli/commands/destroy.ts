@@ -10,7 +10,12 @@ export function destroyCommand(program: Command): void {
     .option("--remove", "remove the stack and its history from the backend as well")
     .addOption(parallel())
     .option("-m, --message <text>", "kept in the stack's history")
-    .addHelpText("after", codes(...usual))
+    .addHelpText(
+      "after",
+      `
+Where another stack has taken over an object since, nothing is deleted, and each such object is named.
+${codes(...usual)}`,
+    )
     .action(runDestroy);
 }
 
