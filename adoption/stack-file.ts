@@ -46,20 +46,21 @@ export function readStackFile(folder: string, stack: string, project: string): P
 }
 
 /** The file with other settings; all the rest of it stays as it is, comments as well. */
-export function withSettings({ path, project, text }: PresentFile, settings: Tree, server: string): WrittenFile {
+export function withSettings({ path: place, project, text }: PresentFile, settings: Tree, server: string): WrittenFile {
   const document = parseDocument(text);
   if (document.contents === null) document.contents = document.createNode({}) as unknown as typeof document.contents;
-  for (const key of drafted) document.deleteIn(["config", `${project}:${key}`]);
+  for (const path of drafted.map((key) => ["config", `${project}:${key}`]))
+    if (document.hasIn(path)) document.deleteIn(path);
   for (const [key, value] of Object.entries(settings))
     document.setIn(["config", `${project}:${key}`], document.createNode(value));
-  if (extname(path) === ".json") return { path, text: `${JSON.stringify(document.toJS(), undefined, 2)}\n` };
-  const hasSchema = existsSync(join(dirname(path), "schema.json"));
+  if (extname(place) === ".json") return { path: place, text: `${JSON.stringify(document.toJS(), undefined, 2)}\n` };
+  const hasSchema = existsSync(join(dirname(place), "schema.json"));
   const header = [
     ...(hasSchema ? [" yaml-language-server: $schema=schema.json"] : []),
     ` Reproduces what ran at ${server} when this stack took it over (enroute-istio adopt).`,
   ];
   if (text === "") document.commentBefore = header.join("\n");
-  return { path, text: document.toString({ lineWidth: 0 }) };
+  return { path: place, text: document.toString({ lineWidth: 0 }) };
 }
 
 export function writeStackFile({ path, text }: WrittenFile): void {
