@@ -3,6 +3,7 @@ import type { DestinationRule, PeerAuthentication } from "../../cluster/kinds";
 import { clientTlsProblems } from "../../mesh/destination-rule";
 import { allowedWeakness, compileExceptions, isPartOf } from "../../mesh/mutual-tls-policies";
 import { placeOf } from "../../mesh/object";
+import { stackAnnotation } from "../../mesh/ownership";
 import {
   type PeerAuthenticationObject,
   byAge,
@@ -194,7 +195,10 @@ const exceptions = verifyCheck({
             policy.metadata.namespace === namespace && describe(selectorOf(policy)) === describe(selectorOf(declared)),
         ),
       );
-      const mine = rivals.find(({ metadata }) => metadata.name === name);
+      // One that was adopted has the name that it had.
+      const mine =
+        rivals.find(({ metadata }) => metadata.name === name) ??
+        rivals.find(({ metadata }) => metadata.annotations?.[stackAnnotation] !== undefined);
       if (mine === undefined) problem(`${namespace}/${name} is missing: its clients are refused`);
       else if (rivals[0] !== mine)
         problem(`Istio obeys the older ${placeOf(rivals[0]!)} instead of ${namespace}/${name}`, {
