@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 
 /**
  * The floors of the product, from the ground up: what each may import beside itself. Nothing imports from above it.
- * `types`: of these the types alone. `sdk`: whether it may load the Pulumi SDK, which takes half a second; @default all of it.
+ * `typed`: takes no `!` and no `as never`. `types`: of these the types alone. `sdk`: whether it may load the Pulumi SDK, which takes half a second; @default all of it.
  */
 export const floors = {
   base: { imports: [], sdk: "none" },
@@ -19,13 +19,15 @@ export const floors = {
   policy: { imports: ["base", "mesh"], sdk: "policy" },
   // A program that is reviewed brings its own modules and SDK.
   review: { imports: ["base", "mesh", "policy"], types: ["settings", "stacks"], sdk: "types" },
-  automation: { imports: ["base", "settings", "cluster", "verify", "stacks", "adoption", "recovery"] },
-  cli: { imports: ["base", "automation", "review"], sdk: "none" },
+  automation: { imports: ["base", "settings", "cluster", "verify", "stacks", "adoption", "recovery"], typed: true },
+  cli: { imports: ["base", "automation", "review"], sdk: "none", typed: true },
 };
 
 const outside = { regex: "(^|/)(sandbox|test|benchmarks|examples)(/|$)", message: "The product stands without it." };
 
-function floorRules(floor, { imports, types = [], sdk }) {
+const asNever = { selector: "TSAsExpression > TSNeverKeyword", message: "Say which type it is." };
+
+function floorRules(floor, { imports, types = [], sdk, typed = false }) {
   const others = Object.keys(floors).filter((other) => other !== floor && !imports.includes(other));
   const message = `${floor}/ may import ${[...imports, ...types.map((name) => `types of ${name}`)].join(", ") || "no other floor"}.`;
   const into = (names) => `^(\\.\\./)+(${names.join("|")})(/|$)`;
@@ -52,7 +54,12 @@ function floorRules(floor, { imports, types = [], sdk }) {
       // A component longer than that decides what a pure function beside it could.
       "max-lines": ["error", { max: floor === "components" ? 120 : 350, skipBlankLines: true }],
       "@typescript-eslint/no-restricted-imports": ["error", { patterns }],
-      "no-restricted-syntax": ["error", ...late.map((selector) => ({ selector, message }))],
+      "no-restricted-syntax": [
+        "error",
+        ...late.map((selector) => ({ selector, message })),
+        ...(typed ? [asNever] : []),
+      ],
+      ...(typed ? { "@typescript-eslint/no-non-null-assertion": "error" } : {}),
     },
   };
 }

@@ -9,6 +9,7 @@ import { floating } from "../mesh/pod-template";
 import { type Claimant, ownerLabel, ownerOf, ownerValue } from "../mesh/ownership";
 import { draftGateway } from "./gateway";
 import { draftHosts } from "./hosts";
+import { draftIngresses } from "./ingresses";
 import { draftExceptions } from "./policies";
 import type { InstalledRelease, Survey } from "./survey";
 import { chartDefaults, overDefaults, secretsIn, without } from "./values";
@@ -42,8 +43,10 @@ export function draft(found: Survey, options: DraftOptions): Draft {
   const istio = draftIstio(found, istiod);
   const edges = draftGateway(release, found);
   const { hosts, secretName, issues: ofHosts } = draftHosts(found);
-  const { exceptions, issues: ofPolicies } = draftExceptions(found, root, now);
-  issues.push(...edges.issues, ...ofHosts, ...ofPolicies);
+  const members = memberNames(found, { root, edge, hosts });
+  const { exceptions, issues: ofPolicies } = draftExceptions(found, { root, members: [...members, edge], now });
+  const rights = draftIngresses(found, edge);
+  issues.push(...edges.issues, ...rights.issues, ...ofHosts, ...ofPolicies);
   if (hosts.length === 0)
     issues.push({
       id: "adoption/host",
@@ -56,7 +59,6 @@ export function draft(found: Survey, options: DraftOptions): Draft {
   const home = (name: string, usual: string) => ({
     namespace: { ...(name === usual ? {} : { name }), create: createOf(found, name, claimant) },
   });
-  const members = memberNames(found, { root, edge, hosts });
   const optional = extras(found, root);
   issues.push(...istio.issues, ...optional.issues, ...secretIssues(found));
   return {
@@ -67,7 +69,12 @@ export function draft(found: Survey, options: DraftOptions): Draft {
         create: createOf(found, name, claimant),
         ...injectionOf(found, name, istio.revision),
       })),
-      gateway: { ...source, ...home(edge, defaultGatewayNamespace), ...edges.gateway },
+      gateway: {
+        ...source,
+        ...home(edge, defaultGatewayNamespace),
+        ...edges.gateway,
+        ...defined({ ingresses: rights.ingresses }),
+      },
       hosts,
       certificate: { issuer: "existingSecret", secretName: secretName ?? "" },
       ...(exceptions.length === 0 ? {} : { mutualTls: { exceptions } }),
@@ -141,7 +148,7 @@ function renamed({ releases }: Survey): Issue[] {
         severity: taken ? "warning" : "error",
         subject: `Helm release ${namespace}/${name}`,
         problem: `Helm release ${namespace}/${name} has the chart ${chart}, which a stack installs as ${wanted}: Helm cannot rename a release`,
-        fix: `annotate its objects with meta.helm.sh/release-name=${wanted}, have Helm forget it (kubectl delete secret -n ${namespace} -l owner=helm,name=${name}, which deletes no object), and install it anew: helm install ${wanted}; then adopt again`,
+        fix: `annotate its objects with meta.helm.sh/release-name=${wanted}, have Helm forget it (kubectl delete secret -n ${namespace} -l owner=helm,name=${name}, which deletes no object), and install it again: helm install ${wanted}; then adopt again`,
       },
     ];
   });
@@ -189,6 +196,7 @@ function draftIstio(
     ["global", "tag"],
     ["global", "istioNamespace"],
     ["revision"],
+    ["defaultRevision"],
     ["meshConfig"],
   );
   // The chart `base` reads the same values.

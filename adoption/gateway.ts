@@ -12,7 +12,7 @@ import { overDefaults, reproducing, without } from "./values";
 
 /* The gateway's release as `gateway` of a stack. */
 
-/** A tag of redis that is known to run, for a gateway whose own cannot be told. */
+/** A tag of redis that is known to run, for a gateway whose own is not known. */
 const knownRedis = "7.4.1";
 
 /** What a gateway's release says of itself, as settings; what they cannot say is left to {@link gatewayValues}. */
@@ -55,16 +55,16 @@ export function gatewayValues(
   if (release === undefined) return {};
   const key = "istioPodAnnotations";
   const runs = treeAt(overDefaults(release.defaults, release.values), key);
-  const said = Object.entries(treeAt(planned, key)).filter(([name, text]) =>
+  const same = Object.entries(treeAt(planned, key)).filter(([name, text]) =>
     isDeepStrictEqual(parsedYaml(text), parsedYaml(runs[name])),
   );
-  const paths = said.map(([name]) => [key, name]);
+  const paths = same.map(([name]) => [key, name]);
   const tag = at(planned, "images", "redis", "tag");
   const values = mergeValues(release.values, tag === undefined ? {} : { images: { redis: { tag } } });
   return without(reproducing({ defaults: release.defaults, values, planned }), ...paths);
 }
 
-/** What was said of an image; for what was not, the chart's own counts, but for the policy, of which the stack has its own. */
+/** What the user's values have of an image; for the rest the chart's own counts, save the policy, of which the stack has its own. */
 function imageOf(values: Tree, runs: Tree, name: string): Tree | undefined {
   const { repository, tag } = treeAt(values, "images", name);
   const { pullPolicy } = treeAt(runs, "images", name);

@@ -15,7 +15,7 @@ export interface DraftedHosts {
   issues: Issue[];
 }
 
-/** What the plain routes of a host are for, where nobody has said. */
+/** What the plain routes of a host are for, where nobody gave a reason. */
 const unknownReason = "served so before this stack had the host; say why, or take it away";
 
 /** The hosts of a cluster, as a stack says them. */

@@ -17,7 +17,10 @@ export interface DraftedExceptions {
 const unknownLifeDays = 90;
 
 /** The exceptions from STRICT that stand in a cluster. */
-export function draftExceptions({ policies }: Pick<Survey, "policies">, root: string, now: Date): DraftedExceptions {
+export function draftExceptions(
+  { policies }: Pick<Survey, "policies">,
+  { root, members, now }: { root: string; members: readonly string[]; now: Date },
+): DraftedExceptions {
   const issues: Issue[] = [];
   const exceptions: MutualTlsException[] = [];
   for (const policy of byAge(policies)) {
@@ -27,7 +30,11 @@ export function draftExceptions({ policies }: Pick<Survey, "policies">, root: st
     const problems = exceptionProblems([...exceptions, ...found], root).filter(
       ({ index }) => index >= exceptions.length,
     );
-    const why = problems.map(({ problem }) => problem)[0];
+    const { namespace = "" } = policy.metadata;
+    const isStranger = found.length > 0 && namespace !== root && !members.includes(namespace);
+    const why = isStranger
+      ? `namespace ${namespace} is not in the mesh, which the exceptions of a stack are for`
+      : problems.map(({ problem }) => problem)[0];
     if (why !== undefined) {
       issues.push(left(policy, why));
       continue;

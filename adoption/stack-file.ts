@@ -4,7 +4,7 @@ import { parseDocument } from "yaml";
 import { stackFile } from "../base/project-files";
 import { type Tree, treeAt } from "../base/tree";
 
-/* The stack file that an adoption writes. What is in it already stays, unless its settings are written anew. */
+/* The stack file that an adoption writes. What is in it already stays, unless its settings are replaced. */
 
 /** Settings that an adoption reads from the cluster. */
 const drafted = [

@@ -11,10 +11,11 @@ import type {
 } from "../cluster/kinds";
 import { enroute } from "../mesh/enroute";
 import { authoritySecretName } from "../mesh/mesh-authority";
+import type { MeshObject } from "../mesh/object";
 import { type Claim, claimName, claimOf } from "../mesh/ownership";
 import { existing, listed } from "../verify/preflight/lookup";
 
-/* What runs in a cluster of what a stack would roll out, whoever installed it. Reads only, and no private key. */
+/* What runs in a cluster of what a stack would roll out, by any installation. Reads only, and no private key. */
 
 /** A release of Helm, with what its user gave and what its chart says itself. */
 export interface InstalledRelease {
@@ -45,6 +46,9 @@ export interface Survey {
   globalConfigs: GlobalConfig[];
   gatewayHosts: GatewayHost[];
   serviceRoutes: ServiceRoute[];
+  ingresses: MeshObject[];
+  /** Every ClusterRole and ClusterRoleBinding. */
+  rights: MeshObject[];
   /** `namespace/name` of every TLS Secret. */
   tlsSecrets: string[];
   /** By which a stack claims the mesh of the first istiod. */
@@ -57,17 +61,29 @@ const enrouteApi = "/apis/enroute.saaras.io/v1";
 
 /** Looks at a cluster. */
 export async function survey(cluster: Cluster): Promise<Survey> {
-  const [istiods, deployments, namespaces, policies, globalConfigs, gatewayHosts, serviceRoutes, secrets] =
-    await Promise.all([
-      listed<Deployment>(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod"),
-      listed<Deployment>(cluster, `/apis/apps/v1/deployments?fieldSelector=metadata.name%3D${enroute.deployment}`),
-      listed<Named>(cluster, "/api/v1/namespaces", true),
-      listed<PeerAuthentication>(cluster, "/apis/security.istio.io/v1/peerauthentications"),
-      listed<GlobalConfig>(cluster, `${enrouteApi}/globalconfigs`),
-      listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`),
-      listed<ServiceRoute>(cluster, `${enrouteApi}/serviceroutes`),
-      listed<Named>(cluster, "/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Ftls", true),
-    ]);
+  const [
+    istiods,
+    deployments,
+    namespaces,
+    policies,
+    globalConfigs,
+    gatewayHosts,
+    serviceRoutes,
+    ingresses,
+    rights,
+    secrets,
+  ] = await Promise.all([
+    listed<Deployment>(cluster, "/apis/apps/v1/deployments?labelSelector=app%3Distiod"),
+    listed<Deployment>(cluster, `/apis/apps/v1/deployments?fieldSelector=metadata.name%3D${enroute.deployment}`),
+    listed<Named>(cluster, "/api/v1/namespaces", true),
+    listed<PeerAuthentication>(cluster, "/apis/security.istio.io/v1/peerauthentications"),
+    listed<GlobalConfig>(cluster, `${enrouteApi}/globalconfigs`),
+    listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`),
+    listed<ServiceRoute>(cluster, `${enrouteApi}/serviceroutes`),
+    listed<MeshObject>(cluster, "/apis/networking.k8s.io/v1/ingresses"),
+    Promise.all([ofKind(cluster, "ClusterRole"), ofKind(cluster, "ClusterRoleBinding")]),
+    listed<Named>(cluster, "/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Ftls", true),
+  ]);
   const gateways = deployments.filter(
     ({ metadata: { labels } }) => labels?.["app.kubernetes.io/name"] === enroute.selector["app.kubernetes.io/name"],
   );
@@ -84,11 +100,17 @@ export async function survey(cluster: Cluster): Promise<Survey> {
   ]);
   return {
     ...{ istiods, gateways, gatewayPods, releases: releases.flat(), namespaces, policies },
-    ...{ globalConfigs, gatewayHosts, serviceRoutes },
+    ...{ globalConfigs, gatewayHosts, serviceRoutes, ingresses, rights: rights.flat() },
     tlsSecrets: secrets.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
     claim: claimOf(claim?.metadata ?? {}),
     hasAuthority: authority !== undefined,
   };
+}
+
+/** Objects of a list do not carry their kind. */
+async function ofKind(cluster: Cluster, kind: "ClusterRole" | "ClusterRoleBinding"): Promise<MeshObject[]> {
+  const objects = await listed<MeshObject>(cluster, `/apis/rbac.authorization.k8s.io/v1/${kind.toLowerCase()}s`);
+  return objects.map((object) => ({ ...object, kind }));
 }
 
 function podsOf(cluster: Cluster, namespace: string): Promise<Pod[]> {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { Values } from "../base/merge";
 import { type Tree, asTree, isTree, texts } from "../base/tree";
 
-/* Values of Helm: what runs, and what has to be said so that the same runs on. Pure. */
+/* Values of Helm: what runs, and what has to be set so that the same runs on. Pure. */
 
 /** Istio's charts keep their own values below a key, so that a profile can come between (`zzz_profile.yaml`). */
 const istioDefaults = "_internal_defaults_do_not_set";

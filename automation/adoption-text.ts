@@ -18,7 +18,7 @@ export function adoptionText({ file, imports, changes, issues, done }: Adoption,
       errors.map((issue) => `  - ${issueText(issue)}`),
     ),
     ...list(
-      "Worth a look:",
+      "To be aware of:",
       warnings.map((issue) => `  - ${issueText(issue)}`),
     ),
     ...list(

@@ -5,15 +5,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Import } from "../adoption/imports";
 import { type WrittenFile, readStackFile, withSettings, writeStackFile } from "../adoption/stack-file";
+import { defined } from "../base/defined";
 import type { Issue } from "../base/issue";
 import type { Tree } from "../base/tree";
-import { SettingsError } from "../settings/error";
 import type { Settings } from "../settings/schema";
-import type { DraftRequest } from "./adopt";
-import { failure, isRolloutError } from "./errors";
-import * as lazy from "./lazy";
-import type { ChangeResult, RunOptions } from "./options";
-import type { Operation, Outcome } from "./request";
+import { type RolloutError, failure, isRolloutError } from "./errors";
+import { type ChangeResult, type RunOptions, changeResult } from "./options";
+import type { Input, Operation, Result } from "./request";
 
 export interface AdoptOptions extends RunOptions {
   /** Writes the stack file and brings the objects into the state. @default only says what it would do */
@@ -26,7 +24,7 @@ export interface AdoptOptions extends RunOptions {
   chartRepository?: string;
   /** A stack that is gone (`organization/project/stack`), whose mesh and objects this one takes over. */
   takeOverFrom?: string;
-  /** Writes the settings of a stack file anew that has some already. @default they are kept, and what is there is compared with them */
+  /** Replaces the settings of a stack file that has some already. @default they are kept, and what is there is compared with them */
   force?: boolean;
 }
 
@@ -50,7 +48,6 @@ export interface Place {
   settings?: Settings;
   createIfMissing?: boolean;
   env?: Record<string, string>;
-  request?: { draft: DraftRequest };
 }
 
 /** An environment, as far as an adoption goes. */
@@ -59,29 +56,25 @@ export interface Adopting {
   projectName: string;
   /** Folder of the project; missing where the settings come as an object. */
   project?: string;
-  backend?: string;
   settings: () => Promise<Settings>;
-  run: (operation: Operation, place?: Place) => Promise<Outcome>;
+  run: <Name extends Operation>(operation: Name, input: Input<Name>, place?: Place) => Promise<Result<Name>>;
 }
 
 /** Takes over what runs: see `Environment.adopt`. */
 export async function adopt(environment: Adopting, options: AdoptOptions): Promise<Adoption> {
   const { run, stack } = environment;
   const { issues, settings, file } = await settingsFor(environment, options);
-  if (settings === undefined) return { ...named(file), imports: [], issues, done: false };
+  if (settings === undefined) return { ...defined({ file }), imports: [], issues, done: false };
   const tried = await tryOut(environment, settings);
-  const found = { ...named(file), ...tried, issues: [...issues, ...tried.issues] };
+  const found = { ...defined({ file }), ...tried, issues: [...issues, ...tried.issues] };
   const isAgainst = found.issues.some(({ severity }) => severity === "error");
   if (isAgainst || options.apply !== true) return { ...found, done: false };
   if (file !== undefined) writeStackFile(file);
-  const { imported = [] } = await run("import", { createIfMissing: true });
-  // By the real state: what the trial has promised holds, or is told.
-  const changes = changesOf(await run("preview"));
-  const broken = destructive(changes, stack);
-  return { ...found, imports: imported, changes, issues: [...found.issues, ...broken], done: true };
+  const imports = await run("import", {}, { createIfMissing: true });
+  // By the real state: either what the trial promised holds, or the difference is an issue.
+  const changes = changeResult(await run("preview", {}));
+  return { ...found, imports, changes, issues: [...found.issues, ...destructive(changes, stack)], done: true };
 }
-
-const named = (file: WrittenFile | undefined) => (file === undefined ? {} : { file });
 
 /** The settings of the stack: those that it has, or such that reproduce what runs. */
 async function settingsFor(
@@ -93,39 +86,17 @@ async function settingsFor(
   if (present.hasSettings && options.force !== true) return { settings: await settings(), issues: [] };
   const known = clusterOf(stack, present.known, options);
   const { takeOverFrom, chartRepository } = options;
-  const { draft } = await run("draft", {
-    request: {
-      draft: {
-        known,
-        owner: fullName(stack, projectName),
-        ...(takeOverFrom === undefined ? {} : { takeOverFrom }),
-        ...(chartRepository === undefined ? {} : { chartRepository }),
-      },
-    },
-  });
-  const { issues, settings: drafted, server } = draft!;
+  const owner = fullName(stack, projectName);
+  const draft = await run("draft", { known, owner, ...defined({ takeOverFrom, chartRepository }) });
+  const { drafted, server, issues } = draft;
   if (drafted === undefined) return { issues };
   const file = withSettings(present, { ...known, ...drafted }, server);
-  try {
-    return {
-      settings: checked({ ...known, ...drafted }, { project: projectName, stack, folder: project }),
-      file,
-      issues,
-    };
-  } catch (error) {
-    // Each of its problems is among the issues already.
-    if (error instanceof SettingsError) return { file, issues };
-    throw error;
-  }
+  return { file, issues, ...defined({ settings: draft.settings }) };
 }
 
 /** What says which cluster it is. */
 function clusterOf(stack: string, known: Tree, { context, kubeconfig }: AdoptOptions): Tree {
-  const place: Tree = {
-    ...known,
-    ...(context === undefined ? {} : { context }),
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-  };
+  const place: Tree = { ...known, ...defined({ context, kubeconfig }) };
   if (place["context"] === undefined && place["kubeconfig"] === undefined)
     throw failure(
       "settings-invalid",
@@ -134,25 +105,12 @@ function clusterOf(stack: string, known: Tree, { context, kubeconfig }: AdoptOpt
       { problems: [] },
     );
   const needsName = place["context"] === undefined && place["clusterIdentifier"] === undefined;
-  return needsName ? { ...place, clusterIdentifier: stack.split("/").pop() } : place;
-}
-
-function checked(tree: Tree, { folder, ...where }: { project: string; stack: string; folder: string }): Settings {
-  const { loadSettings, atFolder } = lazy.settings();
-  const values = Object.entries(tree).map(([key, value]) => [
-    `${where.project}:${key}`,
-    typeof value === "string" ? value : JSON.stringify(value),
-  ]);
-  const secretKeys = Object.keys(tree).map((key) => `${where.project}:${key}`);
-  return atFolder(
-    loadSettings({ ...where, values: Object.fromEntries(values) as Record<string, string>, secretKeys }),
-    folder,
-  );
+  return needsName ? { ...place, clusterIdentifier: stack.split("/").at(-1) } : place;
 }
 
 /** A stack's name everywhere; a backend of files has one organization only. */
 function fullName(stack: string, project: string): string {
-  return stack.split("/").length === 3 ? stack : `organization/${project}/${stack.split("/").pop()}`;
+  return stack.split("/").length === 3 ? stack : `organization/${project}/${stack.split("/").at(-1)}`;
 }
 
 /** Does it all on a state that is thrown away: the engine itself says what the first update would change. */
@@ -163,36 +121,24 @@ async function tryOut({ stack, run }: Adopting, settings: Settings): Promise<Omi
     PULUMI_CONFIG_PASSPHRASE: randomBytes(24).toString("base64url"),
     PULUMI_CONFIG_PASSPHRASE_FILE: "",
   };
-  const place: Place = { stack: stack.split("/").pop()!, settings, env, createIfMissing: true };
+  const place: Place = { ...defined({ stack: stack.split("/").at(-1) }), settings, env, createIfMissing: true };
   let imports: Import[] = [];
   try {
-    imports = (await run("import", place)).imported ?? [];
-    const changes = changesOf(await run("preview", place));
+    imports = await run("import", {}, place);
+    const changes = changeResult(await run("preview", {}, place));
     return { imports, changes, issues: destructive(changes, stack) };
   } catch (error) {
     if (!isRolloutError(error)) throw error;
     if (error.code !== "cluster-not-ready" && error.code !== "release-wedged") throw error;
-    const findings: readonly Issue[] = error.code === "cluster-not-ready" ? error.about.findings : [];
-    const wedged: Issue[] =
-      error.code === "release-wedged"
-        ? [
-            {
-              id: "releases/unfinished",
-              severity: "error",
-              subject: "Helm releases",
-              problem: error.message,
-              fix: error.next,
-            },
-          ]
-        : [];
-    return { imports, issues: [...findings, ...wedged] };
+    return { imports, issues: error.code === "cluster-not-ready" ? [...error.about.findings] : [wedged(error)] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function changesOf({ changes, changed }: Outcome): ChangeResult {
-  return { changes, resources: changed, hasChanges: changed.length > 0 };
+function wedged({ message, next }: RolloutError): Issue {
+  const subject = "Helm releases";
+  return { id: "releases/unfinished", severity: "error", subject, problem: message, fix: next };
 }
 
 /** Deletions and replacements: no first update may begin with one. */

@@ -1,9 +1,9 @@
-/* Which error it is, by the words of the tools. */
+/* Which error it is, by the tools' messages. */
 
 import { reasonOf } from "../base/text";
-import { type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
+import { type ErrorAbout, type Left, type RolloutError, type RolloutErrorCode, explanations, failure } from "./errors";
 
-/** Words by which the tools' errors are known, first match wins. Each was seen from the real tool. */
+/** Messages by which the tools' errors are known; the first match counts. Each was seen from the real tool. */
 const signs: [RolloutErrorCode, RegExp][] = [
   ["pulumi-missing", /spawn \S*pulumi ENOENT|Minimum version requirement failed|Major version mismatch/],
   ["project-not-found", /no Pulumi\.yaml project file found|failed to find project settings|Invalid workDir/i],
@@ -14,7 +14,12 @@ const signs: [RolloutErrorCode, RegExp][] = [
     /the stack is currently locked by|Another update is currently in progress|\[409\] Conflict|\.pulumi\/locks\/[^\n]*(NotFound|no such file)|^error: (could not create stack: )?(unexpected end of JSON input|(unexpected )?EOF)$/m,
   ],
   ["passphrase-wrong", /incorrect passphrase|passphrase must be set/],
-  // Before what is damaged: a state that may not be read is as it was.
+  // Before damage: a state that may not be read is intact. Buckets (gocloud.dev/blob, with the SDKs of AWS, Azure, Google) and
+  // Pulumi Cloud each have their own words for credentials that are missing, wrong or expired.
+  [
+    "backend-unavailable",
+    /(blob \(|bucket|\.pulumi\/|checkpoint)[\s\S]*(NoCredentialProviders|failed to (retrieve|refresh cached) credentials|get (identity|credentials): |\b(ExpiredToken(Exception)?|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|RequestTimeTooSkewed|AccessDenied|NoSuchBucket)\b|token has expired|SSO session|DefaultAzureCredential|\b(AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|InvalidAuthenticationInfo|ContainerNotFound)\b|AADSTS\d+|could not find default credentials|invalid_grant|invalid_rapt|oauth2: |reauth related error|googleapi: Error (401|403))|\[(401|403)\] (Unauthorized|Forbidden|No credentials)/,
+  ],
   ["backend-unavailable", /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied)/],
   [
     "state-damaged",
@@ -44,7 +49,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
     "chart-repository-unreachable",
     /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
   ],
-  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|cannot be reached: /],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable/],
   [
     "timed-out",
     /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
@@ -62,7 +67,7 @@ export function isClosingWord(text: string): boolean {
 }
 
 /** An error of the engine. */
-export interface Said {
+export interface EngineError {
   text: string;
   /** The resource that it is about, as `type name`. */
   resource?: string;
@@ -71,25 +76,25 @@ export interface Said {
 }
 
 export interface Failed {
-  /** Everything that the tools said on their error output, and the engine's errors. */
+  /** The tools' error output, and the engine's errors. */
   text: string;
   /** The engine's errors alone. */
-  errors: readonly Said[];
+  errors: readonly EngineError[];
   violations: readonly string[];
   left: Left;
   /** Namespace of a release of Helm, where it is known. */
   namespaceOf?: (release: string) => string | undefined;
 }
 
-/** The error of an operation that failed, from what the tools said. */
+/** The error of an operation that failed, by the tools' messages. */
 export function classify({ text, errors, violations, left, namespaceOf }: Failed): RolloutError {
-  // The engine's own closing words ("update failed") are about no resource and tell nothing.
-  const telling = errors.filter(({ text: said }) => !isClosingWord(said));
-  const said = telling.map(({ text: one }) => one).join("\n");
-  const code = violations.length > 0 ? "policy-violated" : codeOf(said === "" ? text : `${said}\n${text}`);
-  const first = telling.find(({ text: one }) => codeOf(one) === code) ?? telling[0];
+  // The engine's own closing words ("update failed") are about no resource and add nothing.
+  const causes = errors.filter(({ text: one }) => !isClosingWord(one));
+  const messages = causes.map(({ text: one }) => one).join("\n");
+  const code = violations.length > 0 ? "policy-violated" : codeOf(messages === "" ? text : `${messages}\n${text}`);
+  const first = causes.find(({ text: one }) => codeOf(one) === code) ?? causes[0];
   const words = first === undefined ? lastError(text) : reasonOf(first.text);
-  const also = [...new Set(telling.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
+  const also = [...new Set(causes.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
   const message = [
     code === "policy-violated" && violations.length > 0
       ? violations.join("; ")
@@ -97,12 +102,12 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
     ...(first?.waited === undefined ? [] : [`it waited for ${first.waited}`]),
     ...(also.length === 0 ? [] : [`also failed: ${also.join(", ")}`]),
   ].join("\n");
-  const detail = [said, text].map((part) => part.trim()).filter((part) => part !== "");
+  const detail = [messages, text].map((part) => part.trim()).filter((part) => part !== "");
   return failure(
     code,
     `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
     nextOf(code, first?.text ?? text, namespaceOf),
-    aboutOf(code, `${said}\n${text}`, violations, left) as never,
+    aboutOf(code, { text: `${messages}\n${text}`, violations, left }),
     detail.join("\n"),
   );
 }
@@ -117,41 +122,39 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
   if (release === undefined) return next;
   const what =
     undone === "uninstalled"
-      ? "Helm took the failed installation away again, and its pods with it"
+      ? "Helm removed the failed installation again, and its pods"
       : "Helm went back to what ran before, and the pods that failed are gone";
   if (code !== "timed-out") return `${what}; ${next}`;
   const namespace = /Helm Release ([^/\s]+)\//.exec(text)?.[1] ?? namespaceOf?.(release);
   const where = namespace === undefined ? "--all-namespaces" : `--namespace ${namespace}`;
   return (
-    `${what}: kubectl get events ${where} --sort-by=.lastTimestamp tells why, for an hour; ` +
+    `${what}: kubectl get events ${where} --sort-by=.lastTimestamp shows why, for an hour; ` +
     "raise its timeoutSeconds if it was only slow; run it again"
   );
 }
 
-function aboutOf(code: RolloutErrorCode, text: string, violations: readonly string[], left: Left): object {
-  switch (code) {
-    case "policy-violated":
-      return { violations };
-    case "timed-out":
-    case "interrupted":
-      return left;
-    case "plugin-missing":
-      return { plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" };
-    case "cluster-unreachable":
-    case "cluster-not-ready":
-      return { findings: [] };
-    case "settings-invalid":
-      return { problems: [] };
-    case "stack-locked":
-      return { locks: [] };
-    default:
-      return {};
-  }
+type Known = Pick<Failed, "text" | "violations" | "left">;
+/** What is known beside cause and next step, where only the messages are known; codes that carry nothing are left out. */
+const abouts: {
+  [Code in RolloutErrorCode as object extends ErrorAbout[Code] ? never : Code]: (known: Known) => ErrorAbout[Code];
+} = {
+  "settings-invalid": () => ({ problems: [] }),
+  "plugin-missing": ({ text }) => ({ plugin: /plugin '?([\w.-]+)/.exec(text)?.[1] ?? "unknown" }),
+  "stack-locked": () => ({ locks: [] }),
+  "cluster-unreachable": () => ({ findings: [] }),
+  "cluster-not-ready": () => ({ findings: [] }),
+  "policy-violated": ({ violations }) => ({ violations }),
+  "timed-out": ({ left }) => left,
+  interrupted: ({ left }) => left,
+};
+
+function aboutOf(code: RolloutErrorCode, known: Known): ErrorAbout[RolloutErrorCode] {
+  return code in abouts ? abouts[code as keyof typeof abouts](known) : {};
 }
 
-/** The last error in a tool's output that tells something, with the indented lines below it. */
+/** The last error in a tool's output that names a cause, with the indented lines below it. */
 function lastError(text: string): string {
-  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].map(([, words]) => words!);
+  const found = [...text.matchAll(/^error: (.+(?:\n[ \t]+\S.*)*)/gm)].flatMap(([, words]) => words ?? []);
   const rest = text.split("\n").filter((line) => !isClosingWord(line));
   return reasonOf(found.find((words) => !isClosingWord(words)) ?? rest.join("\n"));
 }

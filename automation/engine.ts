@@ -2,33 +2,25 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { type ConfigMap, LocalWorkspace, Stack } from "@pulumi/pulumi/automation";
+import { type ConfigMap, type EngineEvent, LocalWorkspace, type PulumiFn, Stack } from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
-import { stackFile } from "../base/project-files";
+import { encryptedIn } from "../base/encrypted";
+import { programFolder, stackFile } from "../base/project-files";
 import { RecoveryError } from "../recovery/error";
 import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
+import { hidingSecrets } from "../settings/marks";
 import { type Settings } from "../settings/schema";
-import type { Refusal } from "../stacks/program";
-import { type Failed, classify, codeOf } from "./classify";
-import {
-  type RolloutError,
-  type RolloutErrorCode,
-  explanations,
-  failure,
-  isRolloutError,
-  recoveryError,
-  settingsError,
-  stopOf,
-  stoppedLooking,
-} from "./errors";
-import { EventTranslator, type Phase, type RolloutEvent, isComponent, shortType } from "./events";
+import { type RolloutErrorCode, isRolloutError, recoveryError, settingsError, stoppedReading } from "./errors";
+import { EventTranslator, isComponent, shortType } from "./event-translator";
+import type { Phase, RolloutEvent } from "./events";
+import { type Why, codeOfError, explained, operationError } from "./failures";
 import * as lazy from "./lazy";
-import { PulumiCommandError, type RunnablePulumi, pulumiCommand } from "./pulumi-command";
-import type { Operation, Outcome, Request } from "./request";
+import { type RunnablePulumi, pulumiCommand } from "./pulumi-command";
+import type { ChangeInput, Changes, Input, Operation, Request, Result, Target } from "./request";
 import { type Reading, recoverStack, statusOf } from "./stack-state";
-import { type Access, accessOf, explainAccess, isExplained, steadily } from "./state-access";
+import { type Access, accessOf, steadily } from "./state-access";
 import { watchWaits } from "./waits";
 
 export interface Control {
@@ -39,53 +31,103 @@ export interface Control {
   kill: AbortSignal;
 }
 
-const phases: Partial<Record<Operation, Phase>> = {
-  preview: "preview",
-  up: "update",
-  refresh: "refresh",
-  destroy: "destroy",
+/** What every change of the Automation API takes. */
+type EngineOptions = ChangeInput & {
+  onEvent: (event: EngineEvent) => void;
+  signal: AbortSignal;
+  color: "never";
+  suppressOutputs: true;
+  suppressProgress: true;
+  /** The engine asks the cluster by the program's provider, not by the state's. */
+  runProgram?: true;
 };
 
-/** Runs one operation with the Automation API. Throws nothing but {@link RolloutError}. */
-export async function run(request: Request, control: Control): Promise<Outcome> {
-  const folder = request.project ?? temporaryProject(request.projectName);
-  let access: Access | undefined;
-  try {
-    const { workspace, command } = await open(request, folder, control.kill);
-    const reached = (access = accessOf(workspace, request));
-    const phase = phases[request.operation];
-    const patiently = { codeOf: codeOfError, signal: control.signal };
-    if (request.createIfMissing && ["preview", "up", "import"].includes(request.operation))
-      await steadily(reached, () => create(command, request, { folder, access: reached }), {
-        ...patiently,
-        takesLock: true,
-      });
-    const stack = await Stack.select(request.stack, workspace);
-    if (request.operation === "destroy") await refuseOthers(stack, request, folder);
-    if (phase !== undefined) return await operate(stack, { request, folder, phase, access: reached }, control);
-    const settings = () => settingsOf(stack, request, folder);
-    const reading = { stack, command, folder, access: reached, settings };
-    return await steadily(reached, () => read(request, reading).catch(inOurShape), {
-      ...patiently,
-      takesLock: ["recover", "import"].includes(request.operation),
+/** An operation under way: its environment, and the stack as the Automation API has it. */
+interface Session extends Reading {
+  target: Target;
+  control: Control;
+  /** Whether a failure is passing, and how long to go on trying. */
+  patience: { codeOf: (error: unknown) => RolloutErrorCode; signal: AbortSignal };
+}
+
+type Handler<Name extends Operation> = (session: Session, input: Input<Name>) => Promise<Result<Name>>;
+
+/** Every operation. */
+const handlers: { [Name in Operation]: Handler<Name> } = {
+  preview: async (session, input) =>
+    (await changing(session, "preview", input, (stack, options, program) => stack.preview({ ...options, program })))
+      .changes,
+  async up(session, input) {
+    const { changes, value } = await changing(session, "update", input, (stack, options, program) =>
+      stack.up({ ...options, program }),
+    );
+    return { ...changes, outputs: value.outputs };
+  },
+  refresh: async (session, input) =>
+    (await changing(session, "refresh", input, (stack, options) => stack.refresh(options))).changes,
+  async destroy(session, { remove, ...input }) {
+    const { stack, control, target } = session;
+    await reading(session, () => lazy.destroyable().refuseOthers(session));
+    const { changes } = await changing(session, "destroy", input, async (_, options) => {
+      await stack.destroy(options);
+      // Stopped between two steps, the engine (3.246) reports success of a destroy that left most in place.
+      if (control.signal.aborted) throw new Error("stopped between two steps");
+      if (remove === true) await stack.workspace.removeStack(target.stack, { preserveConfig: true });
     });
+    return changes;
+  },
+  outputs: (session) => reading(session, () => session.stack.outputs()),
+  settings: (session) => reading(session, () => session.settings()),
+  deployed: (session) =>
+    reading(session, async () => {
+      const [settings, outputs] = await Promise.all([session.settings(), session.stack.outputs()]);
+      return { settings, outputs };
+    }),
+  status: (session) => reading(session, () => statusOf(session)),
+  recover: (session, input) => reading(session, () => recoverStack(session, input), { takesLock: true }),
+  draft: (session, input) => reading(session, () => lazy.adoption().draftStack(session, input)),
+  import: (session) => reading(session, () => lazy.adoption().importStack(session), { takesLock: true }),
+};
+
+/** Operations that create the stack where that is wanted, and those that read its history. */
+const creating: readonly Operation[] = ["preview", "up", "import"];
+const readingHistory: readonly Operation[] = ["status", "recover"];
+
+/** Runs one operation with the Automation API. Throws nothing but {@link RolloutError}. */
+export async function run<Name extends Operation>(
+  { operation, target, input }: Request<Name>,
+  control: Control,
+): Promise<Result<Name>> {
+  const folder = target.project ?? temporaryProject(target.projectName);
+  let reached: Access | undefined;
+  try {
+    const { workspace, command } = await open(target, folder, control.kill, readingHistory.includes(operation));
+    const access = (reached = accessOf(workspace, target));
+    const patience = { codeOf: codeOfError, signal: control.signal };
+    if (target.createIfMissing && creating.includes(operation))
+      await steadily(access, () => create(command, target, { folder, access }), { ...patience, takesLock: true });
+    const stack = await Stack.select(target.stack, workspace);
+    const settings = () => settingsOf(stack, target, folder);
+    return await handlers[operation]({ stack, command, folder, access, settings, target, control, patience }, input);
   } catch (error) {
-    // What only reads knows of no signal: its pulumi ends badly when it is dropped.
-    if (control.kill.aborted && !isRolloutError(error)) throw stoppedLooking(request.stack, control.kill);
-    throw await explained(error, request, access);
+    // Reading takes no signal: a pulumi that is dropped fails.
+    if (control.kill.aborted && !isRolloutError(error)) throw stoppedReading(target.stack, control.kill);
+    throw await explained(error, target, reached);
   } finally {
-    if (request.project === undefined) rmSync(folder, { recursive: true, force: true });
+    if (target.project === undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A destroy deletes nothing that another stack has taken over. Settings that cannot be read do not keep a stack from going. */
-async function refuseOthers(stack: Stack, request: Request, folder: string): Promise<void> {
-  const settings = await settingsOf(stack, request, folder).catch(() => undefined);
-  const findings = settings === undefined ? [] : await lazy.destroyable().takenByOthers(stack, settings);
-  if (findings.length === 0) return;
-  const text = findings.map(({ problem }) => problem).join("; ");
-  const next = findings.map(({ fix }) => fix).join("; ");
-  throw failure("cluster-not-ready", `stack ${request.stack}: nothing was deleted: ${text}`, next, { findings });
+/** What only reads, or takes the stack's lock itself. */
+function reading<Value>(
+  { access, patience }: Session,
+  read: () => Promise<Value>,
+  { takesLock = false }: { takesLock?: boolean } = {},
+): Promise<Value> {
+  const inOurShape = (error: unknown): never => {
+    throw error instanceof RecoveryError ? recoveryError(error) : error;
+  };
+  return steadily(access, () => read().catch(inOurShape), { ...patience, takesLock });
 }
 
 /** The engine wants a project; settings that come as an object never touch a file. */
@@ -95,18 +137,17 @@ function temporaryProject(name: string): string {
   return folder;
 }
 
-async function open(request: Request, folder: string, kill: AbortSignal) {
+async function open(target: Target, folder: string, kill: AbortSignal, history: boolean) {
   // The environment may name another folder for every pulumi; what was asked for here goes first.
   const own = { PULUMI_OPTION_CWD: folder, PULUMI_SKIP_UPDATE_CHECK: "true" };
-  const history = ["status", "recover"].includes(request.operation);
-  const command = await pulumiCommand({ ...request.env, ...own }, kill, { history });
+  const command = await pulumiCommand({ ...target.env, ...own }, kill, { history });
   return { workspace: await LocalWorkspace.create({ workDir: folder, envVars: own, pulumiCommand: command }), command };
 }
 
 /** `pulumi stack init`: it takes the stack's lock before it sees whether there is such a stack already. */
 async function create(
   command: RunnablePulumi,
-  { stack, secretsProvider }: Request,
+  { stack, secretsProvider }: Target,
   { folder, access }: Pick<Reading, "folder" | "access">,
 ): Promise<void> {
   const provider = secretsProvider === undefined ? [] : ["--secrets-provider", secretsProvider];
@@ -115,75 +156,90 @@ async function create(
   } catch (error) {
     const { message } = error as Error;
     if (/already exists/.test(message)) return;
-    // A lock hides from `init` that the stack is there; the operation itself says what is the matter with it.
+    // Behind a lock, `init` does not see whether the stack exists; the operation itself reports what is wrong.
     if (!/stack is currently locked/.test(message)) throw error;
     const place = await access.place();
     if (place !== undefined && !isThere(place)) throw error;
   }
 }
 
-async function operate(
-  stack: Stack,
-  { request, folder, phase, access }: { request: Request; folder: string; phase: Phase; access: Access },
-  { onEvent, signal, kill }: Control,
-): Promise<Outcome> {
-  const events = new EventTranslator(request.stack, phase, onEvent);
-  let refused: Refusal | undefined;
+/** Runs an operation of the engine: reports events, tries again while nothing was touched, explains a failure. */
+async function changing<Value>(
+  session: Session,
+  phase: Exclude<Phase, "verify">,
+  input: ChangeInput,
+  operate: (stack: Stack, options: EngineOptions, program: PulumiFn) => Promise<Value>,
+): Promise<{ changes: Changes; value: Value }> {
+  const { stack, target, access, patience } = session;
+  const { onEvent, signal } = session.control;
+  const provider = await elsewhere(session, phase, input);
+  const events = new EventTranslator(target.stack, phase, onEvent);
+  events.hide = hidingSecrets(target.settings);
   const waits = watchWaits(events);
+  const why: Why = {};
+  const cleanUps: (() => void)[] = [];
   const options = {
-    onEvent: (event: Parameters<typeof events.take>[0]) => events.take(event),
+    ...input,
+    onEvent: (event: EngineEvent) => events.take(event),
     signal,
     color: "never",
     suppressOutputs: true,
     suppressProgress: true,
-    ...pick(request, "parallel", "message", "refresh", "expectNoChanges", "policyPacks", "policyPackConfigs"),
+    ...provider,
   } as const;
-  const withProgram = {
-    ...options,
-    program: () =>
-      inProgram(request, folder, events, {
-        onRefusal: (why) => (refused = why),
-        onSettings: (settings) => waits.lookAt(settings),
-      }),
+  const onSettings = (settings: Settings) => {
+    events.hide = hidingSecrets(settings);
+    waits.watch(settings);
   };
+  const program = () => inProgram(session, events, { why, onSettings, onCleanUp: (cleanUp) => cleanUps.push(cleanUp) });
   events.start();
   try {
     if (signal.aborted) throw new Error("interrupted before it began");
-    const outputs = await steadily(
-      access,
-      async () => {
-        if (request.operation === "up") return (await stack.up(withProgram)).outputs;
-        if (request.operation === "preview") await stack.preview(withProgram);
-        if (request.operation === "refresh") await stack.refresh(options);
-        if (request.operation === "destroy") {
-          await stack.destroy(options);
-          // Stopped between two steps, the engine (3.246) says that a destroy has succeeded, though most is still there.
-          if (signal.aborted) throw new Error("stopped between two steps");
-        }
-        return undefined;
-      },
-      { codeOf: codeOfError, takesLock: phase !== "preview", isUntouched: () => !events.hasBegun, signal },
-    );
-    if (request.operation === "destroy" && request.remove === true)
-      await stack.workspace.removeStack(request.stack, { preserveConfig: true });
+    const takesLock = phase !== "preview";
+    const isUntouched = () => !events.hasBegun;
+    const value = await steadily(access, () => operate(stack, options, program), {
+      ...patience,
+      takesLock,
+      isUntouched,
+    });
     events.finish("succeeded");
-    return { changes: events.counts, changed: events.changed, ...(outputs === undefined ? {} : { outputs }) };
+    return { changes: { changes: events.counts, changed: events.changed }, value };
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
-    if (refused !== undefined) throw refusalError(refused, request);
-    throw operationError(error, events, { signal, kill, namespaceOf: waits.namespaceOf });
+    throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
   } finally {
     waits.stop();
+    cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
 
+/**
+ * Another kubeconfig than the state's counts for what the engine itself asks the cluster, too: for a refresh, also one before a change,
+ * and for a destroy. The latter two have no program; the provider alone takes its place.
+ */
+async function elsewhere(
+  session: Session,
+  phase: Phase,
+  { refresh }: ChangeInput,
+): Promise<Pick<EngineOptions, "runProgram">> {
+  const { stack, target } = session;
+  if (target.kubeconfig === undefined) return {};
+  const isBare = phase === "refresh" || phase === "destroy";
+  if (isBare) {
+    const settings = await reading(session, () => session.settings());
+    stack.workspace.program = () => Promise.resolve(lazy.program().clusterAlone(settings));
+  }
+  return isBare || refresh === true ? { runProgram: true } : {};
+}
+
 interface Hooks {
-  onRefusal: (why: Refusal) => void;
+  why: Why;
   onSettings: (settings: Settings) => void;
+  onCleanUp: (cleanUp: () => void) => void;
 }
 
 /** The same program as `pulumi up` runs, watched: which components there are, and what each waits for. */
-async function inProgram(request: Request, folder: string, events: EventTranslator, hooks: Hooks) {
+async function inProgram({ target, folder }: Session, events: EventTranslator, { why, onSettings, onCleanUp }: Hooks) {
   const { program } = lazy.program();
   const components = new Map<pulumi.Resource, Parameters<typeof events.planned>[0]>();
   const outermost = new Map<pulumi.Resource, pulumi.Resource>();
@@ -201,124 +257,37 @@ async function inProgram(request: Request, folder: string, events: EventTranslat
   });
   const outputs = await program({
     folder,
-    onRefusal: hooks.onRefusal,
-    onSettings: hooks.onSettings,
-    ...pick(request, "settings", "kubeconfig"),
+    providerFolder: programFolder(folder),
+    onRefusal: (refusal) => (why.refusal = refusal),
+    onVerification: (report) =>
+      void report.then(
+        (verified) => (why.verified = verified),
+        (error: unknown) => (why.unverified = error),
+      ),
+    onSettings,
+    onCleanUp,
+    ...defined({ settings: target.settings, kubeconfig: target.kubeconfig }),
   });
   for (const component of components.values()) events.planned(component);
   return outputs;
 }
 
-function inOurShape(error: unknown): never {
-  throw error instanceof RecoveryError ? recoveryError(error) : error;
+async function settingsOf(stack: Stack, target: Target, folder: string): Promise<Settings> {
+  return target.settings ?? atFolder(settingsFrom(await stack.getAllConfig(), target, folder), folder);
 }
 
-async function read(request: Request, reading: Reading): Promise<Outcome> {
-  const { stack, settings } = reading;
-  const nothing = { changes: {}, changed: [] };
-  if (request.operation === "outputs") return { ...nothing, outputs: await stack.outputs() };
-  if (request.operation === "settings") return { ...nothing, settings: await settings() };
-  if (request.operation === "draft")
-    return { ...nothing, draft: await lazy.adoption().draftStack(request, reading.folder, request.draft!) };
-  if (request.operation === "import")
-    return { ...nothing, imported: await lazy.adoption().importStack(reading, request) };
-  if (request.operation === "recover")
-    return {
-      ...nothing,
-      recovery: await recoverStack(reading, { apply: request.apply === true, adopt: request.adopt ?? [] }),
-    };
-  return { ...nothing, status: await statusOf(reading) };
-}
-
-async function settingsOf(stack: Stack, request: Request, folder: string): Promise<Settings> {
-  return request.settings ?? atFolder(settingsFrom(await stack.getAllConfig(), request, folder), folder);
-}
-
-function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Request, folder: string): Settings {
+function settingsFrom(config: ConfigMap, { projectName, stack, kubeconfig }: Target, folder: string): Settings {
+  const values = Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value]));
+  const secretKeys = Object.entries(config).flatMap(([key, { secret }]) => (secret === true ? [key] : []));
+  const configuration = { project: projectName, stack, values, secretKeys };
   try {
     const settings = loadSettings({
-      project: projectName,
-      stack,
+      ...configuration,
       ...defined({ file: stackFile(folder, stack) }),
-      values: Object.fromEntries(Object.entries(config).map(([key, { value }]) => [key, value])),
-      secretKeys: Object.keys(config).filter((key) => config[key]!.secret === true),
+      encrypted: encryptedIn(folder, configuration),
     });
     return kubeconfig === undefined ? settings : { ...settings, kubeconfig };
   } catch (error) {
     throw error instanceof SettingsError ? settingsError(error) : error;
   }
-}
-
-function refusalError(refused: Refusal, { stack }: Request): RolloutError {
-  if (refused instanceof SettingsError) return settingsError(refused);
-  const { findings } = refused;
-  const errors = findings.filter(({ severity }) => severity === "error");
-  const isUnreachable = errors.every(({ check }) => /^cluster\/(reachable|kubeconfig|context|answers)$/.test(check));
-  const code = isUnreachable ? "cluster-unreachable" : "cluster-not-ready";
-  const wedged = errors.every(({ check }) => check === "releases/unfinished");
-  const text = errors.map(({ problem }) => problem).join("; ");
-  const next = errors.map(({ fix }) => fix).join("; ");
-  return wedged
-    ? failure("release-wedged", `stack ${stack}: ${text}`, next, {})
-    : failure(code, `stack ${stack}: ${text}`, next, { findings });
-}
-
-function operationError(
-  error: unknown,
-  events: EventTranslator,
-  { signal, kill, namespaceOf }: Pick<Control, "signal" | "kill"> & Required<Pick<Failed, "namespaceOf">>,
-): RolloutError {
-  const left = events.left();
-  const text = textOf(error);
-  if (signal.aborted) {
-    const { code, cause } = stopOf(signal);
-    const { next } = explanations.interrupted;
-    const known =
-      left.unfinished.length === 0 ? "nothing was left half-done" : `left unfinished: ${left.unfinished.join(", ")}`;
-    const unknown = "it was dropped at once, so what the engine was doing is not known for sure";
-    const message = `${cause}; ${left.changed} resources were changed before, ${kill.aborted ? `${unknown} (${known})` : known}`;
-    return failure(code, message, kill.aborted ? "recover the stack, then run it again" : next, left, text);
-  }
-  const unproven = events.errors.find(({ text: said }) => /of its verification failed:/.test(said));
-  if (unproven !== undefined) {
-    const { cause, next } = explanations["verification-failed"];
-    return failure("verification-failed", cause, next, {}, unproven.text);
-  }
-  return classify({
-    text,
-    errors: events.errors.map((one) => ({ ...one, ...events.waitOf(one.resource) })),
-    violations: events.violations,
-    left,
-    namespaceOf,
-  });
-}
-
-/** Causes that say all that there is to say; the tool's own words are in the detail. */
-const selfEvident: RolloutErrorCode[] = ["stack-not-found", "stack-locked", "passphrase-wrong", "pulumi-missing"];
-
-async function explained(error: unknown, { stack }: Request, access: Access | undefined): Promise<RolloutError> {
-  const known = isRolloutError(error)
-    ? error
-    : classify({ text: textOf(error), errors: [], violations: [], left: { unfinished: [], changed: 0 } });
-  const { code, message, next, about, detail } = known;
-  const cause = selfEvident.includes(code) ? explanations[code].cause : message;
-  const isWhole = isExplained(known) || (isRolloutError(error) && !selfEvident.includes(code));
-  const told = isWhole ? known : failure(code, `stack ${stack}: ${cause}`, next, about as never, detail);
-  return access === undefined ? told : explainAccess(told, access);
-}
-
-function codeOfError(error: unknown): RolloutErrorCode {
-  return codeOf(textOf(error));
-}
-
-function textOf(error: unknown): string {
-  if (error instanceof PulumiCommandError) return error.message.trim();
-  return error instanceof Error ? error.message : String(error);
-}
-
-function pick<Whole extends object, Key extends keyof Whole>(whole: Whole, ...keys: Key[]): Pick<Whole, Key> {
-  return Object.fromEntries(keys.flatMap((key) => (whole[key] === undefined ? [] : [[key, whole[key]]]))) as Pick<
-    Whole,
-    Key
-  >;
 }

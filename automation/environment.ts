@@ -1,29 +1,33 @@
 import { join, resolve } from "node:path";
+import { defined } from "../base/defined";
 import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
+import { resolved } from "../settings/marks";
 import type { Settings } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
-import type { VerifyOptions } from "../verify/verify";
+import type { Receipt } from "../verify/receipt/receipt";
 import { type AdoptOptions, type Adoption, type Place, adopt } from "./adoption";
-import { explanations, failure, isRolloutError, settingsError, stoppedLooking } from "./errors";
-import { EventTranslator } from "./events";
+import { explanations, failure, isRolloutError, settingsError, stoppedReading, unreachableError } from "./errors";
+import { EventTranslator } from "./event-translator";
 import * as lazy from "./lazy";
-import type {
-  ChangeResult,
-  DestroyOptions,
-  EnvironmentOptions,
-  PreflightOptions,
-  PreviewOptions,
-  RunOptions,
-  UpOptions,
-  UpResult,
+import {
+  type ChangeResult,
+  type DestroyOptions,
+  type EnvironmentOptions,
+  type PreflightOptions,
+  type PreviewOptions,
+  type RunOptions,
+  type UpOptions,
+  type UpResult,
+  type VerifyRunOptions,
+  changeResult,
 } from "./options";
 import { type Outputs, outputsOf } from "./outputs";
-import type { Operation, Outcome, Request, StackRecovery, StackStatus } from "./request";
+import type { ChangeInput, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
 import { work } from "./workers";
 
@@ -38,7 +42,7 @@ export function listChecks(command: CheckingCommand): CheckDescription[] {
   return lazy.registry().listChecks(command);
 }
 
-/** One environment: a cluster that gets, or has, the rollout. Makes nothing and looks at nothing before it is asked to. */
+/** One environment: a cluster with, or for, the rollout. The constructor creates and reads nothing. */
 export class Environment {
   readonly stack: string;
 
@@ -48,40 +52,41 @@ export class Environment {
 
   /** What an update would change. */
   async preview(options: PreviewOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("preview", options, options));
+    return changeResult(await this.run("preview", changeInput(options), options));
   }
 
-  /** Rolls out. What is there already and right stays untouched. */
+  /** Rolls out. What is already right stays untouched. */
   async up(options: UpOptions = {}): Promise<UpResult> {
     if ((options.policyPacks ?? []).length > 0) await this.preview(options);
-    const outcome = await this.run("up", options, options);
-    return { ...changeResult(outcome), outputs: outputsOf(outcome.outputs ?? {}) };
+    const result = await this.run("up", changeInput(options), options);
+    return { ...changeResult(result), outputs: outputsOf(result.outputs) };
   }
 
   /** Brings the state in line with the cluster. Changes nothing in the cluster. */
   async refresh(options: RunOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("refresh", options));
+    return changeResult(await this.run("refresh", changeInput(options), options));
   }
 
-  /** Takes the rollout away again; the outputs say beforehand what it leaves (`keptOnDestroy`). */
+  /** Destroys the rollout; the output `keptOnDestroy` lists what stays. */
   async destroy(options: DestroyOptions = {}): Promise<ChangeResult> {
-    return changeResult(await this.run("destroy", options, options));
+    const { remove } = options;
+    return changeResult(await this.run("destroy", { ...changeInput(options), ...defined({ remove }) }, options));
   }
 
-  /** What the last update told. */
+  /** The outputs of the last update. */
   async outputs(options: RunOptions = {}): Promise<Outputs> {
-    return outputsOf((await this.run("outputs", options)).outputs ?? {});
+    return outputsOf(await this.run("outputs", {}, options));
   }
 
-  /** What is known of the stack without looking at its cluster. */
+  /** What is known of the stack without reading its cluster. */
   async status(options: RunOptions = {}): Promise<StackStatus> {
-    return (await this.run("status", options)).status!;
+    return this.run("status", {}, options);
   }
 
   /**
-   * Looks at what an operation that was cut off left between Pulumi and Helm, and with `apply` puts it right, so that the next
-   * update goes on. No object of the rollout is deleted. A lock that a killed update left is taken away. A release that
-   * nothing of the stack names is left as it is, unless `adopt` lists it (`namespace/name`).
+   * Finds what a killed operation left between Pulumi and Helm, and with `apply` repairs it, so that the next update goes on. No
+   * object of the rollout is deleted; a lock that a killed update left is removed. A release that nothing of the stack names
+   * stays as it is, unless `adopt` lists it (`namespace/name`).
    *
    * @throws {RolloutError} `stack-locked`, while another update holds the stack's lock: whose, since when, and how that is known.
    */
@@ -90,24 +95,23 @@ export class Environment {
     adopt = [],
     ...options
   }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
-    return (await this.run("recover", options, { apply, adopt })).recovery!;
+    return this.run("recover", { apply, adopt }, options);
   }
 
   /**
-   * Takes over what somebody installed by hand, with Helm, or by a stack that is gone: says what it found, what cannot be taken
-   * over, and what the first update would change; with `apply` it writes the stack file that reproduces what runs, and brings
+   * Takes over what somebody installed by hand, with Helm, or by a stack that is gone: returns what it found, what cannot be taken
+   * over, and what the first update would change. With `apply` it writes the stack file that reproduces what runs, and brings
    * the objects into the state. Nothing in the cluster changes. A stack file, or settings, that are there already are kept.
    */
   adopt(options: AdoptOptions = {}): Promise<Adoption> {
-    const { project, backend } = this.options;
+    const { project, settings } = this.options;
     return adopt(
       {
         stack: this.stack,
         projectName: this.projectName(),
-        ...(project === undefined || this.options.settings !== undefined ? {} : { project: resolve(project) }),
-        ...(backend === undefined ? {} : { backend }),
+        ...defined({ project: project === undefined || settings !== undefined ? undefined : resolve(project) }),
         settings: () => this.settings(options),
-        run: (operation, place) => this.run(operation, options, place?.request ?? {}, place),
+        run: (operation, input, place) => this.run(operation, input, options, { place }),
       },
       options,
     );
@@ -115,10 +119,10 @@ export class Environment {
 
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
-    return this.given() ?? (await this.run("settings", options)).settings!;
+    return (await this.ownSettings()) ?? this.run("settings", {}, options);
   }
 
-  /** Looks whether the cluster is ready for the rollout, and gives what stands against it. Changes nothing. */
+  /** Checks whether the cluster is ready for the rollout, and returns what stands in the way. Changes nothing. */
   async preflight(options: PreflightOptions = {}): Promise<Finding[]> {
     return (await this.preflightReport(options)).findings;
   }
@@ -127,43 +131,44 @@ export class Environment {
   async preflightReport({ charts = true, only, ...options }: PreflightOptions = {}): Promise<PreflightReport> {
     lazy.registry().requireChecks("preflight", only);
     const settings = await this.settings(options);
-    const wanted = { charts, ...(only === undefined ? {} : { only }) };
-    return this.untilStopped(lazy.preflight().preflightReport(settings, wanted), options);
+    return this.untilStopped(lazy.preflight().preflightReport(settings, { charts, ...defined({ only }) }), options);
   }
 
   /**
-   * Proves that both legs are encrypted, or shows where they are not: a report, also of failures. Changes nothing.
+   * Checks that both legs are encrypted; the report also holds failures. Changes nothing.
    *
    * A rollout that was left half-way is verified as far as it came, with the failed check `stack/rolled-out`.
    *
    * @throws {RolloutError} `not-deployed`, `cluster-unreachable`, and what keeps the stack from being read.
    */
-  async verify(options: RunOptions & Omit<VerifyOptions, "caCertificate" | "unfinished"> = {}): Promise<Report> {
+  async verify(options: RunOptions & VerifyRunOptions = {}): Promise<Report> {
+    return (await this.receipt(options)).report;
+  }
+
+  /** As {@link verify}, with its receipt: the report, and hosts, workloads, certificates and versions as they were seen. */
+  async receipt(options: RunOptions & VerifyRunOptions = {}): Promise<Receipt> {
     lazy.registry().requireChecks("verify", options.only);
-    const [settings, outputs] = await Promise.all([this.settings(options), this.outputs(options)]);
+    const { settings, outputs: deployed } = await this.run("deployed", {}, options, { endThread: true });
+    const outputs = outputsOf(deployed);
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
-    const { verify, VerifyError } = lazy.verify();
+    const { verifyWithReceipt, VerifyError } = lazy.verify();
     const events = new EventTranslator(this.stack, "verify", options.onEvent ?? (() => {}));
     events.start();
     try {
-      const looking = verify(settings, {
+      const running = verifyWithReceipt(settings, {
         ...options,
-        ...(caCertificate === undefined ? {} : { caCertificate }),
-        owner:
-          this.stack.split("/").length === 3 ? this.stack : `*/${this.projectName()}/${this.stack.split("/").pop()}`,
-        ...(unfinished === undefined ? {} : { unfinished }),
+        stack: this.stack,
+        owner: this.ownerMark(),
+        ...defined({ caCertificate, unfinished }),
       });
-      const report = await this.untilStopped(looking, options);
-      events.finish(report.status === "failed" ? "failed" : "succeeded");
-      return report;
+      const receipt = await this.untilStopped(running, options);
+      events.finish(receipt.report.status === "failed" ? "failed" : "succeeded");
+      return receipt;
     } catch (error) {
       events.finish(isRolloutError(error) ? "interrupted" : "failed");
       if (!(error instanceof VerifyError)) throw error;
-      const { finding } = error;
-      throw failure("cluster-unreachable", `stack ${this.stack}: ${finding.problem}`, finding.fix, {
-        findings: [finding],
-      });
+      throw unreachableError(this.stack, error);
     }
   }
 
@@ -175,70 +180,61 @@ export class Environment {
       isDeployed,
     } = standingOf(await this.status(options));
     if (!isDeployed) throw failure("not-deployed", `stack ${this.stack}: ${summary}`, next, {});
-    return { evidence: `${summary}; no update has come to its end, so there are no outputs`, fix: next };
+    return { evidence: `${summary}; no update has finished, so there are no outputs`, fix: next };
   }
 
-  /** What only looks at the cluster is dropped as soon as a signal says so: nothing is left half-done. */
-  private async untilStopped<Result>(looking: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
+  /** Stops waiting as soon as a signal fires: reading leaves nothing half-done. */
+  private async untilStopped<Result>(reading: Promise<Result>, { signal, killSignal }: RunOptions): Promise<Result> {
     // Not AbortSignal.any: on Node.js 20 a signal of it that nobody else holds is collected, and never fires.
-    const signals = [signal, killSignal].filter((given) => given !== undefined);
+    const signals = [signal, killSignal].filter((one) => one !== undefined);
     const listening = new AbortController();
     const stopped = new Promise<never>((_, reject) => {
       for (const stop of signals) {
-        const end = () => reject(stoppedLooking(this.stack, stop));
+        const end = () => reject(stoppedReading(this.stack, stop));
         if (stop.aborted) end();
         stop.addEventListener("abort", end, { signal: listening.signal });
       }
     });
     try {
-      return await Promise.race([looking, stopped]);
+      return await Promise.race([reading, stopped]);
     } finally {
       listening.abort();
     }
   }
 
-  private async run(
-    operation: Operation,
-    { onEvent, signal, killSignal, parallel }: RunOptions,
-    more: Partial<UpOptions & DestroyOptions & Pick<Request, "apply" | "adopt" | "draft">> = {},
-    place: Place = {},
-  ): Promise<Outcome> {
-    const settings = place.settings ?? this.given();
-    const { stack, secretsProvider, kubeconfig } = this.options;
-    const createIfMissing = place.createIfMissing ?? this.options.createIfMissing ?? false;
-    const project = this.options.project === undefined ? undefined : resolve(this.options.project);
-    const request: Request = {
-      operation,
+  private async run<Name extends Operation>(
+    operation: Name,
+    input: Input<Name>,
+    { onEvent, signal, killSignal }: RunOptions,
+    { endThread = false, place }: { endThread?: boolean; place?: Place | undefined } = {},
+  ): Promise<Result<Name>> {
+    return work({ operation, target: await this.target(place), input }, { onEvent, signal, killSignal, endThread });
+  }
+
+  private async target(place: Place = {}): Promise<Target> {
+    const { stack, secretsProvider, createIfMissing = false, kubeconfig, project } = this.options;
+    const settings = place.settings ?? (await this.ownSettings());
+    return {
       stack: place.stack ?? stack,
       projectName: this.projectName(),
       env: { ...this.env(), ...place.env },
-      createIfMissing,
-      ...(project === undefined || settings !== undefined ? {} : { project }),
-      ...(settings === undefined ? {} : { settings }),
-      ...(kubeconfig === undefined ? {} : { kubeconfig: resolve(kubeconfig) }),
-      ...(secretsProvider === undefined ? {} : { secretsProvider }),
-      ...(parallel === undefined ? {} : { parallel }),
-      ...Object.fromEntries(
-        (["policyPacks", "policyPackConfigs"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key].map((path) => resolve(path))]],
-        ),
-      ),
-      ...Object.fromEntries(
-        (["message", "refresh", "expectNoChanges", "remove", "apply", "adopt", "draft"] as const).flatMap((key) =>
-          more[key] === undefined ? [] : [[key, more[key]]],
-        ),
-      ),
+      createIfMissing: place.createIfMissing ?? createIfMissing,
+      ...defined({
+        project: project === undefined || settings !== undefined ? undefined : resolve(project),
+        settings,
+        kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
+        secretsProvider,
+      }),
     };
-    return work(request, { onEvent, signal, killSignal });
   }
 
   /** The settings that came as an object, checked; undefined where a stack file has them. */
-  private given(): Settings | undefined {
+  private async ownSettings(): Promise<Settings | undefined> {
     const { settings, stack, kubeconfig } = this.options;
     if (settings === undefined) return undefined;
     try {
       const own = kubeconfig === undefined ? settings : { ...settings, kubeconfig: resolve(kubeconfig) };
-      return lazy.settings().settingsOf(own, { project: this.projectName(), stack });
+      return lazy.settings().settingsOf(await resolved(own), { project: this.projectName(), stack });
     } catch (error) {
       throw error instanceof SettingsError ? settingsError(error) : error;
     }
@@ -259,26 +255,27 @@ export class Environment {
     return String(definition.name);
   }
 
+  /** The stack's name as its objects carry it; `*` for an organization that is not known. */
+  private ownerMark(): string {
+    const parts = this.stack.split("/");
+    return parts.length === 3 ? this.stack : `*/${this.projectName()}/${parts.at(-1)}`;
+  }
+
+  /** What has an option of its own goes last. */
   private env(): Record<string, string> {
-    const { backend, passphrase, env } = this.options;
-    const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
-    const secrets =
-      passphrase === undefined
-        ? []
-        : [
-            ["PULUMI_CONFIG_PASSPHRASE", passphrase],
-            ["PULUMI_CONFIG_PASSPHRASE_FILE", ""],
-          ];
-    // What has an option of its own goes last.
-    return Object.fromEntries([
-      ...own,
-      ...Object.entries(env ?? {}),
-      ...(backend === undefined ? [] : [["PULUMI_BACKEND_URL", backend]]),
-      ...secrets,
-    ]) as Record<string, string>;
+    const { backend: PULUMI_BACKEND_URL, passphrase: PULUMI_CONFIG_PASSPHRASE, env } = this.options;
+    const PULUMI_CONFIG_PASSPHRASE_FILE = PULUMI_CONFIG_PASSPHRASE === undefined ? undefined : "";
+    const own = { PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, PULUMI_CONFIG_PASSPHRASE_FILE };
+    return { ...defined({ ...process.env }), ...env, ...defined(own) };
   }
 }
 
-function changeResult({ changes, changed }: Outcome): ChangeResult {
-  return { changes, resources: changed, hasChanges: changed.length > 0 };
+function changeInput(options: UpOptions): ChangeInput {
+  const { parallel, refresh, message, expectNoChanges, policyPacks, policyPackConfigs } = options;
+  const absolute = (paths: string[] | undefined) => paths?.map((path) => resolve(path));
+  return defined({
+    ...{ parallel, refresh, message, expectNoChanges },
+    policyPacks: absolute(policyPacks),
+    policyPackConfigs: absolute(policyPackConfigs),
+  });
 }

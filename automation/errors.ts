@@ -1,8 +1,11 @@
+import { defined } from "../base/defined";
+import { withoutUserinfo } from "../base/text";
 import type { Finding } from "../base/issue";
 import type { Report } from "../base/report";
 import type { RecoveryError } from "../recovery/error";
 import type { StackLock } from "../recovery/locks";
 import type { Problem, SettingsError } from "../settings/error";
+import type { VerifyError } from "../verify/verify";
 
 /** What stopped an operation that was interrupted, and how far it had come. */
 export interface Left {
@@ -12,56 +15,36 @@ export interface Left {
   changed: number;
 }
 
-/** What each code tells beside cause and next step. */
-interface Fields {
-  /** A setting is wrong; nothing was touched. */
+/** What each code carries beside cause and next step; {@link explanations} has its meaning. */
+export interface ErrorAbout {
   "settings-invalid": { problems: readonly Problem[] };
-  /** There is no Pulumi project in the folder. */
   "project-not-found": object;
-  /** The command `pulumi` is not there, or older than the SDK needs. */
   "pulumi-missing": object;
-  /** A provider plugin could not be found or downloaded. */
   "plugin-missing": { plugin: string };
   "stack-not-found": object;
-  /** Another update of the stack is running, or was killed. */
   "stack-locked": { locks: readonly StackLock[] };
-  /** The stack is there, but was never deployed. */
   "not-deployed": object;
-  /** The stack's secrets cannot be read. */
   "passphrase-wrong": object;
-  /** The backend does not answer, or wants a login. */
   "backend-unavailable": object;
-  /** The stack's state file cannot be read. */
   "state-damaged": object;
-  /** The stack's cluster cannot be reached, or refuses the credentials; nothing was touched. */
   "cluster-unreachable": { findings: readonly Finding[] };
-  /** The cluster can be reached, and the rollout would fail on it; nothing was touched. */
   "cluster-not-ready": { findings: readonly Finding[] };
   "chart-not-found": object;
   "chart-repository-unreachable": object;
-  /** Something had to change, and the caller expected that nothing has to. */
   "changes-found": object;
-  /** A policy that is mandatory forbids it. */
   "policy-violated": { violations: readonly string[] };
-  /** Helm has a record of a release that is in the middle of something, or that Pulumi does not know. */
   "release-wedged": object;
-  /** An object in the cluster belongs to somebody else. */
   "object-not-ours": object;
-  /** An admission webhook, mostly istiod's, does not answer. */
   "webhook-unavailable": object;
-  /** Something did not get ready in its time. */
   "timed-out": Left;
-  /** The rollout is done, and its verification failed. */
   "verification-failed": { report?: Report };
-  /** Stopped by the caller's signal. */
   interrupted: Left;
-  /** Everything else that the engine reports. */
   "operation-failed": object;
 }
 
-export type RolloutErrorCode = keyof Fields;
+export type RolloutErrorCode = keyof ErrorAbout;
 
-/** An error of the library. `message` is the cause, `next` what to do about it, `detail` what the tools themselves said. */
+/** An error of the library. `message` is the cause, `next` what to do about it, `detail` the tools' own messages. */
 export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> extends Error {
   override readonly name = "RolloutError";
 
@@ -71,16 +54,24 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
     /** What to do next. */
     readonly next: string,
     /** What else is known; depends on the code. */
-    readonly about: Fields[Code],
-    /** Raw text of the tools, if there is any. Secrets are masked by the engine. */
-    readonly detail?: string,
+    readonly about: ErrorAbout[Code],
+    detail?: string,
   ) {
-    super(message);
+    super(withoutUserinfo(message));
+    if (detail !== undefined) this.detail = withoutUserinfo(detail);
   }
 
-  toJSON(): PlainError {
+  /** Raw text of the tools, if there is any. Secrets are masked. */
+  readonly detail?: string;
+
+  /** The same error in other words. */
+  retold({ message = this.message, next = this.next }: { message?: string; next?: string }): RolloutFailure<Code> {
+    return new RolloutFailure(this.code, message, next, this.about, this.detail);
+  }
+
+  toJSON(): PlainError<Code> {
     const { code, message, next, about, detail } = this;
-    return { code, message, next, about, ...(detail === undefined ? {} : { detail }) };
+    return { code, message, next, about, ...defined({ detail }) };
   }
 }
 
@@ -88,11 +79,11 @@ export class RolloutFailure<Code extends RolloutErrorCode = RolloutErrorCode> ex
 export type RolloutError = { [Code in RolloutErrorCode]: RolloutFailure<Code> }[RolloutErrorCode];
 
 /** An error as plain data: what crosses threads, and what `--json` prints. */
-export interface PlainError {
-  code: RolloutErrorCode;
+export interface PlainError<Code extends RolloutErrorCode = RolloutErrorCode> {
+  code: Code;
   message: string;
   next: string;
-  about: object;
+  about: ErrorAbout[Code];
   detail?: string;
 }
 
@@ -104,14 +95,14 @@ export function failure<Code extends RolloutErrorCode>(
   code: Code,
   message: string,
   next: string,
-  about: Fields[Code],
+  about: ErrorAbout[Code],
   detail?: string,
 ): RolloutError {
   return new RolloutFailure(code, message, next, about, detail) as RolloutError;
 }
 
 export function fromPlain({ code, message, next, about, detail }: PlainError): RolloutError {
-  return failure(code, message, next, about as never, detail);
+  return failure(code, message, next, about, detail);
 }
 
 /** Every code with its usual cause and its way out: the table of docs/embedding.md. */
@@ -130,7 +121,7 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
   },
   "plugin-missing": {
     cause: "a provider plugin cannot be found",
-    next: "install it with pulumi plugin install, or let this machine reach the plugins' server",
+    next: "install it with pulumi plugin install, or give this machine access to the plugins' server",
   },
   "stack-not-found": {
     cause: "the backend has no such stack",
@@ -146,12 +137,12 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
     next: "give the right passphrase: the option, PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE",
   },
   "backend-unavailable": {
-    cause: "the backend that keeps the state does not answer, or wants a login",
+    cause: "the backend that keeps the state does not answer, or needs a login",
     next: "check the backend's URL and its credentials (pulumi login, PULUMI_ACCESS_TOKEN)",
   },
   "state-damaged": {
     cause: "the stack's state cannot be read",
-    next: "recover the stack: the newest whole copy takes its place",
+    next: "recover the stack: its newest intact copy replaces it",
   },
   "cluster-unreachable": {
     cause: "the cluster cannot be reached, or refuses the credentials",
@@ -159,7 +150,7 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
   },
   "cluster-not-ready": {
     cause: "the rollout would fail on this cluster",
-    next: "do what each finding says; nothing was touched",
+    next: "apply the fix of each finding; nothing was touched",
   },
   "chart-not-found": {
     cause: "the chart repository has no such chart or version",
@@ -170,8 +161,8 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
     next: "check the chartRepository of that part, proxy and network; then run it again",
   },
   "changes-found": {
-    cause: "something had to change, and nothing was expected to",
-    next: "see which change it was, and who or what made it needed; what was done stays done",
+    cause: "no changes were expected (expectNoChanges, --expect-no-changes), and something changed",
+    next: "find out which change it was and what caused it; what was done stays done",
   },
   "policy-violated": {
     cause: "a mandatory policy forbids the change",
@@ -182,20 +173,20 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
     next: "recover the stack, then run it again",
   },
   "object-not-ours": {
-    cause: "an object in the cluster belongs to somebody else",
+    cause: "an object in the cluster belongs to another owner",
     next: "remove it, or hand it over, after its owner has agreed",
   },
   "webhook-unavailable": {
     cause: "an admission webhook does not answer",
-    next: "see that the webhook's pods (for Istio's kinds: istiod) are ready, then run it again",
+    next: "make sure that the webhook's pods (for Istio's kinds: istiod) are ready, then run it again",
   },
   "timed-out": {
     cause: "something did not get ready in its time",
-    next: "look at the pods of that part (kubectl describe pod); raise its timeoutSeconds if it was only slow; run it again",
+    next: "check the pods of that part (kubectl describe pod); raise its timeoutSeconds if it was only slow; run it again",
   },
   "verification-failed": {
     cause: "the rollout is done, but the encryption of both legs is not proven",
-    next: "do what each failed check says, then verify again",
+    next: "apply the fix of each failed check, then verify again",
   },
   interrupted: {
     cause: "the operation was stopped by its caller",
@@ -215,8 +206,8 @@ export function stopOf({ reason }: { reason?: unknown }): { code: "interrupted" 
     : { code: "interrupted", cause: explanations.interrupted.cause };
 }
 
-/** The error of what only looks and was stopped: nothing is left half-done. */
-export function stoppedLooking(stack: string, signal: { reason?: unknown }): RolloutError {
+/** The error of a stopped read: nothing is left half-done. */
+export function stoppedReading(stack: string, signal: { reason?: unknown }): RolloutError {
   const { code, cause } = stopOf(signal);
   return failure(code, `stack ${stack}: ${cause}`, "run it again", { unfinished: [], changed: 0 });
 }
@@ -225,6 +216,11 @@ export function settingsError(error: SettingsError): RolloutError {
   return failure("settings-invalid", error.message, explanations["settings-invalid"].next, {
     problems: error.problems,
   });
+}
+
+/** The error of a verification that could not reach the cluster. */
+export function unreachableError(stack: string, { finding }: VerifyError): RolloutError {
+  return failure("cluster-unreachable", `stack ${stack}: ${finding.problem}`, finding.fix, { findings: [finding] });
 }
 
 export function recoveryError({ code, message, fix, findings }: RecoveryError): RolloutError {

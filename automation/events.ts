@@ -1,5 +1,4 @@
-import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
-import type { Left } from "./errors";
+/* The events of the library: what `onEvent` gets. */
 
 /** What is going on as a whole. */
 export type Phase = "preview" | "update" | "refresh" | "destroy" | "verify";
@@ -7,7 +6,7 @@ export type Phase = "preview" | "update" | "refresh" | "destroy" | "verify";
 /** What happens to a resource. */
 export type Change = "create" | "update" | "replace" | "delete" | "read" | "unchanged";
 
-/** A component of the rollout: type, such as `IstioControlPlane`, and name. Only both together tell one from another. */
+/** A component of the rollout: type, such as `IstioControlPlane`, and name. Only both together are unique. */
 export interface ComponentRef {
   type: string;
   name: string;
@@ -23,7 +22,7 @@ export interface ResourceRef {
   component?: ComponentRef;
 }
 
-interface Common {
+export interface EventCommon {
   /** Name of the stack. */
   stack: string;
   phase: Phase;
@@ -32,7 +31,7 @@ interface Common {
 }
 
 /** A component of the rollout is known, and what it waits for. Comes once for each, when the program has run. */
-export interface PlannedEvent extends Common {
+export interface PlannedEvent extends EventCommon {
   kind: "planned";
   component: ComponentRef;
   /** How many resources it has. */
@@ -41,8 +40,8 @@ export interface PlannedEvent extends Common {
   waitsFor: ComponentRef[];
 }
 
-/** A resource's operation began or ended. In a preview, `done` says what would happen. */
-export interface ResourceEvent extends Common {
+/** A resource's operation began or ended. In a preview, `done` means what would happen. */
+export interface ResourceEvent extends EventCommon {
   kind: "resource";
   resource: ResourceRef;
   change: Change;
@@ -54,7 +53,7 @@ export interface ResourceEvent extends Common {
 }
 
 /** What a resource that has been started is waiting for right now, in words. */
-export interface WaitingEvent extends Common {
+export interface WaitingEvent extends EventCommon {
   kind: "waiting";
   resource: ResourceRef;
   for: string;
@@ -62,8 +61,8 @@ export interface WaitingEvent extends Common {
   seconds: number;
 }
 
-/** Something that the engine, a provider or the program said. */
-export interface MessageEvent extends Common {
+/** A message of the engine, a provider or the program. */
+export interface MessageEvent extends EventCommon {
   kind: "message";
   severity: "info" | "warning" | "error";
   text: string;
@@ -71,7 +70,7 @@ export interface MessageEvent extends Common {
 }
 
 /** A policy was violated. */
-export interface PolicyEvent extends Common {
+export interface PolicyEvent extends EventCommon {
   kind: "policy";
   severity: "warning" | "mandatory";
   policy: string;
@@ -81,12 +80,12 @@ export interface PolicyEvent extends Common {
 }
 
 /** The operation began. */
-export interface StartedEvent extends Common {
+export interface StartedEvent extends EventCommon {
   kind: "started";
 }
 
 /** The phase ended: the last event, unless it was the preview before an update with policy packs. */
-export interface FinishedEvent extends Common {
+export interface FinishedEvent extends EventCommon {
   kind: "finished";
   result: "succeeded" | "failed" | "interrupted";
   /** How many resources were changed, by what happened to them. */
@@ -96,241 +95,3 @@ export interface FinishedEvent extends Common {
 /** Progress of an operation. */
 export type RolloutEvent =
   StartedEvent | PlannedEvent | ResourceEvent | WaitingEvent | MessageEvent | PolicyEvent | FinishedEvent;
-
-type Without<Event> = Event extends RolloutEvent ? Omit<Event, keyof Common> : never;
-
-const changes: Record<OpType, Change> = {
-  same: "unchanged",
-  create: "create",
-  update: "update",
-  delete: "delete",
-  replace: "replace",
-  "create-replacement": "replace",
-  "delete-replaced": "replace",
-  read: "read",
-  "read-replacement": "read",
-  refresh: "read",
-  discard: "delete",
-  "discard-replaced": "delete",
-  "remove-pending-replace": "delete",
-  import: "create",
-  "import-replacement": "replace",
-};
-
-const stackType = "pulumi:pulumi:Stack";
-
-interface Begun {
-  resource: ResourceRef;
-  change: Change;
-  at: number;
-}
-
-/** Turns the engine's events into ours, and remembers what an error report needs. */
-export class EventTranslator {
-  private readonly started: number;
-  private readonly parents = new Map<string, string>();
-  private readonly begun = new Map<string, Begun>();
-  private readonly told = new Map<string, string>();
-  private readonly failed: ResourceRef[] = [];
-  /** What resources that failed were waiting for last, by `type name`. */
-  private readonly waited = new Map<string, string>();
-  /** Whether the engine has come to any resource; before that, nothing was touched. */
-  hasBegun = false;
-  /** The engine's errors, with the resource that each is about. */
-  readonly errors: { text: string; resource?: string }[] = [];
-  readonly violations: string[] = [];
-  /** Every resource that changes, in order; previews read their result from it. */
-  readonly changed: { resource: ResourceRef; change: Change; differs: string[] }[] = [];
-  /** How many resources, by what happened to them. */
-  readonly counts: Partial<Record<Change, number>> = {};
-
-  constructor(
-    private readonly stack: string,
-    private readonly phase: Phase,
-    private readonly emit: (event: RolloutEvent) => void,
-    private readonly now: () => number = () => Date.now(),
-  ) {
-    this.started = now();
-  }
-
-  start(): void {
-    this.send({ kind: "started" });
-  }
-
-  finish(result: FinishedEvent["result"]): void {
-    this.send({ kind: "finished", result, changes: this.counts });
-  }
-
-  planned(component: Omit<PlannedEvent, keyof Common | "kind">): void {
-    this.send({ kind: "planned", ...component });
-  }
-
-  /** Says what a resource that has been started waits for, unless that is the same as before. */
-  waiting(urn: string, words: string): void {
-    const begun = this.begun.get(urn);
-    if (begun === undefined || this.told.get(urn) === words) return;
-    this.told.set(urn, words);
-    this.send({ kind: "waiting", resource: begun.resource, for: words, seconds: this.since(begun.at) });
-  }
-
-  /** What has begun and not ended. */
-  running(): Begun[] {
-    return [...this.begun.values()];
-  }
-
-  /** What a resource that failed was waiting for last. */
-  waitOf(resource: string | undefined): { waited?: string } {
-    const waited = resource === undefined ? undefined : this.waited.get(resource);
-    return waited === undefined ? {} : { waited };
-  }
-
-  left(): Left {
-    return {
-      unfinished: [...this.failed, ...this.running().map(({ resource }) => resource)].map(
-        ({ type, name }) => `${type} ${name}`,
-      ),
-      changed: this.changed.length,
-    };
-  }
-
-  /** Takes an event of the engine. */
-  take(event: EngineEvent): void {
-    const { resourcePreEvent, resOutputsEvent, resOpFailedEvent, diagnosticEvent, policyEvent } = event;
-    if (resourcePreEvent) this.begin(resourcePreEvent.metadata);
-    else if (resOutputsEvent) this.end(resOutputsEvent.metadata, "done");
-    else if (resOpFailedEvent) this.end(resOpFailedEvent.metadata, "failed");
-    else if (diagnosticEvent) {
-      const { urn, message, severity, ephemeral } = diagnosticEvent;
-      const text = plain(message);
-      // The SDK's and the engine's own notes to themselves, which the engine's displays leave out as well.
-      if (text === "" || (severity as string) === "debug") return;
-      // Providers tell what they wait for in messages that are not kept.
-      if (ephemeral === true && urn) this.waiting(urn, text.replace(/^\[\d+\/\d+\]\s*/, ""));
-      else this.say(severity === "info#err" ? "info" : severity, text, urn);
-    } else if (policyEvent) {
-      const { enforcementLevel, policyName, policyPackName, message, resourceUrn } = policyEvent;
-      const resource = resourceUrn ? { resource: this.ref(resourceUrn) } : {};
-      const text = plain(message);
-      if (enforcementLevel === "mandatory") this.violations.push(`${policyName}: ${text.replace(/\s*\n\s*/g, " ")}`);
-      this.send({
-        kind: "policy",
-        severity: enforcementLevel,
-        policy: policyName,
-        pack: policyPackName,
-        text,
-        ...resource,
-      });
-    }
-  }
-
-  private say(severity: MessageEvent["severity"], text: string, urn: string | undefined): void {
-    const resource = urn && !urn.includes(`::${stackType}::`) ? this.ref(urn) : undefined;
-    if (severity === "error")
-      this.errors.push({ text, ...(resource === undefined ? {} : { resource: `${resource.type} ${resource.name}` }) });
-    this.send({ kind: "message", severity, text, ...(resource === undefined ? {} : { resource }) });
-  }
-
-  private begin(metadata: StepEventMetadata): void {
-    this.hasBegun = true;
-    this.learn(metadata);
-    if (isPlumbing(metadata)) return;
-    const resource = this.ref(metadata.urn);
-    const change = changes[metadata.op] ?? "update";
-    this.begun.set(metadata.urn, { resource, change, at: this.now() });
-    if (change !== "unchanged") this.send({ kind: "resource", resource, change, status: "started" });
-  }
-
-  private end(metadata: StepEventMetadata, status: "done" | "failed"): void {
-    this.learn(metadata);
-    if (isPlumbing(metadata)) return;
-    const begun = this.begun.get(metadata.urn);
-    const waited = this.told.get(metadata.urn);
-    this.begun.delete(metadata.urn);
-    this.told.delete(metadata.urn);
-    // What is only read again comes without a beginning.
-    if (begun === undefined && status === "done") return;
-    const resource = begun?.resource ?? this.ref(metadata.urn);
-    // What the stack only reads is not its own: a refresh that finds it otherwise, if only in the provider's notes, is no change.
-    const change = isExternal(metadata) ? "read" : (changes[metadata.op] ?? "update");
-    const differs = Object.keys(metadata.detailedDiff ?? {});
-    if (status === "failed") {
-      this.failed.push(resource);
-      if (waited !== undefined) this.waited.set(`${resource.type} ${resource.name}`, waited);
-    }
-    const properties = differs.length > 0 ? differs : (metadata.diffs ?? []);
-    if (status === "done") this.counts[change] = (this.counts[change] ?? 0) + 1;
-    if (status === "done" && change !== "unchanged" && change !== "read")
-      this.changed.push({ resource, change, differs: properties });
-    this.send({
-      kind: "resource",
-      resource,
-      change,
-      status,
-      seconds: this.since(begun?.at ?? this.now()),
-      ...(properties.length === 0 ? {} : { differs: properties }),
-    });
-  }
-
-  private learn({ urn, new: after, old: before }: StepEventMetadata): void {
-    const parent = after?.parent ?? before?.parent;
-    if (parent) this.parents.set(urn, parent);
-  }
-
-  private ref(urn: string): ResourceRef {
-    const { type, name } = parseUrn(urn);
-    let top = urn;
-    for (let parent = this.parents.get(top); parent !== undefined && !isStack(parent); parent = this.parents.get(top))
-      top = parent;
-    const component = parseUrn(top);
-    return {
-      type,
-      name,
-      urn,
-      ...(isComponent(component.type) ? { component: { type: shortType(component.type), name: component.name } } : {}),
-    };
-  }
-
-  private since(moment: number): number {
-    return Math.round(this.now() - moment) / 1000;
-  }
-
-  private send(event: Without<RolloutEvent>): void {
-    this.emit({ stack: this.stack, phase: this.phase, elapsedSeconds: this.since(this.started), ...event });
-  }
-}
-
-/** Type and name of a resource from its URN. */
-export function parseUrn(urn: string): { type: string; name: string } {
-  const [, , types = "", ...name] = urn.split("::");
-  return { type: types.split("$").at(-1)!, name: name.join("::") };
-}
-
-/** Whether a type is one of ours. */
-export function isComponent(type: string): boolean {
-  return type.startsWith("enroute-istio:");
-}
-
-/** The last part of a type: `IstioControlPlane`. */
-export function shortType(type: string): string {
-  return type.split(":").at(-1)!;
-}
-
-function isStack(urn: string): boolean {
-  return parseUrn(urn).type === stackType;
-}
-
-/** The stack, providers and components: nothing of them is in the cluster. */
-function isPlumbing({ type }: StepEventMetadata): boolean {
-  return type === stackType || type.startsWith("pulumi:providers:") || isComponent(type);
-}
-
-/** Whether the stack only reads the resource. The engine tells (apitype, `external`), but the SDK's type leaves it out. */
-function isExternal({ new: after, old: before }: StepEventMetadata): boolean {
-  return ((after ?? before) as { external?: boolean } | undefined)?.external === true;
-}
-
-/** A message without the engine's colour codes. */
-function plain(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/<\{%[^%]*%\}>|\u001b\[[0-9;]*m/g, "").trim();
-}

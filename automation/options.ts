@@ -1,6 +1,9 @@
+import type { Settable } from "../settings/marks";
 import type { SettingsInput } from "../settings/schema";
+import type { VerifyOptions } from "../verify/verify";
 import type { Change, ResourceRef, RolloutEvent } from "./events";
 import type { Outputs } from "./outputs";
+import type { Changes } from "./request";
 
 /* Options and results of the library's operations. */
 
@@ -10,6 +13,9 @@ export interface PreflightOptions extends RunOptions {
   /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
   only?: readonly string[];
 }
+
+/** What to verify, and how; the rest is known of the stack. */
+export type VerifyRunOptions = Omit<VerifyOptions, "caCertificate" | "owner" | "unfinished">;
 
 /** Where an environment is, and how it is run. */
 export interface EnvironmentOptions {
@@ -21,9 +27,10 @@ export interface EnvironmentOptions {
   project?: string;
   /**
    * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret. `kubeconfig` must be absolute here.
+   * in the state, encrypted where it is secret: private keys and passwords, what `secret()` marks, and secret Outputs of
+   * Pulumi, which may stand wherever a value may. `kubeconfig` must be absolute here.
    */
-  settings?: SettingsInput;
+  settings?: Settable<SettingsInput>;
   /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
   projectName?: string;
   /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */
@@ -42,7 +49,7 @@ export interface EnvironmentOptions {
 
 /** Options of everything that takes a while. */
 export interface RunOptions {
-  /** Is told the progress. */
+  /** Gets the progress. */
   onEvent?: (event: RolloutEvent) => void;
   /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
   signal?: AbortSignal;
@@ -53,9 +60,9 @@ export interface RunOptions {
 }
 
 export interface PreviewOptions extends RunOptions {
-  /** Looks at the cluster for changes by other hands first. @default false */
+  /** First reads what others changed in the cluster. @default false */
   refresh?: boolean;
-  /** Folders of policy packs to judge the change by. `up` previews first then: rules about the stack as a whole speak last. */
+  /** Folders of policy packs to judge the change by. `up` then previews first, because rules about the whole stack run last. */
   policyPacks?: string[];
   /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
   policyPackConfigs?: string[];
@@ -64,7 +71,7 @@ export interface PreviewOptions extends RunOptions {
 export interface UpOptions extends PreviewOptions {
   /** Kept in the stack's history. */
   message?: string;
-  /** Fails (`changes-found`) if anything had to change; by then it has been changed. `preview` tells before. @default false */
+  /** Fails (`changes-found`) if anything had to change, after changing it; `preview` shows it before. @default false */
   expectNoChanges?: boolean;
 }
 
@@ -93,4 +100,8 @@ export interface ChangeResult {
 
 export interface UpResult extends ChangeResult {
   outputs: Outputs;
+}
+
+export function changeResult({ changes, changed }: Changes): ChangeResult {
+  return { changes, resources: changed, hasChanges: changed.length > 0 };
 }

@@ -3,7 +3,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { OutputMap } from "@pulumi/pulumi/automation";
 import type { StackOutputs } from "../stacks/encrypted-ingress";
 
-/** A value that a stack tells its users. A secret one shows itself only to who asks for its `value`. */
+/** A stack output. Only `value` reveals a secret one. */
 export class OutputValue<Value> {
   readonly #value: Value;
 
@@ -34,7 +34,7 @@ export class OutputValue<Value> {
 
 type Known<Value> = Value extends pulumi.Output<infer Inner> ? Inner : Value;
 
-/** The outputs of a stack. What `pulumi up` could not tell is missing. */
+/** The outputs of a stack. What `pulumi up` did not learn is missing. */
 export type Outputs = { readonly [Key in keyof StackOutputs]?: OutputValue<Known<NonNullable<StackOutputs[Key]>>> };
 
 export function outputsOf(outputs: OutputMap): Outputs {

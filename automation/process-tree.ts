@@ -3,7 +3,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 
 /**
  * Ends a process and all below it at once. Plugins of pulumi are in process groups of their own, and one that outlives its
- * pulumi goes on for minutes: Helm would go on to change what a recovery puts right.
+ * pulumi goes on for minutes: Helm would keep changing what a recovery repairs.
  */
 export function killTree(root: number): void {
   // First it is stopped, so that it starts no more.
@@ -28,7 +28,7 @@ export function descendants(root: number): number[] {
   return below(root);
 }
 
-/** Each process with its parent; none where the platform does not tell. */
+/** Each process with its parent; none where the platform has no list. */
 function parents(): [number, number][] {
   if (existsSync("/proc/stat")) return readdirSync("/proc").flatMap((entry) => parentOf(entry) ?? []);
   try {

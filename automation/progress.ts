@@ -3,8 +3,8 @@ import type { Change, ComponentRef, FinishedEvent, Phase, RolloutEvent } from ".
 /** Where a component of the rollout is. */
 export interface ComponentProgress {
   component: ComponentRef;
-  /** `waiting`: for what `waitsFor` says. `unchanged`: nothing had to be done. */
-  status: "waiting" | "running" | "done" | "unchanged" | "failed";
+  /** `waiting`: for what `waitsFor` says. `unchanged`: nothing had to be done. `deleted`: all of it is gone. */
+  status: "waiting" | "running" | "done" | "unchanged" | "deleted" | "failed";
   /** How many of its resources are done. */
   done: number;
   /** How many are being worked on. */
@@ -15,6 +15,8 @@ export interface ComponentProgress {
   waitsFor: ComponentRef[];
   /** What its resources are waiting for right now, in words: `istiod: 0 of 1 ready`. */
   waits: Record<string, string>;
+  /** Whether nothing but deletions has come of it. */
+  isGoing?: true;
   /** Moment of its first change, in seconds since the operation began. */
   since?: number;
   /** How long it took from its first to its last change. */
@@ -67,8 +69,15 @@ export function advance(before: Progress, event: RolloutEvent): Progress {
 
 function take(known: ComponentProgress, event: Extract<RolloutEvent, { kind: "resource" }>): ComponentProgress {
   const { status, change: what, resource, elapsedSeconds } = event;
-  if (status === "started")
-    return { ...known, status: "running", active: known.active + 1, since: known.since ?? elapsedSeconds };
+  if (status === "started") {
+    const { isGoing, ...others } = known;
+    const goesOn = what === "delete" && (known.since === undefined || isGoing === true);
+    return {
+      ...others,
+      ...{ status: "running", active: known.active + 1, since: known.since ?? elapsedSeconds },
+      ...(goesOn ? { isGoing: true } : {}),
+    };
+  }
   const waits = Object.fromEntries(Object.entries(known.waits).filter(([name]) => name !== resource.name));
   const isChange = what !== "unchanged" && what !== "read";
   const since = known.since ?? (isChange ? elapsedSeconds - (event.seconds ?? 0) : undefined);
@@ -97,17 +106,21 @@ function change(
   return { ...progress, components };
 }
 
-/** Says of each component whether it is done, and drops from the others what they need wait for no more. */
+/** Marks the components that are done, and drops them from what the others wait for. */
 function settle(progress: Progress, isOver = false): Progress {
   const settled = progress.components.map((known): ComponentProgress => {
-    // Without a program nobody says how many there will be: it is done as far as anybody knows.
+    // Without a program the total is unknown: it is done when all that began has ended.
     const isAll = known.resources === undefined ? known.done > 0 && known.active <= 0 : known.done >= known.resources;
     const isComplete = isOver || isAll;
     if (!isComplete || known.status === "failed") return known;
-    return { ...known, status: known.since === undefined ? "unchanged" : "done" };
+    // What the program still has is not gone, whatever of it is.
+    const isGone = known.isGoing === true && known.resources === undefined;
+    return { ...known, status: known.since === undefined ? "unchanged" : isGone ? "deleted" : "done" };
   });
   const isReady = (needed: ComponentRef) =>
-    settled.some(({ component, status }) => isSame(component, needed) && (status === "done" || status === "unchanged"));
+    settled.some(
+      ({ component, status }) => isSame(component, needed) && ["done", "unchanged", "deleted"].includes(status),
+    );
   return {
     ...progress,
     components: settled.map((known) => ({ ...known, waitsFor: known.waitsFor.filter((needed) => !isReady(needed)) })),

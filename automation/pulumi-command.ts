@@ -1,8 +1,9 @@
 import { spawn } from "node:child_process";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
 import { killTree } from "./process-tree";
 
-/** How a command of `pulumi` ended, as the Automation API wants it told. */
+/** How a `pulumi` command ended, in the Automation API's form. */
 interface Result {
   stdout: string;
   stderr: string;
@@ -27,10 +28,10 @@ export class PulumiCommandError extends Error {
 
 /**
  * `pulumi` as the Automation API runs it, but
- * - in a process group of its own, so that a Ctrl-C at a terminal reaches whoever called this library and not also pulumi,
- *   which takes a second one as the order to drop everything;
+ * - in a process group of its own, so that a Ctrl-C at a terminal reaches the caller of this library only: pulumi
+ *   takes a second one as the order to drop everything;
  * - it can be ended for good (`kill`), with its plugins;
- * - it selects no stack. Every command names its stack, and a selection would change what the person's own `pulumi` works on;
+ * - it selects no stack. Every command names its stack, and a selection would change what the user's own `pulumi` works on;
  * - it reads no history but where that is wanted: the SDK asks for it at the end of every operation.
  *
  * @throws if the command is missing, or older than the SDK needs.
@@ -57,9 +58,7 @@ export async function pulumiCommand(
           cwd,
           env: { ...env, ...additional, PULUMI_AUTOMATION_API: "true" },
           kill,
-          ...(onOutput === undefined ? {} : { onOutput }),
-          ...(onError === undefined ? {} : { onError }),
-          ...(signal === undefined ? {} : { signal }),
+          ...defined({ onOutput, onError, signal }),
         });
   // The class cannot be derived from: its constructor is private.
   return Object.assign(Object.create(found) as PulumiCommand, { run });
@@ -89,11 +88,11 @@ interface Command {
 function runCommand({ command, args, cwd, env, onOutput, onError, signal, kill }: Command): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    const said = { stdout: "", stderr: "" };
+    const output = { stdout: "", stderr: "" };
     const listeners = { stdout: onOutput, stderr: onError };
     for (const name of ["stdout", "stderr"] as const)
       child[name].setEncoding("utf8").on("data", (text: string) => {
-        said[name] += text;
+        output[name] += text;
         listeners[name]?.(text);
       });
     const interrupt = () => child.kill("SIGINT");
@@ -114,8 +113,8 @@ function runCommand({ command, args, cwd, env, onOutput, onError, signal, kill }
     });
     child.on("close", (code) => {
       tidy();
-      if (code === 0) resolve({ ...said, code });
-      else reject(new PulumiCommandError(said.stdout, said.stderr, code ?? -1));
+      if (code === 0) resolve({ ...output, code });
+      else reject(new PulumiCommandError(output.stdout, output.stderr, code ?? -1));
     });
   });
 }

@@ -1,19 +1,55 @@
 import type { OutputMap } from "@pulumi/pulumi/automation";
+import type { Import } from "../adoption/imports";
+import type { Issue } from "../base/issue";
+import type { Tree } from "../base/tree";
 import type { StackLock } from "../recovery/locks";
 import type { Settings } from "../settings/schema";
-import type { Issue } from "../base/issue";
-import type { Import } from "../adoption/imports";
-import type { DraftRequest } from "./adopt";
 import type { Change, ResourceRef } from "./events";
 
-/* What the library and the thread that runs an operation say to each other, as plain data. */
+/* What the library and the thread of an operation exchange, as plain data. */
 
-export type Operation =
-  "preview" | "up" | "refresh" | "destroy" | "outputs" | "settings" | "status" | "recover" | "draft" | "import";
+/** How the engine goes about a change. */
+export interface ChangeInput {
+  parallel?: number;
+  refresh?: boolean;
+  policyPacks?: string[];
+  policyPackConfigs?: string[];
+  message?: string;
+  expectNoChanges?: boolean;
+}
 
-/** Everything that an operation needs, as plain data. */
-export interface Request {
-  operation: Operation;
+/** What an operation changed, or would change. */
+export interface Changes {
+  changes: Partial<Record<Change, number>>;
+  changed: { resource: ResourceRef; change: Change; differs: string[] }[];
+}
+
+/** Every operation: what it takes beside the environment, and what it comes to. */
+export interface Operations {
+  preview: { input: ChangeInput; result: Changes };
+  up: { input: ChangeInput; result: Changes & { outputs: OutputMap } };
+  refresh: { input: ChangeInput; result: Changes };
+  /** `remove`: the stack and its history go afterwards. */
+  destroy: { input: ChangeInput & { remove?: boolean }; result: Changes };
+  outputs: { input: object; result: OutputMap };
+  settings: { input: object; result: Settings };
+  /** Settings and outputs together, of which verify takes both. */
+  deployed: { input: object; result: { settings: Settings; outputs: OutputMap } };
+  status: { input: object; result: StackStatus };
+  /** `adopt`: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
+  recover: { input: { apply: boolean; adopt: string[] }; result: StackRecovery };
+  /** A stack file that reproduces what runs. */
+  draft: { input: DraftInput; result: AdoptionDraft };
+  /** Brings what runs into the state. */
+  import: { input: object; result: Import[] };
+}
+
+export type Operation = keyof Operations;
+export type Input<Name extends Operation> = Operations[Name]["input"];
+export type Result<Name extends Operation> = Operations[Name]["result"];
+
+/** The environment of an operation, as plain data. */
+export interface Target {
   stack: string;
   /** Name of the Pulumi project. */
   projectName: string;
@@ -25,20 +61,25 @@ export interface Request {
   env: Record<string, string>;
   secretsProvider?: string;
   createIfMissing: boolean;
-  parallel?: number;
-  message?: string;
-  refresh?: boolean;
-  expectNoChanges?: boolean;
-  policyPacks?: string[];
-  policyPackConfigs?: string[];
-  /** With destroy: remove the stack and its history afterwards. */
-  remove?: boolean;
-  /** With recover: put right what was found. */
-  apply?: boolean;
-  /** With recover: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
-  adopt?: string[];
-  /** With draft. */
-  draft?: DraftRequest;
+}
+
+/** An order to run one operation. */
+export interface Request<Name extends Operation = Operation> {
+  operation: Name;
+  target: Target;
+  input: Input<Name>;
+}
+
+/** What a draft goes by. */
+export interface DraftInput {
+  /** Settings that the stack has already, as its file has them: which cluster it is. */
+  known: Tree;
+  /** Where every chart comes from. */
+  chartRepository?: string;
+  /** A stack that is gone. */
+  takeOverFrom?: string;
+  /** The stack's full name. */
+  owner: string;
 }
 
 /** A stack file that reproduces what runs in a cluster. */
@@ -46,21 +87,11 @@ export interface AdoptionDraft {
   /** URL of the API server. */
   server: string;
   /** Its settings, without those that say which cluster it is; missing where there is too little to write any. */
-  settings?: Record<string, unknown>;
+  drafted?: Tree;
+  /** All of them, checked; missing where something is wrong with them, which is among the issues. */
+  settings?: Settings;
   /** What stands against it (errors), and what is left or would change (warnings). */
   issues: Issue[];
-}
-
-/** What an operation came to. */
-export interface Outcome {
-  changes: Partial<Record<Change, number>>;
-  changed: { resource: ResourceRef; change: Change; differs: string[] }[];
-  outputs?: OutputMap;
-  settings?: Settings;
-  status?: StackStatus;
-  recovery?: StackRecovery;
-  draft?: AdoptionDraft;
-  imported?: Import[];
 }
 
 /** What a cut-off operation left behind. */
@@ -75,13 +106,13 @@ export interface StackRecovery {
   forget: { namespace: string; name: string; revisions: number[]; why: string }[];
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
-  /** Releases under the stack's names that are not the stack's: left as they are. Missing where there are none. */
+  /** Releases of others under the stack's names: left as they are. Missing where there are none. */
   foreign?: { namespace: string; name: string; why: string }[];
-  /** Whether it was put right. */
+  /** Whether it was repaired. */
   done: boolean;
 }
 
-/** What is known of a stack without looking at its cluster. */
+/** What is known of a stack without reading its cluster. */
 export interface StackStatus {
   /** The last operation on it; undefined if there was none. */
   last?: { kind: string; result: string; startTime: string; endTime: string; message: string };

@@ -1,4 +1,5 @@
 import type { Stack } from "@pulumi/pulumi/automation";
+import { defined } from "../base/defined";
 import {
   LockedError,
   type StackLock,
@@ -12,13 +13,13 @@ import {
 } from "../recovery/locks";
 import { findDamage, restore } from "../recovery/state-file";
 import type { Settings } from "../settings/schema";
-import { isComponent } from "./events";
+import { isComponent } from "./event-translator";
 import * as lazy from "./lazy";
 import type { RunnablePulumi } from "./pulumi-command";
 import type { StackRecovery, StackStatus } from "./request";
 import { type Access, lockedFailure } from "./state-access";
 
-/** A stack, and the ways to look at it. */
+/** A stack, and how to read it. */
 export interface Reading {
   stack: Stack;
   command: RunnablePulumi;
@@ -34,33 +35,27 @@ interface Exported {
   };
 }
 
-/** What is known of a stack without looking at its cluster. */
+/** What is known of a stack without reading its cluster. */
 export async function statusOf({ stack, access }: Pick<Reading, "stack" | "access">): Promise<StackStatus> {
   const [info, exported] = [await stack.info(), (await stack.exportStack()) as Exported];
   const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const place = await access.place();
+  const last = info && {
+    ...{ kind: info.kind, result: info.result, message: info.message },
+    ...{ startTime: info.startTime.toISOString(), endTime: info.endTime.toISOString() },
+  };
+  const isPlumbing = (type: string) => isComponent(type) || /^pulumi:(pulumi:Stack|providers:)/.test(type);
   return {
-    ...(info === undefined
-      ? {}
-      : {
-          last: {
-            kind: info.kind,
-            result: info.result,
-            message: info.message,
-            startTime: info.startTime.toISOString(),
-            endTime: info.endTime.toISOString(),
-          },
-        }),
-    resources: resources.filter(({ type }) => !isComponent(type) && !/^pulumi:(pulumi:Stack|providers:)/.test(type))
-      .length,
+    ...defined({ last }),
+    resources: resources.filter(({ type }) => !isPlumbing(type)).length,
     pending: pending.map(({ type, resource }) => `${type} ${resource.urn.split("::").slice(2).join(" ")}`),
     locks: place === undefined ? serviceLocks(info) : readLocks(place).map(plainLock),
   };
 }
 
 /**
- * What an operation that was cut off left behind; with `apply`, it is put right. On a file backend that is done under the stack's
- * lock, so that no update and no second recovery runs meanwhile.
+ * What a killed operation left behind; with `apply`, it is repaired. On a file backend that happens under the stack's lock, so
+ * that no update and no second recovery runs meanwhile.
  *
  * @throws {RolloutError} `stack-locked`, while an update holds the lock, or may still hold it.
  */
@@ -76,7 +71,7 @@ export async function recoverStack(
   if (locks.some(isLive)) throw lockedFailure(access.stack, locks);
   const damage = place === undefined ? undefined : findDamage(place);
   const left = {
-    ...(damage?.state === undefined ? {} : { stateOf: damage.state.from.toISOString() }),
+    ...defined({ stateOf: damage?.state?.from.toISOString() }),
     locks,
     cutShort: damage?.others ?? [],
   };
@@ -87,7 +82,7 @@ export async function recoverStack(
   if (seen !== undefined && !apply) return { ...left, ...seen, done: false };
   if (place === undefined && locks.length > 0) await stack.cancel();
   removeLocks(files);
-  const putRight = async () => {
+  const repair = async () => {
     const still = place === undefined ? undefined : findDamage(place);
     if (still !== undefined) restore(still);
     const known = await settings();
@@ -96,7 +91,7 @@ export async function recoverStack(
     return found;
   };
   try {
-    const found = await (place === undefined ? putRight() : holdingLock(place, putRight));
+    const found = await (place === undefined ? repair() : holdingLock(place, repair));
     await stack.refresh({ clearPendingCreates: true });
     return { ...left, ...found, done: true };
   } catch (error) {
@@ -118,7 +113,7 @@ async function locksElsewhere({ stack, command, folder, access }: Reading): Prom
   }
 }
 
-/** Pulumi's service tells of no process, but that an update is in progress. */
+/** Pulumi's service names no process, only that an update is in progress. */
 function serviceLocks(last: { result: string; startTime: Date } | undefined): StackLock[] {
   return last?.result === "in-progress"
     ? [judgeUnseen({ since: last.startTime }, new Date(), "the backend says that it is in progress")]

@@ -11,12 +11,13 @@ import {
   isRolloutError,
   recoveryError,
 } from "./errors";
+import type { Target } from "./request";
 
 /** How long a state that another update is writing is read again, in milliseconds. */
 const patience = 20_000;
 /** How often something is tried again that nothing is in the way of. */
 const mostTries = 5;
-/** How often, and how long between, files that cannot be read are looked at before they count as damaged. */
+/** How often unreadable files are read again before they count as damaged, and the pause between. */
 const looks = { count: 5, milliseconds: 200 };
 
 /** How a stack's state is reached. */
@@ -28,7 +29,7 @@ export interface Access {
 
 export function accessOf(
   workspace: Workspace,
-  { stack, projectName, env }: { stack: string; projectName: string; env: Record<string, string> },
+  { stack, projectName, env }: Pick<Target, "stack" | "projectName" | "env">,
 ): Access {
   let known: Promise<StatePlace | undefined> | undefined;
   const find = async () => {
@@ -48,14 +49,13 @@ export interface Seen {
 export function isPassing(code: RolloutErrorCode, { locks, isDamaged }: Seen, takesLock: boolean): boolean {
   if (code === "stack-locked") return locks.length === 0;
   if (code !== "state-damaged") return false;
-  // Whoever wants the lock has to wait for the other update anyway.
+  // An operation that needs the lock has to wait for the other update anyway.
   return locks.some(isLive) ? !takesLock : !isDamaged;
 }
 
 /**
- * Does `action`, and again where it came upon a file of the state that another update was writing at that moment, or upon a
- * lock that has gone since. (The file backend does not write the attributes of a file in one go: whoever reads them in between
- * gets "failed to load checkpoint: EOF".)
+ * Does `action`, and again where it met a file that another update was just writing, or a lock that has gone since. (The file
+ * backend writes a file's attributes in two steps: a read in between fails with "failed to load checkpoint: EOF".)
  */
 export async function steadily<Result>(
   { place }: Access,
@@ -124,30 +124,30 @@ export function lockedFailure(stack: string, locks: readonly StackLock[], detail
   return failure("stack-locked", `stack ${stack}: ${cause}`, next, about, detail);
 }
 
-/** Whether an error says already who holds the stack's lock. */
+/** Whether an error already names who holds the stack's lock. */
 export function isExplained(error: RolloutError): boolean {
   return error.code === "stack-locked" && error.about.locks.length > 0;
 }
 
-/** The error of a stack that is locked or cannot be read, after a look at its locks and files: whose, since when, what to do. */
+/** The error of a stack that is locked or cannot be read, with what its locks and files show: whose, since when, what to do. */
 export async function explainAccess(error: RolloutError, { stack, place }: Access): Promise<RolloutError> {
-  const { code, message, about, detail } = error;
+  const { code, detail } = error;
   if ((code !== "stack-locked" && code !== "state-damaged") || isExplained(error)) return error;
   let found: StatePlace | undefined;
   try {
     found = await place();
   } catch {
-    // What cannot be looked at stays as it was told.
+    // Unreadable: the error stays as it is.
     return error;
   }
   const locks = found === undefined ? parseLocks(detail ?? "") : readLocks(found);
   if (locks.some(isLive) || (code === "stack-locked" && locks.length > 0)) return lockedFailure(stack, locks, detail);
   if (code === "stack-locked") return error;
-  const told = (next: string) => failure(code, message, next, about, detail);
+  const withNext = (next: string) => error.retold({ next });
   const copy = "put a whole copy of it back with pulumi stack import";
-  if (found === undefined) return told(`${copy}: the bucket's folder .pulumi/backups has them`);
+  if (found === undefined) return withNext(`${copy}: the bucket's folder .pulumi/backups has them`);
   try {
-    return told(
+    return withNext(
       findDamage(found) === undefined
         ? `its files are whole, so that recovering changes nothing: pulumi state repair, or ${copy}: ${found.folder}/backups has them`
         : explanations[code].next,

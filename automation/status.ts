@@ -1,3 +1,4 @@
+import { defined } from "../base/defined";
 import { foreignLockHours, isLive, lockText } from "../recovery/locks";
 import type { Outputs } from "./outputs";
 import type { StackRecovery, StackStatus } from "./request";
@@ -10,11 +11,13 @@ export interface Standing {
   summary: string;
   /** What to do about it; undefined where nothing has to be done. */
   next?: string;
-  /** Whether there is anything of it in a cluster, as far as its state tells. */
+  /** Whether that is, or begins with, a recovery. */
+  needsRecovery: boolean;
+  /** Whether its state holds anything in a cluster. */
   isDeployed: boolean;
 }
 
-/** Tells where a stack stands from what its backend knows. Pure. */
+/** Where a stack stands, by what its backend knows. Pure. */
 export function standingOf({ last, resources, pending, locks }: StackStatus): Standing {
   const live = locks.filter(isLive);
   const left = locks.filter((lock) => !isLive(lock));
@@ -37,29 +40,27 @@ export function standingOf({ last, resources, pending, locks }: StackStatus): St
     ...live.map((lock) => `an update is running: ${lockText(lock)}`),
     ...left.map((lock) => `an update was killed and left its lock: ${lockText(lock)}`),
   ].join("; ");
-  return { summary, isDeployed, ...nextOf() };
+  const needsRecovery = live.length === 0 && (left.length > 0 || pending.length > 0);
+  return { summary, isDeployed, needsRecovery, ...defined({ next: nextOf() }) };
 
-  function nextOf(): { next?: string } {
-    if (live.length > 0) return { next: "wait for it to end" };
-    if (left.length > 0 || pending.length > 0) return { next: "recover the stack, then run up again" };
-    if (last === undefined) return { next: isDeployed ? "run up again: it goes on from there" : "run up first" };
-    if (last.result === "failed")
-      return {
-        next: kind === "destroy" ? "run destroy again: it goes on from there" : "run up again: it goes on from there",
-      };
-    return isDeployed ? {} : { next: "run up first" };
+  function nextOf(): string | undefined {
+    if (live.length > 0) return "wait for it to end";
+    if (needsRecovery) return "recover the stack, then run up again";
+    if (!isDeployed && last?.result !== "failed") return "run up first";
+    if (last !== undefined && last.result !== "failed") return undefined;
+    return `run ${kind === "destroy" ? "destroy" : "up"} again: it goes on from there`;
   }
 }
 
 /** What `status` prints. */
 export function statusText(status: StackStatus, outputs: Outputs, stack: string): string {
-  const { summary, next } = standingOf(status);
+  const { summary, next, needsRecovery } = standingOf(status);
   return [
     `Stack ${stack}: ${summary}.`,
     ...Object.entries(outputs.versions?.value ?? {}).map(([part, version]) => `  ${part.padEnd(12)} ${version}`),
     ...(outputs.gatewayAddress === undefined ? [] : [`  gateway at   ${String(outputs.gatewayAddress)}`]),
     ...status.pending.map((operation) => `  never finished: ${operation}`),
-    ...(next === undefined ? [] : [`  fix: ${next}${/^recover/.test(next) ? ` (${recoverCommand(stack)})` : ""}`]),
+    ...(next === undefined ? [] : [`  fix: ${next}${needsRecovery ? ` (${recoverCommand(stack)})` : ""}`]),
   ].join("\n");
 }
 
@@ -77,17 +78,14 @@ export function isClean({ locks, cutShort, stateOf, forget, pending }: StackReco
 /** What `recover` prints. */
 export function recoveryText(recovery: StackRecovery, stack: string): string {
   const { locks, cutShort, stateOf, forget, pending, foreign = [], done } = recovery;
+  const copy = `Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`;
   return [
     ...foreign.map(
       ({ namespace, name, why }) =>
         `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`,
     ),
     ...locks.map((lock) => `An update was killed and left its lock: ${lockText(lock)}.`),
-    ...(stateOf === undefined
-      ? []
-      : [
-          `The state file of stack ${stack} is cut short. Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`,
-        ]),
+    ...(stateOf === undefined ? [] : [`The state file of stack ${stack} is cut short. ${copy}`]),
     ...cutShort.map((file) => `A file beside the state is cut short, and nothing needs it: ${file}.`),
     ...forget.map(
       ({ namespace, name, revisions, why }) =>
@@ -95,7 +93,7 @@ export function recoveryText(recovery: StackRecovery, stack: string): string {
     ),
     ...pending.map((operation) => `The engine never finished: ${operation}.`),
     ...(isClean(recovery) && foreign.length === 0 ? [`Nothing of stack ${stack} was cut off.`] : []),
-    ...(isClean(recovery) || done ? [] : [`Put it right with: ${recoverCommand(stack)}`]),
+    ...(isClean(recovery) || done ? [] : [`Repair it with: ${recoverCommand(stack)}`]),
     ...(done
       ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]
       : []),

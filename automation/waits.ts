@@ -1,7 +1,7 @@
 import type { Cluster } from "../cluster/client";
 import { expectedReleases } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-import type { EventTranslator } from "./events";
+import type { EventTranslator } from "./event-translator";
 import * as lazy from "./lazy";
 
 interface Meta {
@@ -40,8 +40,8 @@ export interface Namespace {
 }
 
 /**
- * What Helm is waiting for, in words; empty where all that it looks at is ready. Helm itself says nothing while it waits, so
- * this looks at what it looks at: replicas that are ready, and addresses of Services of type LoadBalancer.
+ * What Helm is waiting for, in words; empty where all is ready. Helm is silent while it waits, so this reads what Helm reads:
+ * ready replicas, and addresses of Services of type LoadBalancer.
  */
 export function releaseWaits({ workloads, pods }: Namespace, release: string): string {
   const own = workloads.filter(({ metadata }) => metadata.annotations?.["meta.helm.sh/release-name"] === release);
@@ -83,10 +83,10 @@ function podTrouble({ status = {} }: Pod): string[] {
 }
 
 const releaseType = "kubernetes:helm.sh/v3:Release";
-/** How often the cluster is looked at, in milliseconds. */
+/** How often the cluster is read, in milliseconds. */
 const interval = 1500;
 
-/** Looks at the cluster while Helm waits, and tells what for. A cluster that does not answer is not its business. */
+/** Reads the cluster while Helm waits, and reports what for. Ignores a cluster that does not answer. */
 export function watchWaits(events: EventTranslator) {
   let cluster: Cluster | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -113,8 +113,8 @@ export function watchWaits(events: EventTranslator) {
   };
 
   return {
-    /** Says which cluster; before, nothing is looked at. */
-    lookAt: (settings: Settings) => {
+    /** Names the cluster; nothing is read before. */
+    watch: (settings: Settings) => {
       const opened = lazy.cluster().openCluster(settings);
       if ("problem" in opened) return;
       cluster = opened;

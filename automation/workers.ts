@@ -2,7 +2,7 @@ import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
 import type { RolloutEvent } from "./events";
-import type { Outcome, Request } from "./request";
+import type { Operation, Request, Result } from "./request";
 import type { Answer, Order } from "./worker";
 
 export interface WorkOptions {
@@ -11,9 +11,11 @@ export interface WorkOptions {
   signal?: AbortSignal | undefined;
   /** Ends everything at once. */
   killSignal?: AbortSignal | undefined;
+  /** Ends the thread with the operation, so that what comes next has its memory: with the SDK, some 60 MiB. @default false */
+  endThread?: boolean;
 }
 
-/** Threads that wait for work: loading the SDK again would take longer than a preview without changes. */
+/** Idle threads: loading the SDK again takes longer than a preview without changes. */
 const idle: { worker: Thread; timer: NodeJS.Timeout; uses: number }[] = [];
 /** How long a thread waits for more work, in milliseconds. */
 const patience = 5_000;
@@ -24,7 +26,10 @@ const patience = 5_000;
 const mostUses = 10;
 
 /** Runs one operation in a thread. Threads are used again while there is work; idle ones hold no process. */
-export async function work(request: Request, { onEvent, signal, killSignal }: WorkOptions): Promise<Outcome> {
+export async function work<Name extends Operation>(
+  request: Request<Name>,
+  { onEvent, signal, killSignal, endThread = false }: WorkOptions,
+): Promise<Result<Name>> {
   const { worker, uses } = take();
   const order = (message: Order) => worker.postMessage(message);
   const stop = () =>
@@ -36,7 +41,7 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
   let isReusable = false;
   try {
     const answer = await new Promise<Exclude<Answer, { event: unknown }>>((resolve, reject) => {
-      worker.hear = { answer: resolve, event: (event) => onEvent?.(event), end: reject };
+      worker.listener = { answer: resolve, event: (event) => onEvent?.(event), end: reject };
       order({ run: request });
       signal?.addEventListener("abort", stop);
       killSignal?.addEventListener("abort", kill);
@@ -44,11 +49,12 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
       if (killSignal?.aborted === true) kill();
     });
     if ("error" in answer) throw fromPlain(answer.error);
-    isReusable = true;
-    return answer.outcome;
+    isReusable = !endThread;
+    // A thread answers the operation that it was given.
+    return answer.result;
   } catch (error) {
     if (isRolloutError(error)) throw error;
-    // The program did what no program may: leave an exception to nobody. It takes its thread along, and nothing else.
+    // An exception that the program did not catch ends its thread, and nothing else.
     const { cause, next } = explanations["operation-failed"];
     const { message, stack } = error as Error;
     throw failure("operation-failed", `${cause}: ${message}`, next, {}, stack);
@@ -57,6 +63,7 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
     killSignal?.removeEventListener("abort", kill);
     // What a program that failed left behind would fail the next one (pulumi/pulumi#12521).
     if (isReusable && uses + 1 < mostUses) keep(worker, uses + 1);
+    else if (endThread) await worker.terminate();
     else void worker.terminate();
   }
 }
@@ -64,25 +71,25 @@ export async function work(request: Request, { onEvent, signal, killSignal }: Wo
 interface Listener {
   answer: (answer: Exclude<Answer, { event: unknown }>) => void;
   event: (event: RolloutEvent) => void;
-  /** The thread ended by itself. */
+  /** The thread ended. */
   end: (why: Error) => void;
 }
 
-/** A thread with one listener at a time. (A Worker whose listeners were all removed never hears anything again.) */
+/** A thread with one listener at a time. (A Worker whose listeners were all removed receives nothing any more.) */
 class Thread extends Worker {
-  hear: Listener | undefined;
+  listener: Listener | undefined;
 
   constructor() {
     const file = join(__dirname, `worker${extname(__filename)}`);
-    // From a checkout the sources run as they are, which a new thread has to be told anew.
+    // In a checkout the sources run directly: each new thread needs tsx.
     const require_ = (path: string) => `require(${JSON.stringify(path)})`;
     if (file.endsWith(".ts")) super(`${require_(require.resolve("tsx/cjs"))}; ${require_(file)}`, { eval: true });
     else super(file);
     this.on("message", (answer: Answer) =>
-      "event" in answer ? this.hear?.event(answer.event) : this.hear?.answer(answer),
+      "event" in answer ? this.listener?.event(answer.event) : this.listener?.answer(answer),
     );
-    this.on("error", (error) => this.hear?.end(error));
-    this.on("exit", (code) => this.hear?.end(new Error(`its thread ended with exit code ${code}`)));
+    this.on("error", (error) => this.listener?.end(error));
+    this.on("exit", (code) => this.listener?.end(new Error(`its thread ended with exit code ${code}`)));
   }
 }
 
@@ -101,7 +108,7 @@ function keep(worker: Thread, uses: number): void {
     void worker.terminate();
   };
   const entry = { worker, uses, timer: setTimeout(drop, patience).unref() };
-  worker.hear = { answer: () => {}, event: () => {}, end: drop };
+  worker.listener = { answer: () => {}, event: () => {}, end: drop };
   worker.unref();
   idle.push(entry);
 }

@@ -7,6 +7,18 @@ export function pemBlocks(pem: string | undefined): string[] {
   return pem?.match(/-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g) ?? [];
 }
 
+/**
+ * Why a text is nothing that may stand where certificates are asked for: a block of another kind, such as a private key. It would
+ * go where everybody reads: into trust bundles, the stack's outputs, the mesh. Undefined where there is none.
+ */
+export function foreignBlocksProblem(pem: string): string | undefined {
+  const kinds = [...pem.matchAll(/-----BEGIN ([^-\n]*)-----/g)].map(([, kind]) => kind!);
+  const foreign = [...new Set(kinds.filter((kind) => kind !== "CERTIFICATE"))];
+  if (foreign.length === 0) return undefined;
+  const found = foreign.join(", ");
+  return `certificates alone (-----BEGIN CERTIFICATE-----); it holds a block ${found} beside, take that out${foreign.some((kind) => kind.endsWith("PRIVATE KEY")) ? ": a private key belongs into privateKey, and where it was readable, have it replaced" : ""}`;
+}
+
 /** Whether a text holds a private key in PEM, of whatever kind. */
 export function holdsPrivateKey(text: string): boolean {
   return /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text);
@@ -116,13 +128,21 @@ export function certificateProblems(
     } catch (error) {
       say("caCertificate", (error as Error).message);
     }
-  const uncovered = hosts.filter((host) => leaf.checkHost(host) === undefined);
-  if (uncovered.length > 0)
-    say(
-      "certificateChain",
-      `does not cover ${uncovered.join(", ")}; it is for ${leaf.subjectAltName ?? "no name at all"}`,
-    );
+  const uncovered = uncoveredHosts(leaf, hosts);
+  if (uncovered !== undefined) say("certificateChain", uncovered);
   return problems;
+}
+
+/** Why a certificate is not for some hosts; undefined where it is. As clients judge it: by its alternative names alone (RFC 9525). */
+export function uncoveredHosts(leaf: X509Certificate, hosts: readonly string[]): string | undefined {
+  const uncovered = hosts.filter(
+    (host) => leaf.checkHost(host, { subject: "never", partialWildcards: false }) === undefined,
+  );
+  if (uncovered.length === 0) return undefined;
+  const names = leaf.subjectAltName
+    ? `it is for ${leaf.subjectAltName}`
+    : `it has no subject alternative name, and clients do not look at its common name (${commonName(leaf.subject)})`;
+  return `does not cover ${uncovered.join(", ")}; ${names}`;
 }
 
 /** Parts of a CA that is brought along, by the names of their settings. */
@@ -205,14 +225,32 @@ function rootProblems(root: X509Certificate, now: Date): string[] {
   return validityProblems(name, root, now);
 }
 
-/** How many CAs may stand below one; undefined for any number. */
-function pathLength(certificate: X509Certificate): number | undefined {
-  // Node.js does not tell. Loaded here: whoever brings no CA need not wait for it.
+/** What Node.js does not tell of a certificate. Loaded here: whoever does not ask need not wait for it. */
+function inDetail(certificate: X509Certificate) {
   /* eslint-disable @typescript-eslint/no-require-imports */
   require("reflect-metadata");
   const x509 = require("@peculiar/x509") as typeof peculiar;
   /* eslint-enable @typescript-eslint/no-require-imports */
-  return new x509.X509Certificate(certificate.raw).getExtension(x509.BasicConstraintsExtension)?.pathLength;
+  return { x509, detailed: new x509.X509Certificate(certificate.raw) };
+}
+
+/** How many CAs may stand below one; undefined for any number. */
+function pathLength(certificate: X509Certificate): number | undefined {
+  const { x509, detailed } = inDetail(certificate);
+  return detailed.getExtension(x509.BasicConstraintsExtension)?.pathLength;
+}
+
+/** Whether the key of a certificate may sign handshakes, as far as its key usage says something. */
+export function mayAuthenticate(certificate: X509Certificate): boolean {
+  const { x509, detailed } = inDetail(certificate);
+  const usages = detailed.getExtension(x509.KeyUsagesExtension)?.usages;
+  return usages === undefined || (usages & x509.KeyUsageFlags.digitalSignature) !== 0;
+}
+
+/** The hash of the signature on a certificate, such as `SHA-256`; undefined where the algorithm has none, or is not known. */
+export function signatureHash(certificate: X509Certificate): string | undefined {
+  const { hash } = inDetail(certificate).detailed.signatureAlgorithm as { hash?: { name?: string } };
+  return hash?.name;
 }
 
 /** Problems of a chain in itself: a certificate that is not valid at `now`, an issuer that is none, a wrong order. */

@@ -1,3 +1,5 @@
+import { withoutUserinfo } from "./text";
+
 /** `error` stops a rollout, or fails a verification; a `warning` is for a person to decide on. */
 export type Severity = "error" | "warning";
 
@@ -21,10 +23,14 @@ export interface Finding extends Issue {
 }
 
 export function findingOf(issue: Issue): Finding {
-  return { check: issue.id, ...issue };
+  const { subject, problem, fix } = issue;
+  return {
+    ...{ check: issue.id, ...issue },
+    ...{ subject: withoutUserinfo(subject), problem: withoutUserinfo(problem), fix: withoutUserinfo(fix) },
+  };
 }
 
 /** An issue as text. */
 export function issueText({ problem, fix }: Pick<Issue, "problem" | "fix">): string {
-  return `${problem}\n      fix: ${fix}`;
+  return withoutUserinfo(`${problem}\n      fix: ${fix}`);
 }

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { basename, extname, join, parse as pathParts } from "node:path";
-import { parse } from "yaml";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, extname, join, parse as pathParts, resolve } from "node:path";
+import { parseYaml } from "./yaml";
 
 /* Files of a Pulumi project, found as the pulumi CLI (3.246, sdk/go/common/workspace/paths.go) finds them. */
 
@@ -22,7 +22,18 @@ export interface ProjectDefinition {
 /** What the file of the project in a folder says; undefined where there is none. Throws where it cannot be read. */
 export function projectDefinition(folder: string): ProjectDefinition | undefined {
   const path = projectFile(folder);
-  return path === undefined ? undefined : ((parse(readFileSync(path, "utf8")) ?? {}) as ProjectDefinition);
+  return path === undefined ? undefined : (parseYaml(readFileSync(path, "utf8")) ?? {});
+}
+
+/** The folder that the engine runs a project's program and plugins in: that of `main`, where the project's file names one. */
+export function programFolder(folder: string): string {
+  const main = resolve(folder, projectDefinition(folder)?.main ?? ".");
+  return statSync(main, { throwIfNoEntry: false })?.isFile() === true ? dirname(main) : main;
+}
+
+/** Name of a stack without its organization and project, which its full name, `organization/project/stack`, has before it. */
+export function stackNameOf(stack: string): string {
+  return stack.split("/").pop()!;
 }
 
 /** Folder of the stacks' files, from the project's. */
@@ -37,8 +48,7 @@ export function stackFolder({ stackConfigDir }: ProjectDefinition): string {
 export function stackFile(folder: string, stack: string): string | undefined {
   const [file, definition] = [projectFile(folder), projectDefinition(folder)];
   if (file === undefined || definition === undefined) return undefined;
-  // `organization/project/stack` is the stack's full name.
-  return join(stackFolder(definition), `Pulumi.${stack.split("/").pop()!}${extname(file)}`);
+  return join(stackFolder(definition), `Pulumi.${stackNameOf(stack)}${extname(file)}`);
 }
 
 /** The stacks of the project in a folder that have files; none where there is no project. */

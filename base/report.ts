@@ -135,18 +135,22 @@ export function reportText(
   return [...lines, "", summary].join("\n");
 }
 
-/** How many checks passed, failed and so on, and what that means. A partial run means nothing beyond its own checks. */
-export function summaryWith(report: Report, meaning: Record<Status, string>): string {
-  const { status, passed, failed, warnings, unknown, partial } = report;
-  const counts = [
+/** How many checks passed, failed and so on. */
+export function countsText({ passed, failed, warnings, unknown }: Report): string {
+  return [
     `${passed} passed`,
     `${failed} failed`,
     ...(warnings === 0 ? [] : [`${warnings} warned`]),
     ...(unknown === 0 ? [] : [`${unknown} could not tell`]),
   ].join(", ");
-  if (partial === undefined) return `${counts}: ${meaning[status]}`;
+}
+
+/** The counts and what they mean. A partial run means nothing beyond its own checks. */
+export function summaryWith(report: Report, meaning: Record<Status, string>): string {
+  const { status, partial } = report;
+  if (partial === undefined) return `${countsText(report)}: ${meaning[status]}`;
   const { run, of } = partial;
-  return `${counts}: a partial run, ${run.length} of ${count(of, "check")}: ${listed(run, 12)}`;
+  return `${countsText(report)}: a partial run, ${run.length} of ${count(of, "check")}: ${listed(run, 12)}`;
 }
 
 /** The summary of a verification. */

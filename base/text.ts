@@ -37,3 +37,9 @@ export function reasonLine(text: string): string {
   const more = errors.length > most ? `; and ${errors.length - most} more` : "";
   return [words, `${errors.slice(0, most).join("; ")}${more}`].filter((part) => part !== "").join(" ");
 }
+
+/** A text without the user and the password of the URLs in it. */
+export function withoutUserinfo(text: string): string {
+  // Up to the last @ before the path: a password may hold one itself, where somebody forgot to encode it.
+  return text.replace(/\b([a-z][a-z\d+.-]*:\/\/)[^\s/?#"'`<>]*@/gi, "$1[secret]@");
+}

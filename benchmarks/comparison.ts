@@ -2,7 +2,7 @@
  * What the comparison with the cluster adds to a preview: npm run bench:comparison -- [runs]
  *
  * The program of `pulumi preview`, with the stack's own view of its preflight and without it, in turns: on an empty cluster, where
- * every chart is rendered, and on one that is rolled out. The engine and the plugins are started anew for each.
+ * every chart is rendered, and on one that is rolled out. The engine and the plugins start again for each.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -30,9 +30,10 @@ async function program(folder: string, isCompared: boolean): Promise<void> {
   const held = heldByStack();
   const stack = {
     owner,
+    providerFolder: folder,
     held: () => held,
     planned: () => plannedBy(settings, owner),
-    rendered: (release: Parameters<typeof renderedBy>[0]) => held.then(() => renderedBy(release, cluster)),
+    rendered: (release: Parameters<typeof renderedBy>[0]) => held.then(() => renderedBy(release, cluster, undefined)),
   };
   const findings = await preflight(lookAt, isCompared ? { stack } : {});
   await held;

@@ -24,7 +24,7 @@ async function main(): Promise<void> {
   const env = { ...process.env, PATH: path, XDG_CACHE_HOME: scratch };
   const seconds = async () => {
     const started = performance.now();
-    const cli = ["--require", "tsx/cjs", join(root, "cli/review.ts"), "--cwd", checkout.folder];
+    const cli = ["--require", "tsx/cjs", join(root, "cli/main.ts"), "review", "--cwd", checkout.folder];
     const { code, stderr } = await run(process.execPath, [...cli, "--stack", "staging", "--base", "main", "--json"], {
       cwd: root,
       env,

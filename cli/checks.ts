@@ -4,7 +4,7 @@ import { exit } from "./exit-codes";
 import { type CommonOptions, collect, withProject } from "./options";
 import { print } from "./terminal";
 
-/* What verify and preflight have in common: some checks alone, and the list of all. */
+/* What verify and preflight share: a selection of checks, and the list of all. */
 
 export interface CheckOptions extends Omit<CommonOptions, "stack"> {
   stack?: string;
@@ -14,18 +14,13 @@ export interface CheckOptions extends Omit<CommonOptions, "stack"> {
 
 export function checking(command: Command): Command {
   return withProject(command)
-    .option("-s, --stack <name>", "stack whose settings and cluster are meant; needed but for --list")
-    .option(
-      "--only <check>",
-      "run this check alone, or this group of them (hosts, or hosts/*); may be given again",
-      collect,
-    )
-    .option("--list", "show every check: its severity, what it looks at, and what holds where it passes");
+    .option("-s, --stack <name>", "stack to check; required, except with --list")
+    .option("--only <check>", "run only this check, or this group of checks (hosts, or hosts/*); repeatable", collect)
+    .option("--list", "list every check: its severity, what it reads, and what holds where it passes");
 }
 
 /**
- * Does what a command's options ask for: the list, or the checks of a stack. An id that does not exist is refused like any other
- * option that is wrong.
+ * Prints the list, or runs the checks of a stack. An unknown id is refused like any other wrong option.
  */
 export async function runChecks<Options extends CheckOptions>(
   name: "verify" | "preflight",
@@ -51,14 +46,14 @@ export async function runChecks<Options extends CheckOptions>(
 }
 
 function listText(checks: ReturnType<typeof listChecks>): string {
-  const looksAt = ({ needs, dials }: (typeof checks)[number]) =>
+  const reads = ({ needs, dials }: (typeof checks)[number]) =>
     [...needs, ...dials.map((what) => `connects to ${what}`)].join(", ") || "the connection itself";
   const widest = (texts: string[]) => Math.max(...texts.map((text) => text.length));
   const width = widest(checks.map(({ id }) => id));
   return checks
     .flatMap((check) => [
       `${check.id.padEnd(width)}  ${check.severity.padEnd(7)}  ${check.title}`,
-      `${" ".repeat(width)}           ${check.when === undefined ? "" : `only with ${check.when}; `}looks at: ${looksAt(check)}`,
+      `${" ".repeat(width)}           ${check.when === undefined ? "" : `only with ${check.when}; `}reads: ${reads(check)}`,
     ])
     .join("\n");
 }

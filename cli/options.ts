@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Environment } from "../automation/environment";
 import { defined } from "../base/defined";
+import { exitHelp } from "./exit-codes";
 
 /* Options that several commands have, and their texts. */
 
@@ -44,7 +45,7 @@ export function wholeNumber(least: number, what: string) {
 }
 
 export function common(command: Command): Command {
-  return withProject(command.requiredOption("-s, --stack <name>", "stack whose settings and cluster are meant"));
+  return withProject(command.requiredOption("-s, --stack <name>", "stack to work on"));
 }
 
 /** The options that every command on a stack has beside the stack itself. */
@@ -55,28 +56,28 @@ export function withProject(command: Command): Command {
         .env("PULUMI_OPTION_CWD")
         .default(".", "this folder"),
     )
-    .option("--json", "machine-readable result on the standard output; progress goes to the error output")
+    .option("--json", "print the result as JSON on the standard output; progress goes to the error output")
     .showHelpAfterError();
 }
 
 export const collect = (value: string, before: string[] = []) => [...before, value];
-export const parallel = () =>
-  new Option("-p, --parallel <count>", "how many resources are worked on side by side").argParser(
-    wholeNumber(1, "a whole number from 1"),
-  );
+
+/** What preview, up and destroy have in common. */
+export function changing(command: Command): Command {
+  const parallel = new Option("-p, --parallel <count>", "how many resources to work on at a time");
+  return common(command).addOption(parallel.argParser(wholeNumber(1, "a whole number from 1")));
+}
 export function policyOptions(command: Command): Command {
-  const levels = "JSON file with the levels of a policy pack; given again, the next pack's";
+  const levels = "JSON file with the levels of a policy pack; repeatable, in the packs' order";
   return command
-    .option("--policy-pack <folder>", "judge the change by a policy pack; may be given again", collect)
+    .option("--policy-pack <folder>", "check the change by a policy pack; repeatable", collect)
     .option("--policy-pack-config <file>", levels, collect);
 }
-export const codes = (...lines: string[]) => `
-Exit codes:
-${lines.map((line) => `  ${line}`).join("\n")}
-`;
-export const usual = [
-  "0    done",
-  "1    it failed half-way; what was done stays done, and running it again goes on",
-  "3    nothing was touched: no such stack, wrong settings, a cluster that is not ready",
-  "130  interrupted; what was left is said",
-];
+
+/** The exit codes of what changes a stack. */
+export const changeExits = exitHelp({
+  done: "done",
+  failed: "it failed half-way; what was done stays done, and running it again goes on",
+  notRun: "nothing was touched: no such stack, wrong settings, a cluster that is not ready",
+  interrupted: "interrupted; the output lists what was left",
+});

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { packageVersion } from "../base/version";
 import { adoptCommand } from "./commands/adopt";
 import { destroyCommand } from "./commands/destroy";
 import { outputsCommand } from "./commands/outputs";
@@ -19,7 +20,7 @@ export function commandLine(): Command {
       "End-to-end encryption for a Kubernetes ingress: client to EnRoute gateway by TLS, gateway to workload by Istio's mutual TLS.\n" +
         "Every command works on one stack: an environment with its settings (stacks/Pulumi.<stack>.yaml) and its cluster.",
     )
-    .version(version())
+    .version(packageVersion())
     .enablePositionalOptions()
     .addHelpText(
       "after",
@@ -30,9 +31,9 @@ The life of a stack:
   enroute-istio up        --stack dev    roll out; asks first
   enroute-istio verify    --stack dev    are both legs encrypted, everywhere?
   enroute-istio outputs   --stack dev    the gateway's address, the CA for clients, …
-  enroute-istio destroy   --stack dev    take it away again
+  enroute-istio destroy   --stack dev    destroy it again
 
-Which cluster is never taken from the shell: the stack names it. Backend and secrets are pulumi's own
+The stack names its cluster; the shell's current context is never used. Backend and secrets are pulumi's own
 (PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE, pulumi login).
 Completion: source <(enroute-istio completion bash)`,
     );
@@ -58,9 +59,3 @@ const commands = [
   adoptCommand,
   reviewCommand,
 ];
-
-function version(): string {
-  // By the package's own name: the sources and what is built from them lie differently deep.
-  // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return (require("enroute-istio/package.json") as { version: string }).version;
-}

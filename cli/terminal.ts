@@ -4,7 +4,7 @@ import { exit } from "./exit-codes";
 import type { ChangeOptions, CommonOptions } from "./options";
 import { changesText, openView } from "./view";
 
-/* What the commands show, and how they ask. */
+/* What the commands print, and how they ask for confirmation. */
 
 const isTerminal = () => process.stdout.isTTY && process.stdin.isTTY;
 export const useColour = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
@@ -22,10 +22,12 @@ export async function watched<Result>(
   const kill = new AbortController();
   const interrupt = () => {
     if (stop.signal.aborted) {
-      view.note("dropping everything: what was being done is in an unknown state (enroute-istio recover looks at it)");
+      view.note(
+        "dropping everything: what was in progress is left in an unknown state (enroute-istio recover examines it)",
+      );
       kill.abort();
     } else {
-      view.note("stopping: what is being done is finished, nothing more is begun. Ctrl-C again drops everything");
+      view.note("stopping: operations in progress finish, no new one starts. Ctrl-C again drops everything");
       stop.abort();
     }
   };
@@ -50,7 +52,7 @@ export function changeText({ resources, changes }: ChangeResult): string {
   return [...lines, changesText(changes, "preview")].join("\n");
 }
 
-/** Whether the person wants it: said by --yes, or asked at a terminal after a look at what would change. */
+/** Whether the user agrees: by --yes, or by an answer at a terminal, after seeing what would change. */
 export async function agreed(
   options: ChangeOptions,
   what: "up" | "destroy",
@@ -59,7 +61,7 @@ export async function agreed(
   if (options.yes === true) return true;
   if (!isTerminal() || options.json === true) {
     console.error(
-      `Nobody can be asked here.\n  fix: look at enroute-istio preview --stack ${options.stack}, then say --yes`,
+      `Cannot ask for confirmation: not a terminal.\n  fix: check enroute-istio preview --stack ${options.stack}, then pass --yes`,
     );
     process.exitCode = exit.notRun;
     return false;
@@ -70,8 +72,10 @@ export async function agreed(
   } else await look({});
   const asking = createInterface({ input: process.stdin, output: process.stdout });
   const question =
-    what === "up" ? `Roll this out on ${options.stack}?` : `Take the whole rollout of ${options.stack} away?`;
-  // A person who means it types the name of what is destroyed.
+    what === "up"
+      ? `Roll this out to stack ${options.stack}?`
+      : `Destroy everything that stack ${options.stack} deployed?`;
+  // To destroy, the stack's name has to be typed.
   const wanted = what === "up" ? "yes" : options.stack;
   const answer = await asking.question(`${question} Type ${wanted} to go on: `);
   asking.close();

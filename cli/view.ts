@@ -37,7 +37,7 @@ function plainView(screen: Screen): View {
   };
 }
 
-/** How often the picture moves by itself, in milliseconds: the clock goes on while nothing happens. */
+/** How often the view is redrawn while nothing happens, in milliseconds: the clock goes on. */
 const interval = 200;
 
 function liveView(screen: Screen, stack: string, colour: boolean): View {
@@ -84,6 +84,7 @@ const marks: Record<ComponentProgress["status"], [string, number]> = {
   running: ["▸", 36],
   done: ["✔", 32],
   unchanged: ["=", 90],
+  deleted: ["−", 33],
   failed: ["✖", 31],
 };
 const phases: Record<string, string> = {
@@ -123,8 +124,9 @@ export function picture(progress: Progress, { colour, columns, rows }: PictureOp
 }
 
 function shorten(lines: string[], components: ComponentProgress[], room: number): string[] {
-  const isDone = (index: number) => ["done", "unchanged"].includes(components[index]!.status);
-  const open = lines.filter((_, index) => !isDone(index));
+  const ended = ["done", "unchanged", "deleted"];
+  const isOpen = (_: string, index: number) => !ended.includes(components[index]?.status ?? "");
+  const open = lines.filter(isOpen);
   const done = lines.length - open.length;
   return [`  … ${done} done`, ...open.slice(0, room - 1)];
 }
@@ -138,7 +140,7 @@ function reason({ status, waitsFor, waits, done }: ComponentProgress): string {
   return `${first[0]}: ${first[1]}${more.length === 0 ? "" : ` (and ${more.length} more)`}`;
 }
 
-/** An event as a line for logs; undefined for what is no news there. */
+/** An event as a line for logs; undefined for what logs leave out. */
 export function eventLine(event: RolloutEvent): string | undefined {
   const at = seconds(event.elapsedSeconds).padStart(6);
   switch (event.kind) {

@@ -2,9 +2,13 @@ import { existsSync } from "node:fs";
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http";
 import { type RequestOptions, request as httpsRequest } from "node:https";
 import { setTimeout as sleep } from "node:timers/promises";
-import { KubeConfig } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { type Finding, findingOf } from "../base/issue";
+import { isKubeconfigText, kubeconfigName } from "../settings/kubeconfig";
 import type { Settings } from "../settings/schema";
+import { withoutUserinfo } from "../base/text";
+import { ClusterAccess } from "./access";
+import { type Kubeconfig, expandHome, parseKubeconfig, readKubeconfigs, targetOf, usualFiles } from "./kubeconfig";
 
 /** An answer of the API server that is none of what was asked for, or no answer at all (then without a status). */
 export class ClusterError extends Error {
@@ -21,6 +25,9 @@ export class ClusterError extends Error {
 /** How long a single request may take, in milliseconds. */
 const patience = 10_000;
 
+/** Items of a page of a list: with the pods of a mesh, some megabytes. */
+const pageSize = 100;
+
 /** Says that names and labels are enough: the API server then leaves contents, such as those of Secrets, where they are. */
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
@@ -29,19 +36,26 @@ const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.i
  * clients know no custom kinds, and cost more time than all the reading.
  */
 export class Cluster {
-  private readonly options: Promise<RequestOptions>;
+  private options: Promise<RequestOptions> | undefined;
   private readonly send: typeof httpsRequest;
 
   constructor(readonly config: KubeConfig) {
-    const options: RequestOptions = {};
-    this.options = config.applyToHTTPSOptions(options).then(() => {
-      // Dozens of requests in one go: as many connections would cost more than they bring.
-      if (options.agent instanceof Object) options.agent.maxSockets = 12;
-      return options;
-    });
-    // Whoever asks gets the error; without a listener the process would end before that.
-    this.options.catch(() => {});
     this.send = this.server.startsWith("http:") ? httpRequest : httpsRequest;
+  }
+
+  /** What every request goes in with; asked for once, and again where the API server does not take it any more. */
+  private prepare(): Promise<RequestOptions> {
+    const options: RequestOptions = {};
+    return this.config.applyToHTTPSOptions(options).then(
+      () => {
+        // Dozens of requests in one go: as many connections would cost more than they bring.
+        if (options.agent instanceof Object) options.agent.maxSockets = 12;
+        return options;
+      },
+      (error: unknown) => {
+        throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`);
+      },
+    );
   }
 
   /** URL of the API server. */
@@ -63,6 +77,36 @@ export class Cluster {
     });
   }
 
+  /**
+   * Reads a list page by page, so that the whole of it is never in memory at once, and keeps of each item what `keep` gives.
+   * A list that ran out while it was read (the server forgot the place) is read from its beginning again.
+   */
+  async list<Item, Kept = Item>(
+    path: string,
+    keep: (item: Item) => Kept = (item) => item as unknown as Kept,
+  ): Promise<Kept[]> {
+    for (let again = false; ; again = true) {
+      try {
+        return await this.pages(path, keep);
+      } catch (error) {
+        if (again || !(error instanceof ClusterError && error.status === 410)) throw error;
+      }
+    }
+  }
+
+  private async pages<Item, Kept>(path: string, keep: (item: Item) => Kept): Promise<Kept[]> {
+    const kept: Kept[] = [];
+    const query = `${path}${path.includes("?") ? "&" : "?"}limit=${pageSize}`;
+    for (let next = ""; ;) {
+      const page = await this.get<{ metadata?: { continue?: string }; items?: Item[] | null }>(
+        next === "" ? query : `${query}&continue=${encodeURIComponent(next)}`,
+      );
+      for (const item of page.items ?? []) kept.push(keep(item));
+      next = page.metadata?.continue ?? "";
+      if (next === "") return kept;
+    }
+  }
+
   /** Asks the API server something that it answers without keeping it, such as a review of rights or a token request. */
   ask<Answer>(path: string, question: unknown): Promise<Answer> {
     return this.call("POST", path, JSON.stringify(question), "application/json");
@@ -78,9 +122,24 @@ export class Cluster {
   }
 
   private async call<Answer>(method: string, path: string, body: string | undefined, accept: string): Promise<Answer> {
-    const shared = await this.options.catch((error: unknown) => {
-      throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`);
-    });
+    const before = (this.options ??= this.prepare());
+    try {
+      return await this.callWith<Answer>(await before, method, path, body, accept);
+    } catch (error) {
+      // Tokens of files and of plugins end after minutes, and a rollout may take longer.
+      if (!(error instanceof ClusterError && error.status === 401)) throw error;
+      if (this.options === before) this.options = this.prepare();
+      return await this.callWith<Answer>(await this.options, method, path, body, accept);
+    }
+  }
+
+  private async callWith<Answer>(
+    shared: RequestOptions,
+    method: string,
+    path: string,
+    body: string | undefined,
+    accept: string,
+  ): Promise<Answer> {
     const base = this.server.replace(/\/+$/, "");
     const headers = {
       ...shared.headers,
@@ -126,61 +185,64 @@ interface Response {
   retryAfter: number;
 }
 
+/** By which settings a stack names its cluster. */
+type ClusterSettings = Pick<Settings, "kubeconfig" | "context" | "secretPaths">;
+
 /** The cluster that a stack names, not looked at yet; a finding if the kubeconfig does not lead to one. */
-export function openCluster({ kubeconfig, context }: Pick<Settings, "kubeconfig" | "context">): Cluster | Finding {
-  const config = new KubeConfig();
-  const file = kubeconfig === "" ? "the kubeconfig (KUBECONFIG or ~/.kube/config)" : kubeconfig;
-  const path = kubeconfig.replace(/^~(?=\/)/, process.env["HOME"] ?? "~");
-  if (kubeconfig !== "" && !existsSync(path))
-    return findingOf({
-      id: "cluster/kubeconfig",
-      severity: "error",
-      subject: "kubeconfig",
-      problem: `kubeconfig ${kubeconfig} does not exist`,
-      fix: "correct enroute-istio:kubeconfig, or fetch the file first",
-    });
+export function openCluster(settings: ClusterSettings): Cluster | Finding {
+  const { kubeconfig, context } = settings;
+  const name = kubeconfigName(settings);
+  const wrong = (id: string, subject: string, problem: string, fix: string) =>
+    findingOf({ id: `cluster/${id}`, severity: "error", subject, problem, fix });
+  const isText = isKubeconfigText(kubeconfig);
+  const files = kubeconfig === "" ? usualFiles() : [expandHome(kubeconfig)];
+  if (!isText && !files.some((file) => existsSync(file)))
+    return wrong(
+      "kubeconfig",
+      "kubeconfig",
+      `${kubeconfig === name ? "kubeconfig " : ""}${name} does not exist`,
+      "correct enroute-istio:kubeconfig, or fetch the file first",
+    );
+  let found: Kubeconfig;
   try {
-    if (kubeconfig === "") config.loadFromDefault();
-    else config.loadFromFile(path);
+    found = isText ? parseKubeconfig(kubeconfig, ".") : readKubeconfigs(files);
   } catch (error) {
-    return findingOf({
-      id: "cluster/kubeconfig",
-      severity: "error",
-      subject: "kubeconfig",
-      problem: `${file} cannot be read: ${messageOf(error).split("\n")[0]}`,
-      fix: "fetch the kubeconfig again",
-    });
+    const reason = isText ? "it is no kubeconfig" : messageOf(error).split("\n")[0];
+    return wrong("kubeconfig", "kubeconfig", `${name} cannot be read: ${reason}`, "fetch the kubeconfig again");
   }
-  const known = config.getContexts().map(({ name }) => name);
+  const known = [...found.contexts.keys()];
+  const one = `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`;
   if (context !== "" && !known.includes(context))
-    return findingOf({
-      id: "cluster/context",
-      severity: "error",
-      subject: "context",
-      problem: `context ${context} is not in ${file}`,
-      fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
-    });
-  if (context !== "") config.setCurrentContext(context);
-  if (config.getCurrentCluster() === null)
-    return findingOf({
-      id: "cluster/context",
-      severity: "error",
-      subject: "context",
-      problem: `${file} does not say which cluster it means: its current context is ${config.getCurrentContext() || "not set"}`,
-      fix: `set enroute-istio:context to one of: ${known.join(", ") || "(the file has none)"}`,
-    });
-  return new Cluster(config);
+    return wrong("context", "context", `context ${context} is not in ${name}`, one);
+  const chosen = context === "" ? found.current : context;
+  const target = targetOf(found, chosen);
+  if (target === undefined)
+    return wrong(
+      "context",
+      "context",
+      known.includes(chosen)
+        ? `context ${chosen} of ${name} names a cluster that is not in it`
+        : `${name} does not say which cluster it means: its current context is ${chosen || "not set"}`,
+      one,
+    );
+  return new Cluster(new ClusterAccess(target));
 }
 
 /** Why the cluster cannot be worked with, from the error of a first request. */
-export function unreachable(
-  settings: Pick<Settings, "kubeconfig" | "context">,
-  cluster: Cluster,
-  error: unknown,
-): Finding {
+export function unreachable(settings: ClusterSettings, cluster: Cluster, error: unknown): Finding {
   const status = error instanceof ClusterError ? error.status : undefined;
-  const { context, kubeconfig } = settings;
-  const name = `cluster ${context === "" ? `of ${kubeconfig}` : context} at ${cluster.server}`;
+  const { context } = settings;
+  const { proxy } = cluster.config as Partial<ClusterAccess>;
+  const way = proxy === undefined ? "" : `, through the proxy ${withoutUserinfo(proxy)},`;
+  const name = `cluster ${context === "" ? `of ${kubeconfigName(settings)}` : context} at ${cluster.server}${way}`;
+  if (status === undefined && /^the credentials of the kubeconfig/.test(messageOf(error)))
+    return findingOf({
+      id: "cluster/reachable",
+      severity: "error",
+      subject: cluster.server,
+      problem: `${name} was not asked: ${messageOf(error)}`,
+      fix: "put the credentials right; kubectl auth whoami shows whether they are",
+    });
   if (status === 401 || status === 403)
     return findingOf({
       id: "cluster/reachable",

@@ -11,6 +11,7 @@ export interface Metadata {
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   managedFields?: { manager?: string; time?: string }[];
+  ownerReferences?: { kind: string; name: string }[];
 }
 
 export interface Named {
@@ -30,6 +31,8 @@ export interface Container {
   name: string;
   image?: string;
   restartPolicy?: string;
+  args?: string[];
+  ports?: { name?: string; containerPort: number; protocol?: string }[];
   env?: { name: string; value?: string }[];
   volumeMounts?: { name: string; mountPath: string }[];
 }
@@ -63,7 +66,7 @@ export interface Service extends Named {
     type?: string;
     clusterIP?: string;
     selector?: Record<string, string>;
-    ports?: { name?: string; port: number }[];
+    ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } };
 }

@@ -1,8 +1,11 @@
 import type * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { defined } from "../base/defined";
 import type { Values } from "../base/merge";
-import { defaultTimeoutSeconds } from "../mesh/charts";
+import { type ChartRepositoryAuth, defaultTimeoutSeconds, isRegistry, loginOf } from "../mesh/charts";
 
 export { retiredHosts } from "../mesh/istio";
+export type { ChartRepositoryAuth };
 
 /** Where a chart comes from and how long Helm may wait for it. */
 export interface ChartArgs {
@@ -10,21 +13,33 @@ export interface ChartArgs {
   version: string;
   /** URL of the Helm repository that serves the chart, or an `oci://` registry path above it. */
   chartRepository: string;
+  /**
+   * How to log in to it. To a registry (`oci://`) the provider logs in by the file of its own `helmReleaseSettings.registryConfigPath`,
+   * not by this. @default without a login
+   */
+  chartRepositoryAuth?: ChartRepositoryAuth<pulumi.Input<string>>;
   /** How long Helm waits for the release to become ready, in seconds. @default 300 */
   timeoutSeconds?: number;
   /** Escape hatch: extra Helm values, merged last. Arrays replace, `null` deletes what the component set. */
   values?: Values;
 }
 
-/** The part of a `helm.v3.Release`'s arguments that says which chart to take. An OCI chart is named by its whole reference. */
+/** Arguments of a `helm.v3.Release` that name the chart. An OCI chart is named by its whole reference. */
 export function chartSource(
   chart: string,
   args: ChartArgs,
 ): Pick<k8s.helm.v3.ReleaseArgs, "chart" | "version" | "repositoryOpts" | "timeout"> {
   const timeout = args.timeoutSeconds ?? defaultTimeoutSeconds;
-  return args.chartRepository.startsWith("oci://")
+  const login = loginOf(args.chartRepositoryAuth);
+  const access = defined({
+    repo: args.chartRepository,
+    username: login?.username,
+    password: login === undefined ? undefined : pulumi.secret(login.password),
+    caFile: args.chartRepositoryAuth?.caFile,
+  });
+  return isRegistry(args.chartRepository)
     ? { chart: `${args.chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
-    : { chart, version: args.version, repositoryOpts: { repo: args.chartRepository }, timeout };
+    : { chart, version: args.version, repositoryOpts: access, timeout };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { defined } from "../base/defined";
 import { formerGatewayHostName } from "../mesh/enroute";
 import { titleOf } from "../mesh/object";
 
@@ -32,5 +33,5 @@ function objectNames(type: string, props: Record<string, unknown>): string[] {
   const kind = (props["kind"] as string | undefined) ?? type.split(":").pop()!;
   const { name, namespace } = (kind === "Release" ? props : props["metadata"]) as { name: string; namespace?: string };
   const names = kind === "GatewayHost" ? [name, formerGatewayHostName(name)] : [name];
-  return names.map((one) => titleOf({ kind, metadata: { name: one, ...(namespace === undefined ? {} : { namespace }) } }));
+  return names.map((one) => titleOf({ kind, metadata: defined({ name: one, namespace }) }));
 }

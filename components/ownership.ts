@@ -8,7 +8,7 @@ export function ownershipMarks(owner: string): pulumi.ResourceTransformation {
   return ({ type, props, opts }) => {
     const isRead = (opts as pulumi.CustomResourceOptions).id !== undefined;
     const { metadata } = props as { metadata?: { annotations?: Record<string, string> } };
-    // A patch is of an object that somebody else owns.
+    // A patch is of an object of another owner.
     if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || isRead || metadata === undefined) return undefined;
     const annotations = { ...metadata.annotations, [stackAnnotation]: owner };
     return { props: { ...props, metadata: { ...metadata, annotations } }, opts };

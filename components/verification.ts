@@ -5,13 +5,15 @@ import { refusal } from "./refusal";
 export interface VerificationArgs {
   /** Certificate of the CA that clients trust, PEM, where it is known. */
   caCertificate: pulumi.Input<string | undefined>;
-  /** Looks at the cluster. */
-  verify: (known: { caCertificate?: string }) => Promise<Report>;
+  /** Verifies the cluster. */
+  verify: (known: { caCertificate?: string; leaving: string[] }) => Promise<Report>;
+  /** What this update will delete, `Kind namespace/name`: the engine does so at its end. @default nothing */
+  leaving?: () => Promise<string[]>;
 }
 
 /**
- * The look at the cluster with which `pulumi up` ends. What it waits for is said by `dependsOn`. If it fails, the update
- * fails, with everything that was rolled out and every output kept. A preview does not run it.
+ * Verifies the cluster at the end of `pulumi up`; runs after everything in `dependsOn`. If it fails, the update fails,
+ * with everything that was rolled out and every output kept. A preview does not run it.
  */
 export class Verification extends pulumi.ComponentResource {
   /** What it came to, failed or not. */
@@ -23,20 +25,33 @@ export class Verification extends pulumi.ComponentResource {
       this.summary = pulumi.output(pulumi.unknown) as pulumi.Output<ReportSummary>;
     } else {
       // The engine gives a name to what is registered, and this is registered when all that it depends on is done.
-      const report = pulumi
-        .all([this.urn, args.caCertificate])
-        .apply(([, caCertificate]) => args.verify(caCertificate === undefined ? {} : { caCertificate }));
-      this.summary = report.apply(summaryOf);
+      const report = pulumi.all([this.urn, args.caCertificate]).apply(async ([, caCertificate]) => {
+        const leaving = (await args.leaving?.()) ?? [];
+        return {
+          leaving,
+          found: await args.verify({ leaving, ...(caCertificate === undefined ? {} : { caCertificate }) }),
+        };
+      });
+      this.summary = report.apply(({ found }) => summaryOf(found));
       // Beside the summary and not in it: the outputs are written down even where this fails the update.
-      report.apply((found) => this.tell(found));
+      report.apply(({ found, leaving }) => this.report(found, leaving));
     }
     this.registerOutputs({});
   }
 
-  private async tell(report: Report): Promise<void> {
-    if (report.status === "failed") throw refusal(failuresText(report));
+  private async report(report: Report, leaving: string[]): Promise<void> {
+    if (report.status === "failed") throw refusal([failuresText(report), ...heldBack(leaving)].join("\n"));
     await pulumi.log.info(summaryText(report), this);
     const doubts = failuresText(report);
     if (doubts !== "") await pulumi.log.warn(doubts, this);
   }
+}
+
+/** What is not deleted, as the update fails before it comes to that. */
+function heldBack(leaving: string[]): string[] {
+  if (leaving.length === 0) return [];
+  return [
+    `Not deleted, as an update deletes last, and only where nothing failed: ${leaving.join(", ")}.`,
+    "  fix: put right what failed, then pulumi up, which deletes them; or delete them first, by an update with verifyAfterUp: false",
+  ];
 }

@@ -9,11 +9,16 @@ export const enroute = {
   service: "enroute",
   serviceAccount: "enroute",
   clusterRole: "enroute",
+  /** Ours, not the chart's: binds the chart's role, which may list Ingresses, where a stack wants them served. */
+  ingressBinding: "enroute-istio-gateway",
   selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
 } as const;
 
 /** Repository of the chart `enroute`. */
 export const enrouteCharts = "https://helm.getenroute.io";
+
+/** Tag of Envoy's image where a stack names no other (chart 0.8.7). */
+export const defaultEnvoyTag = "v1.27.0";
 
 /** Namespace of the gateway in a stack that names no other. */
 export const defaultGatewayNamespace = "enroute-system";
@@ -51,6 +56,26 @@ export const defaultWorkloadCertificateTtl = "24h";
 /** Shortest that we take: the agent renews at half life, and below a minute it would do little else. */
 export const minWorkloadCertificateTtl = "1m";
 export const defaultOutputPath = "/etc/istio-certs";
+
+/**
+ * Folders of the sidecar and of its image: Istio mounts its own files in some of them (files/injection-template.yaml of the chart
+ * istiod), and a volume over any of them hides what the proxy needs.
+ */
+const takenFolders = [
+  ...["/etc/istio", "/etc/certs", "/etc/ssl", "/etc/pki", "/var/run/secrets", "/run/secrets", "/var/lib/istio"],
+  ...["/bin", "/boot", "/dev", "/lib", "/lib64", "/proc", "/sbin", "/sys", "/tmp", "/usr"],
+];
+
+/** Why the sidecar could not write its certificate to a folder; undefined where it can. */
+export function outputPathProblem(folder: string): string | undefined {
+  const form = "an absolute path such as /etc/istio-certs, of letters, digits, '.', '-' and '_'";
+  if (!/^(\/[\w.-]+)+$/.test(folder)) return form;
+  if (folder.split("/").some((part) => part === "." || part === "..")) return `${form}, without . and ..`;
+  const taken = takenFolders.find((one) => `${folder}/`.startsWith(`${one}/`) || `${one}/`.startsWith(`${folder}/`));
+  return taken === undefined
+    ? undefined
+    : `a folder of its own such as /etc/istio-certs: mounted there, it would hide files of the sidecar in ${taken}`;
+}
 
 /** Why istiod would not sign certificates of this life; undefined if it does. `max` is istiod's own limit. */
 export function ttlProblem(ttl: string, max = maxWorkloadCertificateTtl): string | undefined {

@@ -51,7 +51,26 @@ export const defaultPrefix = "/";
 
 export function prefixOf(route: unknown): string {
   const prefixes = asList(at(route, "conditions")).flatMap((condition) => asText(at(condition, "prefix")) ?? []);
-  return prefixes[0] ?? defaultPrefix;
+  return plainPrefix(prefixes[0] ?? defaultPrefix);
+}
+
+/** A prefix as EnRoute has it: slashes in a row count as one (mergePathConditions). */
+export function plainPrefix(prefix: string): string {
+  return prefix.replace(/\/{2,}/g, "/");
+}
+
+/** Whether EnRoute takes a path to be a regular expression, for the whole path, in no order (mergePathConditions, longestRouteFirst). */
+export function isPattern(path: string): boolean {
+  return /[\^+*[\]%]/.test(path);
+}
+
+/** The routes of a host whose prefix an earlier one has: EnRoute keeps one of them, by that prefix (VirtualHost.addRoute, dag.go). */
+export function repeatedPrefixes(routes: readonly { prefix?: string }[]): { index: number; first: number }[] {
+  const prefixes = routes.map(({ prefix = defaultPrefix }) => plainPrefix(prefix));
+  return prefixes.flatMap((prefix, index) => {
+    const first = prefixes.indexOf(prefix);
+    return first < index ? [{ index, first }] : [];
+  });
 }
 
 /** Prefixes of the routes that are served in clear text on port 80, too (`permitInsecure`). */
@@ -70,7 +89,7 @@ export function declaredReasons(
 ): PlainReasons {
   return Object.fromEntries(
     routes.flatMap(({ prefix = defaultPrefix, permitInsecure }) =>
-      permitInsecure === undefined ? [] : [[prefix, permitInsecure.reason]],
+      permitInsecure === undefined ? [] : [[plainPrefix(prefix), permitInsecure.reason]],
     ),
   );
 }
@@ -78,7 +97,9 @@ export function declaredReasons(
 /** A path of a host that must not be served in clear text; undefined where the stack lets every route be plain. */
 export function securePath(routes: Parameters<typeof declaredReasons>[0]): string | undefined {
   const reasons = declaredReasons(routes);
-  const prefixes = routes.map(({ prefix = defaultPrefix }) => prefix).filter((prefix) => !(prefix in reasons));
+  const prefixes = routes
+    .map(({ prefix = defaultPrefix }) => plainPrefix(prefix))
+    .filter((prefix) => !(prefix in reasons));
   return prefixes.sort((a, b) => a.length - b.length)[0];
 }
 

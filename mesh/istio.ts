@@ -14,6 +14,9 @@ export const retiredHosts = ["istio-release.storage.googleapis.com", "gcr.io/ist
 /** The mesh's root namespace in a stack that names no other. */
 export const defaultIstioNamespace = "istio-system";
 
+/** Annotation of istiod's pods: which CA they have loaded. */
+export const authorityAnnotation = "enroute-istio/certificate-authority";
+
 /** First part of every identity in a mesh that says no other. */
 export const defaultTrustDomain = "cluster.local";
 

@@ -32,25 +32,33 @@ export interface Remedy {
   renew: string;
   /** When it is missing, or wrong. */
   repair: string;
+  /** When another kind of certificate is needed: another key, other names. */
+  replace: string;
 }
 
 export const servingRemedies: Readonly<Record<ServingIssuer, Remedy>> = {
   generated: {
     renew: "pulumi up --refresh renews it; run that on a schedule",
     repair: "run pulumi up --refresh",
+    replace: "run pulumi up --refresh; what Envoy would not load, the settings refuse (certificate.keyAlgorithm)",
   },
   provided: {
     renew: "set the renewed one in certificate.certificateChain and .privateKey",
     repair:
       "set a certificate and key that belong together in certificate.certificateChain and .privateKey, then pulumi up",
+    replace:
+      "have one issued for servers with an ECDSA key on P-256 or RSA of 2048 bits, set it in certificate.certificateChain and .privateKey, then pulumi up",
   },
   existingSecret: {
     renew: "have its issuer renew it",
     repair: "have its issuer make it again",
+    replace: "have its issuer make it for servers, with an ECDSA key on P-256 or RSA of 2048 bits",
   },
   certManager: {
     renew: "see what holds cert-manager back: kubectl describe certificate",
     repair: "see what holds cert-manager back: kubectl describe certificate, in the namespace of the hosts",
+    replace:
+      "set certificate.keyAlgorithm to ECDSA-P256 or RSA-2048, and run pulumi up; what its issuer adds, such as usages, is the issuer's",
   },
 };
 

@@ -61,9 +61,11 @@ export function exceptionProblems(
       say("ports need a workload: Istio ignores port exceptions of a policy without a selector");
     if (exception.workload !== undefined && Object.keys(exception.workload).length === 0)
       say("an empty workload selects nothing in particular: leave it out to mean the whole namespace");
-    if (exception.namespace === rootNamespace && exception.workload === undefined)
+    if (exception.namespace === rootNamespace)
       say(
-        `in the root namespace ${rootNamespace} it would be a second mesh-wide policy, of which Istio obeys the oldest`,
+        exception.workload === undefined
+          ? `in the root namespace ${rootNamespace} it would be a second mesh-wide policy, of which Istio obeys the oldest`
+          : `in the root namespace ${rootNamespace} no pod has a sidecar, and a policy with a selector counts in its own namespace alone: name the namespace of the workload`,
       );
     exceptions.slice(0, index).forEach((earlier, earlierIndex) => {
       const problem = conflict(earlier, exception);
@@ -106,6 +108,31 @@ export function allowedWeakness(
       (ports === undefined || (port !== undefined && ports.includes(port))),
   );
   return Math.max(0, ...covering.map(({ mode }) => weaknessOf(mode)));
+}
+
+/** How a workload takes connections where nothing but the stack's exceptions says so. */
+export interface DeclaredModes {
+  all: "STRICT" | ExceptionMode;
+  /** Of container ports that differ. */
+  ports: Record<number, ExceptionMode>;
+}
+
+/**
+ * What the exceptions of a stack come to for a pod: one answer, or where several of their policies select it, one for each, as
+ * Istio obeys the oldest alone.
+ */
+export function declaredModes(
+  exceptions: readonly MutualTlsException[],
+  { namespace, labels = {} }: { namespace: string; labels?: Record<string, string> },
+): [DeclaredModes, ...DeclaredModes[]] {
+  const policies = compileExceptions(exceptions.filter((exception) => exception.namespace === namespace));
+  const modes = ({ spec: { mtls, portLevelMtls = {} } }: PeerAuthenticationPolicy): DeclaredModes => ({
+    all: mtls?.mode ?? "STRICT",
+    ports: Object.fromEntries(Object.entries(portLevelMtls).map(([port, { mode }]) => [Number(port), mode])),
+  });
+  const own = policies.filter(({ spec }) => spec.selector !== undefined && isPartOf(spec.selector.matchLabels, labels));
+  const [first, ...others] = own.length > 0 ? own : policies.filter(({ spec }) => spec.selector === undefined);
+  return first === undefined ? [{ all: "STRICT", ports: {} }] : [modes(first), ...others.map(modes)];
 }
 
 /** Whether labels are all among others. */

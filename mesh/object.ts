@@ -31,3 +31,11 @@ export function titleOf(object: { kind: string; metadata: ObjectMetadata }): str
 export function apiGroup(apiVersion: string | undefined): string {
   return apiVersion?.includes("/") === true ? apiVersion.split("/")[0]! : "";
 }
+
+/** Name of the workload that a pod belongs to, by the names that Kubernetes' controllers give pods; a pod's own where it has none. */
+export function workloadOf({ metadata: { name, labels = {} } }: Pick<MeshObject, "metadata">): string {
+  const hash = labels["pod-template-hash"];
+  if (hash !== undefined) return name.split(`-${hash}-`)[0]!;
+  // A StatefulSet's pods are numbered, a DaemonSet's have five random characters; both have a revision.
+  return labels["controller-revision-hash"] === undefined ? name : name.replace(/-[^-]+$/, "");
+}

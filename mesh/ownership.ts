@@ -1,3 +1,5 @@
+import { formerGatewayHostName } from "./enroute";
+
 /*
  * Who owns an object of the cluster. A stack marks everything that it makes, and claims the mesh as a whole in the root
  * namespace; what carries no mark is the stack's where its state holds it, and somebody else's otherwise.
@@ -38,7 +40,7 @@ export function isSameObject(a: ObjectName, b: ObjectName): boolean {
 
 /** What the state of a stack holds. */
 export interface HeldObject extends ObjectName {
-  /** Only fields of an object that somebody else owns (`NamespacePatch`). */
+  /** Only fields of an object that somebody else owns (`NamespacePatch`), or not even those: one that is only read. */
   patch: boolean;
   /** Name under which the API server lists the fields that the stack set. */
   fieldManager?: string;
@@ -189,6 +191,8 @@ export interface PlannedRelease {
   chart: string;
   version: string;
   repository?: string;
+  /** How to log in to it. */
+  access?: { username?: string; password?: string; caFile?: string };
   values: Record<string, unknown>;
 }
 
@@ -203,6 +207,24 @@ export interface PlannedObject extends ObjectName {
 export interface Planned {
   objects: PlannedObject[];
   releases: PlannedRelease[];
+}
+
+/** What a stack holds and would no longer make, as `Kind namespace/name`. What it only patches is somebody else's. */
+export function leftovers(held: Held, planned: Planned): string[] {
+  const name = ({ namespace, name: own }: { namespace?: string; name: string }) =>
+    namespace === undefined ? own : `${namespace}/${own}`;
+  const made = planned.objects.flatMap((object) => {
+    // One that an early version made keeps its name.
+    const names = object.kind === "GatewayHost" ? [object.name, formerGatewayHostName(object.name)] : [object.name];
+    return names.map((one) => `${object.group} ${object.kind} ${name({ ...object, name: one })}`);
+  });
+  const releases = planned.releases.map(name);
+  return [
+    ...held.objects
+      .filter((object) => !object.patch && !made.includes(`${object.group} ${object.kind} ${name(object)}`))
+      .map((object) => `${object.kind} ${name(object)}`),
+    ...held.releases.filter((release) => !releases.includes(release)).map((release) => `Release ${release}`),
+  ];
 }
 
 /** Group of an API version; empty for the core group. */

@@ -8,7 +8,7 @@ import { plainKeyPaths } from "./rules/keys";
  * preview all of them together. The rules about changes are not here, because the engine shows a pack no earlier state.
  */
 
-/** Paths of private keys that are no secrets, by the URN of each resource that was looked at. */
+/** Paths of private keys that are not secrets, by the URN of each resource that was examined. */
 const plainKeys = new Map<string, unknown>();
 
 /**
@@ -43,7 +43,7 @@ function policy(rule: Rule): (ResourceValidationPolicy | StackValidationPolicy)[
         {
           ...common,
           validateResource: ({ urn, type, name, props, opts: { protect } }, report) => {
-            // Where the observer was turned off nobody knows what is a secret: every key counts as none.
+            // With the observer turned off, nothing marks secrets: every key counts as plain text.
             const isObserved = plainKeys.has(urn);
             const object = toPolicyObject({ type, name, props, protect }, isObserved ? undefined : () => undefined);
             if (object === undefined) return;
@@ -76,7 +76,7 @@ function policy(rule: Rule): (ResourceValidationPolicy | StackValidationPolicy)[
   }
 }
 
-/** Levels are the engine's business: it knows what `--policy-pack-config` says. */
+/** Levels are the engine's business: it reads `--policy-pack-config`. */
 function find(rule: Rule, objects: Parameters<typeof judgeBy>[1], urn: string): Violation[] {
   return judgeBy({ ...rule, level: "mandatory" }, objects, { environment: stackOf(urn) });
 }

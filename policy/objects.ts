@@ -20,13 +20,13 @@ export interface ProgramResource {
 }
 
 /**
- * Opens what stands for a secret; undefined for every other value. Without one, nothing can tell what is a secret, and rules
+ * Opens what stands for a secret; undefined for every other value. Without one, nothing marks secrets, and rules
  * do not ask.
  */
 export type OpenSecret = (value: unknown) => { value: unknown } | undefined;
 
 /**
- * The object that a resource of the program stands for; undefined for what is no object, such as components and providers.
+ * The object that a resource of the program stands for; undefined for other resources, such as components and providers.
  * Resources of @pulumi/tls are objects of apiVersion `tls`.
  */
 export function toPolicyObject(
@@ -55,7 +55,7 @@ export function toPolicyObject(
   };
 }
 
-/** A value in the clear. Notes where a private key stands that is no secret. */
+/** A value in the clear. Notes where a private key is not a secret. */
 function read(value: unknown, path: string, isSecret: boolean, open: OpenSecret, plainKeys: string[]): unknown {
   const secret = open(value);
   if (secret !== undefined) return read(secret.value, path, true, open, plainKeys);

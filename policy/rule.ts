@@ -1,8 +1,9 @@
+import { stackNameOf } from "../base/project-files";
 import { asText } from "../base/tree";
 import type { MeshObject } from "../mesh/object";
 
 /*
- * What a rule is. A rule looks at objects: rendered Kubernetes objects, and the resources of a Pulumi program in the same
+ * What a rule is. A rule judges objects: rendered Kubernetes objects, and the resources of a Pulumi program in the same
  * form. It knows nothing of the engine, so that reviews and tests use the very same rules.
  */
 
@@ -13,7 +14,7 @@ export interface PolicyObject extends MeshObject {
   [key: string]: unknown;
 }
 
-/** What happens on a finding: it is told, it stops the update, or the rule is not run. */
+/** What happens on a finding: it is reported, it stops the update, or the rule is not run. */
 export type Level = "advisory" | "mandatory" | "disabled";
 
 export interface PolicyOptions {
@@ -65,7 +66,7 @@ export interface Rule {
 
 /** Whether an environment is production: a stack named `prod` or `production`, also with a suffix such as `prod-eu`. */
 export function isProduction(environment: string): boolean {
-  return /^prod(uction)?([-_.]|$)/.test(environment);
+  return /^prod(uction)?([-_.]|$)/.test(stackNameOf(environment));
 }
 
 /** Stands for what only the update will know, such as a certificate that is not issued yet. */

@@ -1,18 +1,21 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { stackNameOf } from "../base/project-files";
 import { titleOf } from "../mesh/object";
 import type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 import { availabilityRules } from "./rules/availability";
 import { changeRules } from "./rules/changes";
 import { encryptionRules } from "./rules/encryption";
 import { keyRules } from "./rules/keys";
+import { meshConfigurationRules } from "./rules/mesh-configuration";
 import { softwareRules } from "./rules/software";
 
 export type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 
-/** Every rule, in the order in which findings are told. */
+/** Every rule, in the order of the findings. */
 export const rules: readonly Rule[] = [
   ...encryptionRules,
+  ...meshConfigurationRules,
   ...keyRules,
   ...softwareRules,
   ...availabilityRules,
@@ -46,7 +49,7 @@ const levels: readonly unknown[] = ["advisory", "mandatory", "disabled"] satisfi
  * @throws if the file cannot be read, or names a rule or a level that does not exist.
  */
 export function loadLevels(environment: string, folder = join(__dirname, "config")): Partial<Record<string, Level>> {
-  const path = join(folder, `${environment}.json`);
+  const path = join(folder, `${stackNameOf(environment)}.json`);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -58,7 +61,7 @@ export function loadLevels(environment: string, folder = join(__dirname, "config
   try {
     config = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path} is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${path} is not JSON: ${(error as Error).message}`, { cause: error });
   }
   if (typeof config !== "object" || config === null || Array.isArray(config))
     throw new Error(`${path}: an object of levels by rule is wanted`);

@@ -25,7 +25,7 @@ export interface LockFile extends StackLock {
   file: string;
 }
 
-/** Somebody else holds the lock. */
+/** Another update holds the lock. */
 export class LockedError extends Error {
   constructor(readonly locks: readonly StackLock[]) {
     super(locks.map(lockText).join("; "));
@@ -84,7 +84,7 @@ export function judgeLock(
   return verdict("running", "its process is running");
 }
 
-/** As {@link judgeLock}, of an update whose process cannot be looked at: by its age alone. */
+/** As {@link judgeLock}, for an update whose process cannot be seen: by its age alone. */
 export function judgeUnseen(
   { holder, since }: { holder?: StackLock["holder"] | undefined; since: Date },
   now: Date,
@@ -132,7 +132,7 @@ export function removeLocks(locks: readonly LockFile[]): void {
  * Holds the stack's lock in the way that Pulumi does, while `work` runs: no update begins meanwhile, and of two that hold it at
  * once one gives way.
  *
- * @throws {@link LockedError}, if somebody else holds it.
+ * @throws {@link LockedError}, if another update holds it.
  */
 export async function holdingLock<Result>(place: StatePlace, work: () => Promise<Result>): Promise<Result> {
   const folder = lockFolder(place);
@@ -140,7 +140,7 @@ export async function holdingLock<Result>(place: StatePlace, work: () => Promise
   const name = `${randomUUID()}.json`;
   const file = join(folder, name);
   const content = { pid: process.pid, username: userName(), hostname: hostname(), timestamp: new Date().toISOString() };
-  // Whole before it appears under its name: nobody ever reads half of it.
+  // Written in full before it appears under its name: half of it is never read.
   const partial = join(place.folder, name);
   writeFileSync(partial, JSON.stringify(content));
   renameSync(partial, file);
@@ -172,13 +172,13 @@ function namesIn(folder: string): string[] {
   try {
     return readdirSync(folder).sort();
   } catch (error) {
-    // Pulumi makes the folder with the first lock. A folder that may not be read is no proof that nobody holds one.
+    // Pulumi makes the folder with the first lock. A folder that may not be read does not prove that there is none.
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
 }
 
-/** What a lock file says; only its age if it cannot be read, and undefined if it has just gone. */
+/** What a lock file holds; only its age if it cannot be read, and undefined if it has just gone. */
 function readLock(file: string): { holder?: StackLock["holder"] | undefined; since: Date } | undefined {
   try {
     const since = statSync(file).mtime;

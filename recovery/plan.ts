@@ -1,4 +1,4 @@
-/** One revision of a Helm release, as the labels of its Secret tell it. */
+/** One revision of a Helm release, by the labels of its Secret. */
 export interface Revision {
   namespace: string;
   name: string;
@@ -23,7 +23,7 @@ export interface OwnReleases {
   inState: ReadonlySet<string>;
   /** In the stack's claim of the mesh: it was about to install them. */
   claimed: ReadonlySet<string>;
-  /** An operation of the stack that never finished was making them, or somebody says that the stack is to have them. */
+  /** An operation of the stack that never finished was making them, or the user gives them to the stack. */
   named: ReadonlySet<string>;
 }
 
@@ -71,7 +71,7 @@ export function planRecovery(revisions: readonly Revision[], releases: OwnReleas
   });
 }
 
-/** Releases under the stack's names that nothing of the stack names: somebody else installed them, and they are running. */
+/** Releases under the stack's names that nothing of the stack names: others installed them, and they are running. */
 export function foreignReleases(revisions: readonly Revision[], releases: OwnReleases): ForeignRelease[] {
   return byRelease(revisions).flatMap(({ id, last }) => {
     const why = foreignReason(id, last, releases);
@@ -85,11 +85,11 @@ function foreignReason(
   { inState, claimed, named }: OwnReleases,
 ): string | undefined {
   if (inState.has(id) || named.has(id) || status === "uninstalled") return undefined;
-  if (!claimed.has(id)) return `is ${status}, and nothing of this stack names it: somebody else installed it`;
+  if (!claimed.has(id)) return `is ${status}, and nothing of this stack names it: another owner installed it`;
   // The claim in the state came before the release. An operation of the stack made it that lost the cluster at its very end, and
-  // could not write it down; or somebody installed it since by Helm's own command.
+  // could not write it down; or it was installed since by Helm's own command.
   return status === "deployed" && !byPulumi
-    ? "is deployed, and not by Pulumi: somebody installed it under a name that this stack claims"
+    ? "is deployed, but not by Pulumi: it was installed under a name that this stack claims"
     : undefined;
 }
 

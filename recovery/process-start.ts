@@ -10,13 +10,13 @@ export function processStart(pid: number): Date | "unknown" | undefined {
   if (process.platform !== "win32") {
     try {
       const env = { ...process.env, LC_ALL: "C" };
-      const told = execFileSync("ps", ["-o", "stat=", "-o", "lstart=", "-p", String(pid)], { encoding: "utf8", env });
-      const [, state = "", began = ""] = /^\s*(\S+)\s+(.*?)\s*$/.exec(told) ?? [];
+      const line = execFileSync("ps", ["-o", "stat=", "-o", "lstart=", "-p", String(pid)], { encoding: "utf8", env });
+      const [, state = "", began = ""] = /^\s*(\S+)\s+(.*?)\s*$/.exec(line) ?? [];
       if (state.startsWith("Z")) return undefined;
       const date = new Date(began);
       return Number.isNaN(date.getTime()) ? "unknown" : date;
     } catch (error) {
-      // Exit code 1: there is no such process. Everything else says nothing about it.
+      // Exit code 1: there is no such process. Anything else proves nothing.
       if ((error as { status?: number }).status === 1) return undefined;
     }
   }
@@ -33,7 +33,7 @@ function fromProc(pid: number): Date | "unknown" | undefined {
     const boot = /^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1];
     return boot === undefined ? "unknown" : new Date(Number(boot) * 1000 + Number(fields[19]) * 10);
   } catch {
-    // Where processes of other users are hidden (hidepid), signal 0 still tells that there is one.
+    // Where processes of other users are hidden (hidepid), signal 0 still finds it.
     return isThere(pid) ? "unknown" : undefined;
   }
 }

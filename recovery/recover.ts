@@ -31,7 +31,7 @@ interface Deployment {
 }
 
 /**
- * Looks at what a cut-off update left behind. Changes nothing.
+ * Finds what a killed update left behind. Changes nothing.
  *
  * @param adopt releases, `namespace/name`, that the stack is to have although nothing of it names them
  */

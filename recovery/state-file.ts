@@ -54,17 +54,17 @@ export function isThere({ folder, project, name }: StatePlace): boolean {
 /**
  * What was cut short of a stack, in a file backend. It keeps copies of the state, from just before the last step (`.bak`) and
  * of every update (history), and beside each file a small one with its attributes (`.attrs`), which it does not write in one
- * go: a kill in between leaves it empty, and Pulumi says of the whole state "failed to load checkpoint: EOF".
+ * go: a kill in between leaves it empty, and Pulumi reports "failed to load checkpoint: EOF" for the whole state.
  *
- * @throws {@link RecoveryError} `state-damaged`, if there is no whole copy.
+ * @throws {@link RecoveryError} `state-damaged`, if there is no intact copy.
  */
 export function findDamage({ folder, project, name }: StatePlace): DamagedState | undefined {
   const file = join(folder, "stacks", project, `${name}.json`);
   const history = join(folder, "history", project, name);
   const entries = existsSync(history) ? readdirSync(history).map((entry) => join(history, entry)) : [];
   const attributes = [join(folder, "meta.yaml.attrs"), `${file}.attrs`, ...entries.filter((one) => isAttributes(one))];
-  const told = entries.filter((entry) => entry.endsWith(".history.json"));
-  const others = [...attributes, ...told].filter((one) => existsSync(one) && parsed(one) === undefined);
+  const histories = entries.filter((entry) => entry.endsWith(".history.json"));
+  const others = [...attributes, ...histories].filter((one) => existsSync(one) && parsed(one) === undefined);
   if (!existsSync(file) || isWhole(file)) return others.length === 0 ? undefined : { others };
   const checkpoints = entries.filter((entry) => entry.endsWith(".checkpoint.json"));
   const copies = [`${file}.bak`, ...checkpoints].filter((copy) => existsSync(copy) && isWhole(copy));
@@ -72,7 +72,7 @@ export function findDamage({ folder, project, name }: StatePlace): DamagedState 
   if (backup === undefined)
     throw new RecoveryError(
       "state-damaged",
-      `the state file of stack ${name} is cut short, and there is no whole copy of it: ${file}`,
+      `the state file of stack ${name} is cut short, and it has no intact copy: ${file}`,
       "restore it from your own backup, or import what is in the cluster into a new stack",
     );
   return { state: { file, backup, from: statSync(backup).mtime }, others };
@@ -99,7 +99,7 @@ function isWhole(file: string): boolean {
   return checkpoint !== undefined;
 }
 
-/** The file's content as JSON; undefined if it is no object or array of it. */
+/** The file's content as JSON; undefined if it is not an object or array. */
 function parsed(file: string): object | undefined {
   try {
     const found = JSON.parse(readFileSync(file, "utf8")) as unknown;

@@ -1,12 +1,13 @@
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { defined } from "../base/defined";
+import { parseYaml } from "../base/yaml";
 import { ReviewError } from "./error";
 import type { KubernetesObject, OwnedObject, Release } from "./objects";
-import { isTree } from "./objects";
+import { isTree, plain, treesAt } from "./objects";
 import { type Ended, run } from "./run";
 
 /** Where charts are kept: ${XDG_CACHE_HOME:-~/.cache}/enroute-istio/chart-packages. */
@@ -17,7 +18,7 @@ export function chartCache(environment: NodeJS.ProcessEnv = process.env): string
 export interface RenderOptions {
   /** Pull charts even if they are cached. @default false */
   refresh?: boolean;
-  /** Pull every chart from this repository, such as a mirror. @default where the stack says */
+  /** Pull every chart from this repository, such as a mirror. @default the stack's */
   chartRepository?: string;
 }
 
@@ -65,6 +66,16 @@ export class ChartRenderer {
     return known;
   }
 
+  /** Also of a private repository, where this user has logged in to it. */
+  private async helmPull({ repository = "", chart, version }: Release, destination: string): Promise<Ended> {
+    const options = ["--version", version, "--destination", destination];
+    const added = repository === "" ? undefined : addedRepository(repository);
+    if (added === undefined)
+      return helm(["pull", chart, ...options, ...(repository === "" ? [] : ["--repo", repository])]);
+    const updated = await helm(["repo", "update", added]);
+    return updated.code === 0 ? helm(["pull", `${added}/${chart}`, ...options]) : updated;
+  }
+
   private async pull(release: Release, side: string): Promise<string> {
     const { repository = "", chart, version } = release;
     const source = createHash("sha256").update(`${repository} ${chart}`).digest("hex").slice(0, 16);
@@ -74,8 +85,7 @@ export class ChartRenderer {
     const partial = join(cache, `.${randomUUID()}`);
     mkdirSync(partial, { recursive: true });
     try {
-      const from = repository === "" ? [] : ["--repo", repository];
-      const { code, stderr } = await helm(["pull", chart, "--version", version, ...from, "--destination", partial]);
+      const { code, stderr } = await this.helmPull(release, partial);
       if (code !== 0) throw pullError(release, side, stderr);
       const [file] = readdirSync(partial).filter((name) => name.endsWith(".tgz"));
       // In one step: another review may be reading.
@@ -85,6 +95,21 @@ export class ChartRenderer {
       rmSync(partial, { recursive: true, force: true });
     }
   }
+}
+
+/**
+ * The name under which this user has added a repository that wants a login (`helm repo add`). A review reads no secrets, and the
+ * arguments of a process are no place for a password, so that Helm's own logins count; those of registries count by themselves.
+ */
+export function addedRepository(repository: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  const config =
+    environment["HELM_CONFIG_HOME"] ?? join(environment["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "helm");
+  const path = environment["HELM_REPOSITORY_CONFIG"] ?? join(config, "repositories.yaml");
+  if (!existsSync(path)) return undefined;
+  const same = (url: unknown) => String(url).replace(/\/+$/, "") === repository.replace(/\/+$/, "");
+  const entries = treesAt(parseYaml(readFileSync(path, "utf8")), "repositories");
+  const entry = entries.find(({ url, username, caFile }) => same(url) && Boolean(username ?? caFile));
+  return entry === undefined ? undefined : plain(entry["name"]);
 }
 
 /** The release with the chart of its name from another repository; without one, as it is. */
@@ -102,19 +127,22 @@ export function describe({ chart, version, repository }: Release): string {
 }
 
 function pullError(release: Release, side: string, stderr: string): ReviewError {
-  const said = lastWords(stderr);
+  const words = lastWords(stderr);
   // "chart … not found in … repository", "chart … matching … not found", "no chart version found for …"; a registry: "…: not found"
-  const missing = /not found|no chart version found|no chart name found|improper constraint/i.test(said);
+  const missing = /not found|no chart version found|no chart name found|improper constraint/i.test(words);
   const unreachable =
-    /cannot be reached|dial tcp|no such host|connection refused|timeout|not a valid chart repository/i.test(said);
-  return missing && !unreachable
+    /cannot be reached|dial tcp|no such host|connection refused|timeout|not a valid chart repository/i.test(words);
+  const isRefused = /\b(401|403)\b|unauthorized|forbidden|authentication required|denied/i.test(words);
+  return missing && !unreachable && !isRefused
     ? new ReviewError(
-        `Chart ${describe(release)}, which ${side} asks for, does not exist: ${said}`,
+        `Chart ${describe(release)}, which ${side} asks for, does not exist: ${words}`,
         "set a version that exists, or another chartRepository",
       )
     : new ReviewError(
-        `Chart ${describe(release)}, which ${side} asks for, cannot be pulled: ${said}`,
-        "check the repository's URL (chartRepository), and that this machine may connect to it",
+        `Chart ${describe(release)}, which ${side} asks for, cannot be pulled: ${words}`,
+        isRefused
+          ? "log in to it: helm repo add <name> <url> --username <user> --password-stdin, or helm registry login <host> for oci://; a review reads no secrets of the stack"
+          : "check the repository's URL (chartRepository), and that this machine may connect to it",
       );
 }
 
@@ -128,7 +156,7 @@ async function helm(args: readonly string[], input?: string): Promise<Ended> {
   return ended;
 }
 
-/** What Helm says in the end; before that it warns of this and that. */
+/** The end of Helm's output, after its warnings. */
 function lastWords(stderr: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^WARNING:|^\s*level=/.test(line));
   const start = lines.findIndex((line) => line.startsWith("Error:"));
@@ -166,8 +194,8 @@ function parseDocument(text: string, { name }: Pick<Release, "name">, side: stri
   return parseAllDocuments(text, { uniqueKeys: false }).flatMap((document) => {
     if (document.errors.length > 0)
       throw new ReviewError(
-        `Release ${name} of ${side} renders to something that is no YAML: ${document.errors[0]!.message.split("\n")[0]}`,
-        "look at it with helm template",
+        `Release ${name} of ${side} renders to something that is not YAML: ${document.errors[0]!.message.split("\n")[0]}`,
+        "inspect it with helm template",
       );
     const content: unknown = document.toJS();
     return isTree(content) && content["kind"] === "List" && Array.isArray(content["items"])

@@ -7,7 +7,7 @@ import { type Program, loadProgram } from "./program-contract";
 import type { MaskedConfiguration } from "./stack-file";
 
 /*
- * Runs programs in a process of its own, against Pulumi's mocks, and says what they would create: no engine, no cluster, no
+ * Runs programs in a process of its own, against Pulumi's mocks, and lists what they would create: no engine, no cluster, no
  * secrets. Each version of the program has its own process, because modules are loaded once per process.
  */
 
@@ -58,10 +58,10 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
     },
     configuration.project,
     configuration.stack,
-    // As in a preview, what only a provider can tell stays unknown.
+    // As in a preview, what only a provider knows stays unknown.
     true,
   );
-  // The mocks are not told of it.
+  // The mocks do not get it.
   const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
@@ -95,7 +95,7 @@ interface Monitor {
   ): unknown;
 }
 
-/** The settings of a configuration with placeholders: what is said against a placeholder does not count. */
+/** The settings of a configuration with placeholders: problems with a placeholder do not count. */
 function loadMasked(
   { loadSettings, settingsSchema }: Pick<Program, "loadSettings" | "settingsSchema">,
   configuration: MaskedConfiguration,

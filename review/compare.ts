@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { defined } from "../base/defined";
 import { defaultGatewayNamespace } from "../mesh/enroute";
+import { ingressGrants } from "../mesh/gateway-rights";
 import { immutableChanges, isKept } from "../mesh/immutability";
 import { defaultIstioNamespace } from "../mesh/istio";
+import type { MeshObject } from "../mesh/object";
 import { encryptionMarks } from "./marks/encryption";
 import { generalMarks } from "./marks/general";
 import { lifeMarks, ownershipMarks } from "./marks/life";
@@ -40,7 +42,7 @@ export interface Change {
   diff: string;
 }
 
-/** A change without a meaning of its own, told in one line with its cause. */
+/** A change without a meaning of its own, shown in one line with its cause. */
 export interface Folded {
   title: string;
   reason: string;
@@ -101,7 +103,7 @@ export function compare(before: Side, after: Side): Comparison {
   return comparison;
 }
 
-/** The object under the name that it has, where the engine keeps that whatever the program says. */
+/** The object under its present name, where the engine keeps that name. */
 function withKeptName(owned: OwnedObject, before: Side): OwnedObject {
   const { object, keepsName, resource } = owned;
   const was = keepsName === true ? before.objects.find((old) => old.resource === resource)?.object : undefined;
@@ -129,6 +131,10 @@ function gatewayNamespace({ releases }: Side): string | undefined {
 
 function view(side: Map<string, Entry>): SideView {
   return {
+    ingressGrants(gatewayNamespace) {
+      const objects = [...side.values()].map(({ tree }) => tree as unknown as MeshObject);
+      return ingressGrants(objects, gatewayNamespace);
+    },
     minimumPods(kind, namespace, name) {
       const trees = [...side.values()].map(({ tree }) => tree);
       const isTarget = (tree: Tree) => {
@@ -145,7 +151,7 @@ function view(side: Map<string, Entry>): SideView {
   };
 }
 
-/** Releases that Helm uninstalls and installs anew, because their name or namespace is another: by old and new name. */
+/** Releases that Helm uninstalls and installs again, because their name or namespace changes: by old and new name. */
 function movedReleases(before: Side, after: Side): Set<string> {
   return new Set(
     after.releases.flatMap((release) => {
@@ -224,7 +230,7 @@ function change(was: Entry | undefined, is: Entry | undefined, { surroundings, m
 }
 
 function diffOf(before: Tree | undefined, after: Tree | undefined): string {
-  // What differs is nobody's to see, or is a checksum of what is shown elsewhere.
+  // The difference is secret, or a checksum of what is shown elsewhere.
   if (before !== undefined && after !== undefined && isDeepStrictEqual(before, after))
     return before["kind"] === "Secret"
       ? "(other secret data)"

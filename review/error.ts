@@ -1,7 +1,9 @@
-/** A reason why there is no review, said in full by its message: what was looked at, what is wrong, and the way out. */
+import { withoutUserinfo } from "../base/text";
+
+/** Why there is no review. The message names what was examined, what is wrong, and the fix. */
 export class ReviewError extends Error {
   constructor(problem: string, fix: string) {
-    super(`${problem}\n  fix: ${fix}`);
+    super(withoutUserinfo(`${problem}\n  fix: ${fix}`));
     this.name = "ReviewError";
   }
 }

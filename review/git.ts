@@ -18,7 +18,7 @@ export interface BaseCheckout {
   remove: () => void;
 }
 
-/** Asks git. Throws a {@link ReviewError} if there is no git at all. */
+/** Runs git. Throws a {@link ReviewError} if there is no git at all. */
 async function git(folder: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const ended = await run("git", args, { cwd: folder, env: { ...process.env, ...env } });
   if (ended.code === undefined)
@@ -26,7 +26,7 @@ async function git(folder: string, args: readonly string[], env: NodeJS.ProcessE
   return { ...ended, stdout: ended.stdout.trimEnd() };
 }
 
-/** Where a branch is compared with when nobody says: these are tried in turn. */
+/** Bases that are tried in turn where none is given. */
 const usualBases = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
 
 /**
@@ -62,7 +62,7 @@ async function baseCommit(project: string, ref: string | undefined): Promise<{ r
   throw new ReviewError(
     ref === undefined
       ? `There is none of the usual branches to compare with (${usualBases.join(", ")}).`
-      : `The base ${ref} is no commit of this repository.`,
+      : `The base ${ref} is not a commit of this repository.`,
     "name one with --base; in a shallow clone fetch it first: git fetch origin <branch>",
   );
 }
@@ -86,7 +86,7 @@ export async function checkOutBase(project: string, wanted?: string): Promise<Ba
     ]) {
       const { code, stderr } = await git(top, args, env);
       if (code !== 0)
-        throw new ReviewError(`git ${args[0]} of ${ref} (${commit}) failed: ${stderr.trim()}`, "see what git says");
+        throw new ReviewError(`git ${args[0]} of ${ref} (${commit}) failed: ${stderr.trim()}`, "follow git's message");
     }
     const base = join(folder, "tree", prefix);
     if (!existsSync(base))

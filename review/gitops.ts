@@ -60,7 +60,7 @@ export function manifests({ objects }: Pick<Side, "objects">): Manifests {
 function reasonToLeaveOut({ object, patch, release }: OwnedObject): string | undefined {
   if (patch === true) {
     const labels = Object.entries(object.metadata.labels ?? {}).map((pair) => pair.join("="));
-    return `belongs to somebody else, who must give it ${labels.join(" and ")} before its pods start`;
+    return `belongs to another owner, who must give it ${labels.join(" and ")} before its pods start`;
   }
   if (object.kind === "Secret")
     return "holds key material: make it in the cluster, or by cert-manager or a secret store";
@@ -82,18 +82,14 @@ function pathOf(owned: OwnedObject): string {
   const step = stepOf(owned);
   const group = apiVersion.includes("/") ? apiVersion.split("/")[0]!.split(".")[0]! : "";
   // Two groups may have kinds of one name.
-  const parts = [metadata.namespace ?? "cluster", kind, ...(isBuiltIn(group) ? [] : [group]), metadata.name];
+  const parts = [metadata.namespace ?? "cluster", kind, ...(builtIn.includes(group) ? [] : [group]), metadata.name];
   return `${steps.indexOf(step)}-${step}/${parts
     .join("_")
     .toLowerCase()
     .replace(/[^a-z0-9._-]/g, "-")}.yaml`;
 }
 
-function isBuiltIn(group: string): boolean {
-  return ["", "apps", "batch", "policy", "autoscaling", "rbac", "apiextensions", "admissionregistration"].includes(
-    group,
-  );
-}
+const builtIn = ["", "apps", "batch", "policy", "autoscaling", "rbac", "apiextensions", "admissionregistration"];
 
 /** The object as it is applied, without what only Pulumi reads, and with its step as a sync wave. */
 function withWave(owned: OwnedObject): Tree {

@@ -24,7 +24,7 @@ export function placeOf(image: string): string {
   return image.replace(/@.*$/, "").replace(/:[^:/]+$/, "");
 }
 
-/** All ways in which a pod is less isolated than it could be; what most charts leave open is told of known containers alone. */
+/** All ways in which a pod is less isolated than it could be; what most charts leave open counts for known containers alone. */
 export function looseness(template: Tree | undefined, known: ReadonlyMap<string, unknown>): string[] {
   const spec = treeAt(template, "spec");
   const paths = treesAt(spec, "volumes").map((volume) => at(volume, "hostPath", "path"));

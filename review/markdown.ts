@@ -22,7 +22,7 @@ export interface MarkdownOptions {
 
 /**
  * The review as a comment on a pull request: a verdict to read in ten seconds, what matters, and the rest folded. Never longer
- * than `limit`; what does not fit is left out from the end, the least grave first, and the comment says so at its top.
+ * than `limit`; what does not fit is left out from the end, the least grave first, and the top of the comment names it.
  */
 export function markdown(review: Review, { limit = commentLimit, preview }: MarkdownOptions = {}): string {
   const engine = preview === undefined ? "" : enginePreview(preview, Math.floor(limit / 4));
@@ -31,8 +31,12 @@ export function markdown(review: Review, { limit = commentLimit, preview }: Mark
     ...[marker(review.stack), verdict(review), policies(review), matters(review), charts(review.charts)],
     ...[...groups, folded(review.folded), engine, footer(review)],
   ];
-  const whole = parts.filter((part) => part !== "").join("\n\n");
+  const whole = joined(parts);
   return whole.length <= limit ? whole : shortened(review, engine, limit);
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("\n\n");
 }
 
 /** The comment where there is no review. */
@@ -186,17 +190,8 @@ function shortened(review: Review, engine: string, limit: number): string {
       review.changes.filter((change) => named.has(change)),
       (change) => (shown.has(change) ? shownChange(change) : `${heading(change)}: diff left out`),
     );
-    return [
-      top,
-      warning,
-      cutLines(matters(review), limit / 3),
-      cutLines(charts(review.charts), limit / 10),
-      ...groups,
-      engine,
-      tail,
-    ]
-      .filter((part) => part !== "")
-      .join("\n\n");
+    const notes = [cutLines(matters(review), limit / 3), cutLines(charts(review.charts), limit / 10)];
+    return joined([top, warning, ...notes, ...groups, engine, tail]);
   };
   const named = new Set<Change>();
   for (const change of review.changes) {

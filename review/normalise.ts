@@ -3,7 +3,7 @@ import { type KubernetesObject, type OwnedObject, type Tree, at, isTree, treeAt 
 
 /*
  * What a render holds beside what it means. Two steps: `settled` takes out what differs between two renders of the same
- * input; `canonical` also takes out what follows from another change and is told there.
+ * input; `canonical` also removes what follows from another change, which shows it.
  */
 
 /** A random value of Kiali's chart, which draws a new key at every render where none is given. */
@@ -65,7 +65,7 @@ function settle(value: unknown, path: string, holdsStructure: (path: string) => 
   return Object.fromEntries(entries.sort(([a], [b]) => compareKeys(a, b)));
 }
 
-/** By the alphabet, but the name first: it says what the rest belongs to. */
+/** By the alphabet, but the name first: the rest belongs to it. */
 function compareKeys(a: string, b: string): number {
   return a === "name" ? -1 : b === "name" ? 1 : a < b ? -1 : 1;
 }

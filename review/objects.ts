@@ -18,7 +18,7 @@ export interface Release {
   chart: string;
   /** Exact version of the chart. */
   version: string;
-  /** URL of the chart repository; undefined where `chart` says it all. */
+  /** URL of the chart repository; undefined where `chart` names it. */
   repository?: string;
   values: Record<string, unknown>;
   skipCrds?: boolean;
@@ -39,7 +39,7 @@ export interface OwnedObject {
   keepsName?: boolean;
   /** From the `crds/` folder of a chart: Helm installs such an object once, and never changes or deletes it. */
   installedOnce?: boolean;
-  /** Only labels and the like of an object that somebody else owns (`NamespacePatch`). */
+  /** Only labels and the like of an object of another owner (`NamespacePatch`). */
   patch?: boolean;
 }
 

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { withoutUserinfo } from "../base/text";
 import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
 import { type Change, type Comparison, compare } from "./compare";
@@ -28,7 +29,7 @@ export interface ChartChange {
   after?: string;
 }
 
-/** What a stack's changes come to. All that is told of it is in here; the Markdown shows a part. */
+/** What a stack's changes come to: everything that was found; the Markdown shows a part. */
 export interface Review extends Comparison {
   stack: string;
   base: { ref: string; commit: string };
@@ -67,7 +68,7 @@ export async function review(options: ReviewOptions): Promise<Review> {
     const { stack } = options;
     const charts = new ChartRenderer(options);
     const [baseName, headName] = [`the base (${base.ref}, ${base.commit.slice(0, 10)})`, "the head (the working tree)"];
-    // Before anything takes time. The head's errors are told first, as it is the one at hand.
+    // Before anything takes time. The head's errors come first: it is the side at hand.
     const configuration = stackConfiguration(project, stack, headName);
     const baseConfiguration = stackConfiguration(base.project, stack, baseName);
     const [head, isSameProgram] = await Promise.all([headOf(project), hasProgramOf(project, base.commit)]);
@@ -77,7 +78,7 @@ export async function review(options: ReviewOptions): Promise<Review> {
     const tools = { programs, charts };
     const [after, before] = await Promise.allSettled([
       renderSide({ name: headName, program, configuration, now: new Date() }, tools),
-      // A certificate that has ended since is no reason not to be compared with.
+      // A certificate that has expired since does not keep the base from being compared.
       renderSide(
         { name: baseName, program: baseProgram, configuration: baseConfiguration, now: new Date(base.date) },
         tools,
@@ -109,11 +110,11 @@ interface Sides {
 export function summarise({ stack, base, head, before, after }: Sides): Review {
   const comparison = compare(before, after);
   const marks = comparison.changes.flatMap((change) => change.marks.map((found) => ({ change, found })));
-  const told = ({ change, found }: { change: Change; found: Mark }) => `${change.title}: ${found.text}`;
+  const titled = ({ change, found }: { change: Change; found: Mark }) => `${change.title}: ${found.text}`;
   const leg = (wanted: Leg) =>
     marks
       .filter(({ found }) => found.level === "weaker" && (found.leg === wanted || found.leg === undefined))
-      .map(told);
+      .map(titled);
   return {
     stack,
     base,
@@ -122,7 +123,7 @@ export function summarise({ stack, base, head, before, after }: Sides): Review {
     charts: chartChanges(before, after),
     policies: policyFindings(stack, before, after),
     weaker: { "client → gateway": leg("client → gateway"), "gateway → workload": leg("gateway → workload") },
-    outages: marks.filter(({ found }) => found.level === "outage").map(told),
+    outages: marks.filter(({ found }) => found.level === "outage").map(titled),
     masked: [...new Set([...before.masked, ...after.masked])].sort(),
   };
 }
@@ -159,7 +160,9 @@ function chartChanges(before: Side, after: Side): ChartChange[] {
     );
     if (source[0] === source[1]) return [];
     const version = ({ chart, version: number, repository }: Release, other: Release | undefined) =>
-      other === undefined || other.repository === repository ? number : `${number} from ${repository ?? chart}`;
+      other === undefined || other.repository === repository
+        ? number
+        : `${number} from ${withoutUserinfo(repository ?? chart)}`;
     const { chart } = (current ?? old)!;
     return [
       defined({ release: name, chart, before: old && version(old, current), after: current && version(current, old) }),

@@ -21,7 +21,7 @@ export interface RunOptions {
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const { input = "", ...where } = options;
   const running = start(command, args, { ...where, encoding: "utf8", maxBuffer: Infinity });
-  // A command that ends without reading its input breaks the pipe; how it ended says why.
+  // A command that ends without reading its input breaks the pipe; its exit code shows why.
   running.child.stdin?.on("error", () => {}).end(input);
   try {
     return { code: 0, ...(await running) };

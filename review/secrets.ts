@@ -1,8 +1,9 @@
 import { defined } from "../base/defined";
+import { withoutUserinfo } from "../base/text";
 import { unknownValue } from "../policy/rule";
 import { type Tree, isTree } from "./objects";
 
-/** Stands for what is nobody's to see. */
+/** Stands for what is secret. */
 export const secretValue = "[secret]";
 
 /** Names of fields, environment variables and keys of texts whose value is a credential. */
@@ -32,13 +33,13 @@ function hideAll(data: unknown): unknown {
 function hide(value: unknown, key = ""): unknown {
   if (typeof value === "string") {
     if (credential.test(key) && !noCredential.test(value) && value !== unknownValue) return secretValue;
-    return value
+    return withoutUserinfo(value)
       .replace(privateKey, secretValue)
       .replace(/(\[encrypted [0-9a-f]{8}\]) -----BEGIN ENCRYPTED VALUE-----/g, "$1");
   }
   if (Array.isArray(value)) return value.map((item) => hide(item, key));
   if (!isTree(value)) return value;
-  // An environment variable or a header: its name says what its value is.
+  // An environment variable or a header: its name shows what its value is.
   const named = typeof value["name"] === "string" ? value["name"] : "";
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [name, hide(item, name === "value" ? named : name)]),

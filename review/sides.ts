@@ -113,7 +113,7 @@ function refuseDuplicates(objects: readonly OwnedObject[], side: string): void {
   for (const owned of objects) {
     const id = identity(owned.object);
     const other = seen.get(id);
-    // Labels of a namespace that somebody else makes go on top of it.
+    // The labels go on top of a namespace that others create.
     if (other !== undefined && owned.patch !== true && other.patch !== true)
       throw new ReviewError(
         `${id} is there twice in ${side}: from ${origin(other)} and from ${origin(owned)}.`,
@@ -127,7 +127,7 @@ function origin({ release, resource }: OwnedObject): string {
   return release === undefined ? `resource ${resource}` : `release ${release}`;
 }
 
-/** Whether a release of Kiali draws its signing key anew at every render. */
+/** Whether a release of Kiali draws a new signing key at every render. */
 export function drawsKey(release: Release | undefined): boolean {
   const key = at(release?.values, "login_token", "signing_key");
   return typeof key !== "string" || key === "";

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { type Path, encryptedText, pathText } from "../base/encrypted";
+import { parseYaml } from "../base/yaml";
 import { misnamedStackFile, projectFile, stackFile, stacksOf } from "../base/project-files";
 import type { StackConfiguration } from "../settings/schema";
 import { ReviewError } from "./error";
@@ -51,7 +52,7 @@ export function stackConfiguration(project: string, stack: string, side: string)
       `Stack ${stack} of ${side} takes settings from environments of Pulumi ESC (environment: in ${file}). A review reads the stack's file alone, so it would show only a part.`,
       "put the settings that shape the rollout into the stack's file, and keep credentials of the cluster in the shell's environment",
     );
-  const masked: string[] = [];
+  const masked: Path[] = [];
   const values: Record<string, string> = {};
   const secretKeys: string[] = [];
   for (const [key, value] of [
@@ -60,11 +61,15 @@ export function stackConfiguration(project: string, stack: string, side: string)
   ]) {
     const fullKey = key.includes(":") ? key : `${name}:${key}`;
     const before = masked.length;
-    const plain = mask(value, fullKey.slice(fullKey.indexOf(":") + 1), masked);
+    const plain = mask(value, [fullKey.slice(fullKey.indexOf(":") + 1)], masked);
     if (masked.length > before) secretKeys.push(fullKey);
     values[fullKey] = typeof plain === "string" ? plain : JSON.stringify(plain);
   }
-  return { project: name, stack, values, secretKeys, masked };
+  return {
+    ...{ project: name, stack, values, secretKeys },
+    encrypted: { paths: masked, unsure: [] },
+    masked: masked.map(pathText),
+  };
 }
 
 /** Values that the project's file gives to every stack: `key: value`, `key: { value }` or `key: { default }`. */
@@ -76,23 +81,24 @@ function projectValues(definition: Tree): [string, unknown][] {
 }
 
 /** The value with its encrypted leaves (`secure: <text>`) replaced; their paths are added to `masked`. */
-function mask(value: unknown, path: string, masked: string[]): unknown {
-  if (Array.isArray(value)) return value.map((item, index) => mask(item, `${path}[${index}]`, masked));
+function mask(value: unknown, path: Path, masked: Path[]): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => mask(item, [...path, index], masked));
   if (!isTree(value)) return value;
-  if (typeof value["secure"] === "string" && Object.keys(value).length === 1) {
+  const encrypted = encryptedText(value);
+  if (encrypted !== undefined) {
     masked.push(path);
-    return placeholder(value["secure"]);
+    return placeholder(encrypted);
   }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, `${path}.${key}`, masked)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, [...path, key], masked)]));
 }
 
 function readYaml(path: string, side: string): Tree | undefined {
   if (!existsSync(path)) return undefined;
   try {
-    const content: unknown = parse(readFileSync(path, "utf8"));
+    const content: unknown = parseYaml(readFileSync(path, "utf8"));
     return isTree(content) ? content : {};
   } catch (error) {
-    throw new ReviewError(`${path} of ${side} is no YAML: ${(error as Error).message.split("\n")[0]}`, "put it right");
+    throw new ReviewError(`${path} of ${side} is not YAML: ${(error as Error).message.split("\n")[0]}`, "correct it");
   }
 }
 

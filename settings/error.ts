@@ -1,4 +1,7 @@
 import type { z } from "zod";
+import { pathText } from "../base/encrypted";
+import { stackNameOf } from "../base/project-files";
+import { withoutUserinfo } from "../base/text";
 
 /** One thing that is wrong with the settings. */
 export interface Problem {
@@ -8,15 +11,24 @@ export interface Problem {
   found: string | undefined;
   /** What is allowed there. */
   allowed: string;
+  /** The key that was meant, where this one does not exist: undefined where none is like it. */
+  meant?: string | undefined;
+  /** It does not exist, or may not be set at all: taking it away puts it right. */
+  isUnknown?: true;
 }
 
 /** A problem with a key; `found` is cut short, and left out for key material. */
 export function problem(key: string, found: unknown, allowed: string): Problem {
   return {
     key,
-    found: isConfidential(key) || found === undefined ? undefined : shorten(JSON.stringify(found)),
+    found: isConfidential(key) || found === undefined ? undefined : shorten(withoutUserinfo(JSON.stringify(found))),
     allowed,
   };
+}
+
+/** The same for a value that is known to be public: a switch or a name among Helm values. */
+export function publicProblem(key: string, found: unknown, allowed: string): Problem {
+  return { key, found: found === undefined ? undefined : shorten(withoutUserinfo(JSON.stringify(found))), allowed };
 }
 
 /** Every setting that is wrong, in one error. */
@@ -37,13 +49,24 @@ export class SettingsError extends Error {
       const value = found === undefined ? "" : `\n      found:   ${found}`;
       return `  - ${key}${value}\n      allowed: ${allowed}`;
     });
-    const sample = problems[0]?.key ?? "istio.version";
+    const { project, stack } = where;
+    const settable = problems.filter(({ isUnknown, meant }) => isUnknown !== true || meant !== undefined);
+    const sample = settable[0]?.meant ?? settable[0]?.key;
+    const unknown = problems.find(({ isUnknown }) => isUnknown)?.key;
+    const commands = [
+      ...(sample === undefined
+        ? []
+        : [`Set one with: pulumi config set --path '${project}:${sample}' <value> --stack ${stack}`]),
+      ...(unknown === undefined
+        ? []
+        : [`Take one away with: pulumi config rm --path '${project}:${unknown}' --stack ${stack}`]),
+      `or edit ${where.file ?? `stacks/Pulumi.${stackNameOf(stack)}.yaml`}; docs/environments.md describes every key.`,
+    ];
     super(
       [
         `${count} wrong in stack ${where.stack}; nothing was changed.`,
         ...lines,
-        where.howToSet ??
-          `  Set one with: pulumi config set --path '${where.project}:${sample}' <value> --stack ${where.stack}\n  or edit ${where.file ?? `stacks/Pulumi.${where.stack}.yaml`}; docs/environments.md describes every key.`,
+        where.howToSet ?? commands.map((line) => `  ${line}`).join("\n"),
       ].join("\n"),
     );
     this.name = "SettingsError";
@@ -58,21 +81,18 @@ export function describeProblems(error: z.ZodError, input: unknown): Problem[] {
         // One line for each key, made by schema.object: "<key>: unknown key; …"
         return issue.message.split("\n").map((line, index) => {
           const path = [...issue.path, issue.keys[index]!];
-          return problem(pathText(path), valueAt(input, path), line.slice(issue.keys[index]!.length + 2));
+          const [, guess] = /; did you mean (\S+)\?/.exec(line) ?? [];
+          return {
+            ...problem(pathText(path), valueAt(input, path), line.slice(issue.keys[index]!.length + 2)),
+            isUnknown: true as const,
+            ...(guess === undefined ? {} : { meant: pathText([...issue.path, guess]) }),
+          };
         });
       const found = valueAt(input, issue.path);
       const missing = found === undefined ? "missing; " : "";
       return [problem(pathText(issue.path), found, `${missing}${issue.message}`)];
     })
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
-}
-
-function pathText(path: readonly PropertyKey[]): string {
-  return path.reduce<string>(
-    (text, part) =>
-      typeof part === "number" ? `${text}[${part}]` : text === "" ? String(part) : `${text}.${String(part)}`,
-    "",
-  );
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

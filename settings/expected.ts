@@ -1,28 +1,29 @@
-import { mergeValues } from "../base/merge";
-import { enroute, defaultOutputPath, maxWorkloadCertificateTtl } from "../mesh/enroute";
-import type { Injection } from "../mesh/injection";
-import { istioProfiles } from "../mesh/istio";
-import { servingSecretName } from "../mesh/serving-certificate";
+import { defined } from "../base/defined";
+import { asText, at } from "../base/tree";
+import type { ChartRepositoryAuth } from "../mesh/charts";
+import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute, maxWorkloadCertificateTtl } from "../mesh/enroute";
+import { type Injection, injectionLabels } from "../mesh/injection";
+import { type ServingEnvoy, envoyOf, servingSecretName } from "../mesh/serving-certificate";
+import { effectiveIstiod, effectiveMeshConfig } from "./effective";
 import { type Settings } from "./schema";
 
 /*
  * What a stack's settings make us expect in the cluster. Pure; names that a component fixes come from there.
  */
 
-/** Longest life of a workload certificate that istiod signs: its environment can raise that, and the chart takes it at both places. */
-export function maxTtl({ istio: { values } }: Settings): string {
-  const environments = [values?.["env"], (values?.["pilot"] as { env?: unknown } | undefined)?.env];
-  const limits = environments.map(
-    (env) => (env as { MAX_WORKLOAD_CERT_TTL?: unknown } | undefined)?.MAX_WORKLOAD_CERT_TTL,
-  );
-  return limits.find((limit): limit is string => typeof limit === "string") ?? maxWorkloadCertificateTtl;
+/** Longest life of a workload certificate that istiod signs: its environment can change that. */
+export function maxTtl(settings: Settings): string {
+  return asText(at(effectiveIstiod(settings), "env", "MAX_WORKLOAD_CERT_TTL")) ?? maxWorkloadCertificateTtl;
 }
 
 /** SECRET_TTL of every proxy that says no other, where the mesh configuration sets one. */
-export function meshWideTtl({ istio: { meshConfig } }: Settings): string | undefined {
-  const { defaultConfig } = (meshConfig ?? {}) as { defaultConfig?: { proxyMetadata?: { SECRET_TTL?: unknown } } };
-  const ttl = defaultConfig?.proxyMetadata?.SECRET_TTL;
-  return typeof ttl === "string" ? ttl : undefined;
+export function meshWideTtl(settings: Settings): string | undefined {
+  return asText(at(effectiveMeshConfig(settings), "defaultConfig", "proxyMetadata", "SECRET_TTL"));
+}
+
+/** Life of the gateway's workload certificate. */
+export function workloadTtl(settings: Settings): string {
+  return settings.gateway.workloadCertificate?.ttl ?? meshWideTtl(settings) ?? defaultWorkloadCertificateTtl;
 }
 
 /** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */
@@ -44,6 +45,32 @@ export function meshMembers(settings: Settings): MeshMember[] {
   }));
 }
 
+/** A namespace of the settings: under which key, and with which labels. */
+export interface WantedNamespace {
+  key: string;
+  name: string;
+  create: boolean | "adopt";
+  labels: Record<string, string>;
+}
+
+/** The namespaces of the stack. */
+export function wantedNamespaces(settings: Settings): WantedNamespace[] {
+  const { istio, gateway, namespaces } = settings;
+  const members = [
+    { key: "gateway.namespace", ...gateway.namespace },
+    ...namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
+  ];
+  return [
+    { key: "istio.namespace", ...istio.namespace, labels: istio.namespace.labels ?? {} },
+    ...members.map(({ key, name, create, labels = {}, injection = defaultInjection(settings) }) => ({
+      key,
+      name,
+      create,
+      labels: { ...labels, ...injectionLabels(injection) },
+    })),
+  ];
+}
+
 /** A release of Helm that the stack installs. */
 export interface ExpectedRelease {
   name: string;
@@ -51,6 +78,7 @@ export interface ExpectedRelease {
   chart: string;
   version: string;
   chartRepository: string;
+  chartRepositoryAuth?: ChartRepositoryAuth;
 }
 
 export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings): ExpectedRelease[] {
@@ -58,8 +86,11 @@ export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings
     name: string,
     namespace: string,
     chart: string,
-    { version, chartRepository }: { version: string; chartRepository: string },
-  ) => ({ name, namespace, chart, version, chartRepository });
+    source: Pick<ExpectedRelease, "version" | "chartRepository" | "chartRepositoryAuth">,
+  ): ExpectedRelease => {
+    const { version, chartRepository, chartRepositoryAuth } = source;
+    return { name, namespace, chart, version, chartRepository, ...defined({ chartRepositoryAuth }) };
+  };
   const root = istio.namespace.name;
   return [
     release("istio-base", root, "base", istio),
@@ -81,16 +112,15 @@ export function meshConfigName({ istio }: Settings): string {
 }
 
 /** Least number of istiods that the stack asks for. */
-export function leastIstiods({ istio }: Settings): number {
-  const values = mergeValues(istioProfiles[istio.profile], istio.values);
+export function leastIstiods(settings: Settings): number {
+  const values = effectiveIstiod(settings);
   const wanted = values["autoscaleEnabled"] === false ? values["replicaCount"] : values["autoscaleMin"];
   return typeof wanted === "number" ? wanted : 1;
 }
 
 /** Tag of Istio's images: istiod's and the sidecars'. */
 export function istioTag({ istio }: Settings): string {
-  const { tag } = (istio.values?.["global"] ?? {}) as { tag?: unknown };
-  return typeof tag === "string" ? tag : (istio.tag ?? istio.version);
+  return istio.tag ?? istio.version;
 }
 
 /** Where the sidecar writes the gateway's mesh certificate. */
@@ -103,9 +133,19 @@ export function gatewayIdentity({ istio, gateway }: Settings): string {
   return `spiffe://${istio.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`;
 }
 
+/** The Envoy that the stack runs. */
+export function servingEnvoy({ gateway }: Settings): ServingEnvoy {
+  return envoyOf(gateway.images.envoy?.tag);
+}
+
 /** Name of the serving certificate's Secret, the same in every namespace with hosts. */
 export function servingSecret({ certificate }: Settings): string {
   return "secretName" in certificate ? certificate.secretName : servingSecretName;
+}
+
+/** Namespaces whose pods pull images that the stack names: its own, and those with sidecars. */
+export function pullingNamespaces({ istio, gateway, namespaces }: Settings): string[] {
+  return [istio.namespace.name, gateway.namespace.name, ...namespaces.map(({ name }) => name)];
 }
 
 /** Namespaces that need the serving certificate. */

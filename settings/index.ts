@@ -2,4 +2,5 @@
 export { type Problem, SettingsError } from "./error";
 export { atFolder, loadSettings, settingsOf } from "./load";
 export { type Settings, type SettingsInput, type StackConfiguration, settingsSchema } from "./schema";
+export { secret } from "./marks";
 export { settingsWarnings } from "./warnings";

@@ -3,7 +3,7 @@
 
 /** Everything that a stack decides; what has a default may be left out. */
 export interface SettingsInput {
-  /** Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. One of `kubeconfig` and `context` is needed. @default `KUBECONFIG` or `~/.kube/config` @example "~/.kube/prod" */
+  /** Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. Or the text of one, as a secret. One of `kubeconfig` and `context` is needed. @default `KUBECONFIG` or `~/.kube/config` @example "~/.kube/prod" */
   kubeconfig?: string | undefined;
   /** Context of the kubeconfig. One of `kubeconfig` and `context` is needed. @default the file's current one @example "prod" */
   context?: string | undefined;
@@ -13,12 +13,38 @@ export interface SettingsInput {
   takeOverFrom?: string | undefined;
   /** Exact version of Pulumi's kubernetes plugin, for machines that have another one and cannot download it (4.25.0 or newer). @default that of the npm package @example "4.34.2" */
   kubernetesPluginVersion?: string | undefined;
+  /** Registry that all images of the charts and the sample come from: it takes the place of each one's host, and the path stays. The chart `enroute` fixes the image of its cert-server, which a mirror of the nodes has to serve. @default each image's own @example "registry.example.com/mirror" */
+  registry?: string;
+  /** Secrets by which the pods of the rollout, and the sidecars of workloads, pull their images; in every namespace of the stack. @default none */
+  imagePullSecrets?:
+    | {
+        /** Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`. @example "registry-login" */
+        name: string;
+        /** Host of the registry, where the Secret is made. @example "registry.example.com" */
+        registry?: string;
+        /** User of the registry, where the Secret is made. @example "robot" */
+        username?: string;
+        /** Password or token of the user: the stack makes the Secret in its namespaces. It must be a secret: `pulumi config set --secret`. @default the Secret is there */
+        password?: string;
+      }[]
+    | undefined;
   /** Istio's control plane. */
   istio: {
     /** Exact version of the charts `base` and `istiod`. @example "1.31.0" */
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://blob.istio.io/istio-release/charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** Registry path of Istio's images. Hosts that are being switched off give a warning. @default "docker.io/istio" @example "registry.example.com/istio" */
     hub?: string | undefined;
     /** Tag of Istio's images. @default `istio.version` @example "1.31.0-distroless" */
@@ -85,11 +111,11 @@ export interface SettingsInput {
             }
         )
       | undefined;
-    /** Istio's MeshConfig, over what the stack sets. */
+    /** Istio's MeshConfig, over what the stack sets. What a key of the stack decides is refused here. */
     meshConfig?: Record<string, unknown>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them. @default none */
@@ -116,6 +142,17 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://helm.getenroute.io" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** Namespace of the gateway, which is a member of the mesh. */
     namespace?:
       | {
@@ -203,14 +240,19 @@ export interface SettingsInput {
     workloadCertificate?: {
       /** Life of the certificate (`SECRET_TTL`), from `1m` to `2160h`, istiod's `MAX_WORKLOAD_CERT_TTL`; renewed at half life. @default Istio's `24h` @example "12h" */
       ttl?: string;
-      /** Where the sidecar writes the certificate (`OUTPUT_CERTS`). @default `/etc/istio-certs` @example "/etc/gateway-certs" */
+      /** Where the sidecar writes the certificate (`OUTPUT_CERTS`): a folder of its own, outside of Istio's mounts, without `..`. @default `/etc/istio-certs` @example "/etc/gateway-certs" */
       outputPath?: string;
+    };
+    /** Gives EnRoute the right to list Ingresses. It then serves every Ingress of the cluster that has no class annotation, whatever its `ingressClassName`, in clear text on port 80; `verify` lists them. @default EnRoute may not list Ingresses, and serves none */
+    ingresses?: {
+      /** Why, in words; kept on the binding of the right. @example "the shop's own charts bring Ingresses" */
+      reason: string;
     };
     /** Annotations of the LoadBalancer Service, for the cloud's controller. */
     serviceAnnotations?: Record<string, string>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Hosts that the gateway serves over TLS, at least one. */
@@ -221,9 +263,9 @@ export interface SettingsInput {
     namespace: string;
     /** Oldest TLS version that clients may speak: `1.2` or `1.3`. @default "1.2" @example "1.3" */
     minimumTlsVersion?: ("1.2" | 1.2 | "1.3" | 1.3) | undefined;
-    /** Where requests go, at least one; the first match wins. */
+    /** Where requests go, at least one, in any order: the longest prefix that fits wins. */
     routes: {
-      /** Path prefix; the first match wins. @default `/` @example "/api" */
+      /** Path prefix, each once in a host; the longest that fits wins. It is compared as text: `/api` fits `/apis`, too. @default `/` @example "/api" */
       prefix?: string;
       /** Name of a Service in the host's namespace. @example "storefront" */
       service: string;
@@ -245,7 +287,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "ECDSA-P384" */
+        /** Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on. @default `ECDSA-P256` @example "RSA-2048" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life of a root, in whole hours, longer than `validity`; of roots made from now on. @default "87600h" @example "43800h" */
         caValidity?: string | undefined;
@@ -298,7 +340,7 @@ export interface SettingsInput {
         extraNames?: string[];
         /** IP addresses that it covers, for clients without DNS. */
         ipAddresses?: string[];
-        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
+        /** Kind and size of the key: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`. @default `ECDSA-P256` @example "ECDSA-P256" */
         keyAlgorithm?: "ECDSA-P256" | "ECDSA-P384" | "RSA-2048" | "RSA-4096";
         /** Life to ask for, `1h` or more; ACME issuers decide by themselves. @default cert-manager's `2160h` @example "1440h" */
         validity?: string;
@@ -315,9 +357,9 @@ export interface SettingsInput {
         /** Places that take plain text, and why. What Istio would silently ignore is refused. @default none */
         exceptions?:
           | {
-              /** Namespace of the workloads. @example "shop" */
+              /** Namespace of the workloads, a member of the mesh. @example "shop" */
               namespace: string;
-              /** Labels that select the workload; needed in the mesh's root namespace. @default the whole namespace */
+              /** Labels that select the workload. @default the whole namespace */
               workload?: Record<string, string>;
               /** Container ports, not those of a Service; needs `workload`. @default all ports */
               ports?: number[];
@@ -339,13 +381,24 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://prometheus-community.github.io/helm-charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** How long samples are kept. @default `15d` @example "30d" */
     retention?: string;
     /** Size of its volume. @default none: samples live as long as the pod @example "20Gi" */
     storage?: string;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Kiali, the picture of the mesh; needs `prometheus`. @default not installed */
@@ -354,13 +407,24 @@ export interface SettingsInput {
     version: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://kiali.org/helm-charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
+    /** How to log in to that repository. @default without a login */
+    chartRepositoryAuth?: {
+      /** User name, with `password`. @default `token` @example "robot" */
+      username?: string;
+      /** Password of the user. It must be a secret: `pulumi config set --secret`. */
+      password?: string;
+      /** A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`. */
+      token?: string;
+      /** Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA. @default the CAs of the machine @example "certificates/charts-ca.pem" */
+      caFile?: string;
+    };
     /** How people log in: `token` (of a service account) or `anonymous`. @default "token" @example "anonymous" */
     authentication?: ("token" | "anonymous") | undefined;
     /** `true`: no rights to change the cluster. @default true @example false */
     viewOnly?: boolean | undefined;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: number;
-    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. */
+    /** Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here. */
     values?: Record<string, unknown>;
   };
   /** Istio's sample workload. @default not installed */

@@ -1,34 +1,38 @@
-import { authorityProblems, certificateProblems, rootCertificateProblems } from "../base/certificate";
+import { authorityProblems, rootCertificateProblems } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
+import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
-import { ttlProblem } from "../mesh/enroute";
+import { isRegistry } from "../mesh/charts";
+import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
-import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { leafLife, servingRoots } from "../mesh/serving-certificate";
+import { algorithmProblem, leafLife, servedProblems, servingRoots } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
+import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
-import { maxTtl, meshWideTtl } from "./expected";
-import type { Settings, StackConfiguration } from "./schema";
+import { servingEnvoy } from "./expected";
+import type { Settings } from "./schema";
 
 /** Problems that take more than one key to see. */
-export function crossProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+export function crossProblems(settings: Settings, now: Date): Problem[] {
   return [
     ...clusterProblems(settings),
     ...namespaceProblems(settings),
     ...hostProblems(settings),
-    ...servingCertificateProblems(settings, configuration, now),
+    ...servingCertificateProblems(settings, now),
     ...workloadTtlProblems(settings),
-    ...meshAuthorityProblems(settings, configuration, now),
+    ...meshAuthorityProblems(settings, now),
     ...autoscalingProblems(settings),
+    ...repositoryProblems(settings),
+    ...pullSecretProblems(settings),
     ...found(
       settings.kiali !== undefined &&
         settings.prometheus === undefined &&
         problem("kiali", "no prometheus", "kiali together with prometheus: without it Kiali is up but empty"),
     ),
-    ...exceptionProblems(settings.mutualTls.exceptions, settings.istio.namespace.name).map(({ index, problem: why }) =>
-      problem(`mutualTls.exceptions[${index}]`, settings.mutualTls.exceptions[index], why),
-    ),
+    ...mutualTlsProblems(settings),
+    ...overrideProblems(settings),
+    ...discoveryProblems(settings),
   ];
 }
 
@@ -40,6 +44,53 @@ function found(...problems: (Problem | false)[]): Problem[] {
 function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
   return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
+}
+
+function repositoryProblems(settings: Settings): Problem[] {
+  const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
+  return sections.flatMap(({ key, of }) => {
+    const { chartRepository = "", chartRepositoryAuth: auth } = of ?? {};
+    if (auth === undefined) return [];
+    const at = `${key}.chartRepositoryAuth`;
+    const { username, password, token, caFile } = auth;
+    return found(
+      password !== undefined && token !== undefined && problem(`${at}.token`, undefined, "either password or token"),
+      password !== undefined &&
+        username === undefined &&
+        problem(`${at}.username`, undefined, "missing; the user of password"),
+      username !== undefined &&
+        password === undefined &&
+        token === undefined &&
+        problem(`${at}.password`, undefined, `missing; the password of ${at}.username`),
+      Object.values(auth).every((value) => value === undefined) &&
+        problem(at, auth, "username and password, or token, or caFile"),
+      caFile !== undefined &&
+        isRegistry(chartRepository) &&
+        problem(
+          `${at}.caFile`,
+          caFile,
+          "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
+        ),
+    );
+  });
+}
+
+function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
+  return imagePullSecrets.flatMap(({ name, registry, username, password }, index) => {
+    const at = `imagePullSecrets[${index}]`;
+    const isMade = password !== undefined;
+    return found(
+      imagePullSecrets.findIndex((earlier) => earlier.name === name) < index &&
+        problem(`${at}.name`, name, "each name once"),
+      isMade &&
+        registry === undefined &&
+        problem(`${at}.registry`, undefined, "missing; the host that the password is for"),
+      isMade && username === undefined && problem(`${at}.username`, undefined, "missing; the user of the password"),
+      !isMade &&
+        (registry ?? username) !== undefined &&
+        problem(`${at}.password`, undefined, "missing; without one the Secret is not made, and needs a name alone"),
+    );
+  });
 }
 
 function clusterProblems({ kubeconfig, context, clusterIdentifier }: Settings): Problem[] {
@@ -105,39 +156,61 @@ function namespaceProblems(settings: Settings): Problem[] {
 }
 
 function hostProblems({ hosts }: Settings): Problem[] {
-  return hosts.flatMap(({ host: name }, index) => {
+  return hosts.flatMap(({ host: name, routes }, index) => {
     const first = hosts.findIndex((earlier) => earlier.host === name);
-    return first < index
-      ? [
+    return [
+      ...found(
+        first < index &&
           problem(
             `hosts[${index}].host`,
             name,
             `each host once; hosts[${first}] is it already, and EnRoute would serve neither`,
           ),
-        ]
-      : [];
+      ),
+      ...repeatedPrefixes(routes).map((repeated) =>
+        problem(
+          `hosts[${index}].routes[${repeated.index}].prefix`,
+          routes[repeated.index]!.prefix,
+          `each prefix once in a host (without one it is ${defaultPrefix}); routes[${repeated.first}] has it already, and EnRoute would drop one of them`,
+        ),
+      ),
+    ];
   });
 }
 
-function servingCertificateProblems(settings: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function servingCertificateProblems(settings: Settings, now: Date): Problem[] {
   const { certificate } = settings;
   switch (certificate.issuer) {
     case "existingSecret":
       return [];
     case "generated":
-      return generatedProblems(certificate);
+      return [...generatedProblems(certificate), ...algorithmProblems(settings)];
     case "certManager":
-      return certManagerProblems(certificate);
+      return [...certManagerProblems(certificate), ...algorithmProblems(settings)];
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "certificate", "privateKey"),
-        ...certificateProblems(
-          certificate,
-          settings.hosts.map((entry) => entry.host),
-          now,
-        ).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why)),
-      ];
+      return servedProblems(certificate, {
+        hosts: settings.hosts.map((entry) => entry.host),
+        envoy: servingEnvoy(settings),
+        now,
+      }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why));
   }
+}
+
+/** A kind of key that the stack asks for, and its Envoy does not serve. */
+function algorithmProblems(settings: Settings): Problem[] {
+  const { certificate } = settings;
+  if (!("keyAlgorithm" in certificate) || certificate.keyAlgorithm === undefined) return [];
+  const envoy = servingEnvoy(settings);
+  const why = algorithmProblem(certificate.keyAlgorithm, envoy);
+  if (why === undefined) return [];
+  const fine = keyAlgorithms.filter((one) => algorithmProblem(one, envoy) === undefined);
+  return [
+    problem(
+      "certificate.keyAlgorithm",
+      certificate.keyAlgorithm,
+      `one of ${fine.join(", ")}; the certificate ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
+    ),
+  ];
 }
 
 type Certificate<Issuer> = Extract<Settings["certificate"], { issuer: Issuer }>;
@@ -169,7 +242,7 @@ function lifeProblems(
   );
 }
 
-function meshAuthorityProblems({ istio }: Settings, configuration: StackConfiguration, now: Date): Problem[] {
+function meshAuthorityProblems({ istio }: Settings, now: Date): Problem[] {
   const { ca } = istio;
   switch (ca.issuer) {
     case "istiod":
@@ -187,10 +260,7 @@ function meshAuthorityProblems({ istio }: Settings, configuration: StackConfigur
       ];
     }
     case "provided":
-      return [
-        ...plainTextProblems(configuration, "istio", "ca.privateKey"),
-        ...authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why)),
-      ];
+      return authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why));
   }
 }
 
@@ -210,35 +280,5 @@ function certManagerProblems({ validity = managedValidity, renewBefore }: Certif
     before < 300 && problem("certificate.renewBefore", renewBefore, "5m or more: cert-manager takes no less"),
     before >= life &&
       problem("certificate.renewBefore", renewBefore, `less than validity (${validity}): it would never stop renewing`),
-  );
-}
-
-/** A private key that stands in the stack's file as anybody can read it. */
-function plainTextProblems({ project, stack, secretKeys }: StackConfiguration, key: string, path: string): Problem[] {
-  if (secretKeys.includes(`${project}:${key}`)) return [];
-  const full = `${key}.${path}`;
-  return [
-    problem(
-      full,
-      undefined,
-      `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${full}' --stack ${stack} < key.pem`,
-    ),
-  ];
-}
-
-function workloadTtlProblems(settings: Settings): Problem[] {
-  const ttl = settings.gateway.workloadCertificate?.ttl;
-  const max = maxTtl(settings);
-  const why = ttl === undefined ? undefined : ttlProblem(ttl, max);
-  const everywhere = meshWideTtl(settings);
-  return found(
-    why !== undefined && problem("gateway.workloadCertificate.ttl", ttl, why),
-    everywhere !== undefined &&
-      (durationSeconds(everywhere) ?? Infinity) > (durationSeconds(max) ?? Infinity) &&
-      problem(
-        "istio.meshConfig.defaultConfig.proxyMetadata.SECRET_TTL",
-        everywhere,
-        `a duration of at most ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`,
-      ),
   );
 }

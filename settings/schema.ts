@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Encrypted, Path } from "../base/encrypted";
 import {
   defaultAuthentication,
   defaultRetention,
@@ -33,10 +34,10 @@ const namespace = object({
 });
 
 const exception = object({
-  namespace: dnsLabel.meta({ description: "Namespace of the workloads.", examples: ["shop"] }),
+  namespace: dnsLabel.meta({ description: "Namespace of the workloads, a member of the mesh.", examples: ["shop"] }),
   workload: record
     .meta({
-      description: "Labels that select the workload; needed in the mesh's root namespace.",
+      description: "Labels that select the workload.",
       examples: [{ app: "legacy-metrics" }],
       unset: "the whole namespace",
     })
@@ -75,6 +76,28 @@ const exception = object({
     }),
 });
 
+const pullSecret = object({
+  name: dnsLabel.meta({
+    description: "Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`.",
+    examples: ["registry-login"],
+  }),
+  registry: string("the host of a registry such as registry.example.com", /^[a-z0-9][\w.-]*(:\d+)?$/i)
+    .meta({ description: "Host of the registry, where the Secret is made.", examples: ["registry.example.com"] })
+    .exactOptional(),
+  username: string("a user name")
+    .meta({ description: "User of the registry, where the Secret is made.", examples: ["robot"], secret: "may" })
+    .exactOptional(),
+  password: string("a password or token")
+    .meta({
+      description:
+        "Password or token of the user: the stack makes the Secret in its namespaces. It must be a secret: `pulumi config set --secret`.",
+      examples: [{ secure: "AAABAMcG5Q0=" }],
+      secret: "must",
+      unset: "the Secret is there",
+    })
+    .exactOptional(),
+});
+
 const deletionProtection = object({
   enabled: boolean.default(false).describe("`true`: the engine refuses to delete or replace objects of the cluster."),
   except: array(
@@ -104,7 +127,8 @@ export const settingsSchema = object({
     .default("")
     .meta({
       description:
-        "Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. One of `kubeconfig` and `context` is needed.",
+        "Path of a kubeconfig file; `~/` is your home, other relative paths start at the project's folder. Or the text of one, as a secret. One of `kubeconfig` and `context` is needed.",
+      secret: "may",
       examples: ["~/.kube/prod"],
       unset: "`KUBECONFIG` or `~/.kube/config`",
     }),
@@ -145,6 +169,22 @@ export const settingsSchema = object({
       examples: ["4.34.2"],
       unset: "that of the npm package",
     }),
+  registry: string(
+    "a registry, or a path in one, such as registry.example.com/mirror; no scheme",
+    /^[a-z0-9][\w.-]*(:\d+)?(\/[\w.-]+)*$/i,
+  )
+    .meta({
+      description:
+        "Registry that all images of the charts and the sample come from: it takes the place of each one's host, and the path stays. The chart `enroute` fixes the image of its cert-server, which a mirror of the nodes has to serve.",
+      examples: ["registry.example.com/mirror"],
+      unset: "each image's own",
+    })
+    .exactOptional(),
+  imagePullSecrets: array(pullSecret, "Secrets { name, registry?, username?, password? }").default([]).meta({
+    description:
+      "Secrets by which the pods of the rollout, and the sidecars of workloads, pull their images; in every namespace of the stack.",
+    unset: "none",
+  }),
   istio: istio.describe("Istio's control plane."),
   namespaces: array(namespace, "namespaces { name, create?, injection?, labels? }").default([]).meta({
     description: "The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them.",
@@ -201,7 +241,10 @@ export const settingsSchema = object({
 });
 
 /** Everything that a stack decides, checked and with defaults filled in. */
-export type Settings = z.output<typeof settingsSchema>;
+export type Settings = z.output<typeof settingsSchema> & {
+  /** Paths of the secrets among them: what the stack's file encrypts, and private keys. Missing where there are none. */
+  secretPaths?: readonly Path[];
+};
 
 export type { SettingsInput } from "./input";
 
@@ -215,6 +258,10 @@ export interface StackConfiguration {
   values: Record<string, string>;
   /** Full keys whose value holds a secret. */
   secretKeys: readonly string[];
+  /** Which values those are, where that is known. @default everything below `secretKeys` may be one */
+  encrypted?: Encrypted;
+  /** The settings are an object of a program: nothing of them stands in a file. */
+  isObject?: boolean;
   /** How to set a key, for the error text, where that is not the usual way. */
   howToSet?: string;
   /** Path of the stack's file, from the project's folder, for the error text. */

@@ -1,6 +1,8 @@
 import { commonName, isPubliclyTrusted, iso, parseChain } from "../base/certificate";
 import { durationSeconds } from "../base/duration";
 import type { Issue } from "../base/issue";
+import { isLoopbackUrl, loginOf } from "../mesh/charts";
+import { fixedImage } from "../mesh/images";
 import { defaultHub, istioCharts, retiredHosts } from "../mesh/istio";
 import { isDue } from "../mesh/lives";
 import { isPast } from "../mesh/mutual-tls-policies";
@@ -10,6 +12,8 @@ import type { Settings } from "./schema";
 export function settingsWarnings(settings: Settings, now: Date = new Date()): Issue[] {
   return [
     ...retiredHostWarnings(settings),
+    ...clearTextWarnings(settings),
+    ...registryWarnings(settings),
     ...providedCertificateWarnings(settings.certificate, now),
     ...exceptionWarnings(settings, now),
   ];
@@ -64,6 +68,34 @@ function providedCertificateWarnings(certificate: Settings["certificate"], now: 
           ),
         ]
       : []),
+  ];
+}
+
+/** Charts are programs for the cluster: whoever is on the way of one may put another in its place, and reads the login. */
+function clearTextWarnings(settings: Settings): Issue[] {
+  return (["istio", "gateway", "prometheus", "kiali"] as const).flatMap((key) => {
+    const { chartRepository = "", chartRepositoryAuth: auth } = settings[key] ?? {};
+    if (!/^http:\/\//.test(chartRepository) || isLoopbackUrl(chartRepository)) return [];
+    return [
+      warning(
+        "clear-text-repository",
+        `${key}.chartRepository`,
+        `is ${chartRepository}: its charts come in clear text, and who is on their way may replace them${loginOf(auth) === undefined ? "" : ", or read the login"}`,
+        "use https:// or oci://",
+      ),
+    ];
+  });
+}
+
+function registryWarnings({ registry }: Settings): Issue[] {
+  if (registry === undefined) return [];
+  return [
+    warning(
+      "fixed-image",
+      "registry",
+      `is ${registry}, and the chart enroute fixes ${fixedImage} all the same`,
+      "have the nodes mirror docker.io (containerd: registry hosts), or let them pull that image from there",
+    ),
   ];
 }
 

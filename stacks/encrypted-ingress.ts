@@ -1,7 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import type { ReportSummary } from "../base/report";
+import { defined } from "../base/defined";
+import type { Report, ReportSummary } from "../base/report";
 import { MeshCertificateAuthority } from "../components/certificates/mesh-certificate-authority";
 import { ServingCertificate } from "../components/certificates/serving-certificate";
 import { deletionProtection } from "../components/deletion-protection";
@@ -16,9 +17,21 @@ import { Kiali } from "../components/observability/kiali";
 import { Prometheus } from "../components/observability/prometheus";
 import { Verification } from "../components/verification";
 import { Bookinfo } from "../components/workload/bookinfo";
-import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute } from "../mesh/enroute";
-import { defaultInjection, expectedReleases, maxTtl, meshWideTtl } from "../settings/expected";
+import { ImagePullSecret } from "../components/workload/image-pull-secret";
+import { relocatedPath } from "../mesh/images";
+import { istioHub, pulling } from "../settings/effective";
+import {
+  defaultInjection,
+  expectedReleases,
+  gatewayIdentity,
+  maxTtl,
+  outputPath,
+  pullingNamespaces,
+  workloadTtl,
+} from "../settings/expected";
 import { type Settings } from "../settings/schema";
+import { registryConfigOf } from "./registry-login";
+import { sealed } from "./sealed";
 import type * as verification from "../verify/verify";
 
 /** What a stack tells its users: the outputs of `pulumi up`. */
@@ -38,9 +51,9 @@ export interface StackOutputs {
   /** Roots that the mesh trusts, PEM; missing where istiod made its own. */
   meshRootCertificates: pulumi.Output<string> | undefined;
   /** Certificates of the CA's roots that clients must trust, PEM; missing where they are not known. */
-  caCertificate: pulumi.Output<string | undefined>;
+  caCertificate: pulumi.Output<string | undefined> | undefined;
   /** End of the serving certificate's validity, RFC 3339 in UTC; missing where somebody else fills the Secret. */
-  certificateEndOfValidity: pulumi.Output<string | undefined>;
+  certificateEndOfValidity: pulumi.Output<string | undefined> | undefined;
   /** What `pulumi destroy` leaves in the cluster, and why. */
   keptOnDestroy: string[];
   /** What the verification at the end of `pulumi up` came to; missing unless `verifyAfterUp` asks for one. */
@@ -52,6 +65,10 @@ export interface RolloutOptions {
   owner?: string;
   /** The cluster. @default that of the settings */
   cluster?: k8s.Provider;
+  /** Gets the verification at the end of an update. */
+  onVerification?: (report: Promise<Report>) => void;
+  /** What this update will delete, `Kind namespace/name`. @default nothing */
+  leaving?: () => Promise<string[]>;
 }
 
 /**
@@ -63,9 +80,10 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings) }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), onVerification, leaving }: RolloutOptions = {},
 ): StackOutputs {
-  const { istio, gateway, hosts } = settings;
+  const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali, ...sealedRest } = sealed(settings);
+  const pull = pulling(settings);
   const providers = [cluster, new tls.Provider("tls")];
   const transformations = deletionProtection(settings.deletionProtection);
   if (owner !== undefined) transformations.push(ownershipMarks(owner));
@@ -101,6 +119,19 @@ export function encryptedIngress(
   );
   const hostNamespaces = [...new Set(hosts.map((host) => host.namespace))];
 
+  // A pod that starts before its Secret does not find its image.
+  const pullSecrets = sealedRest.imagePullSecrets.flatMap(({ name, registry = "", username = "", password }) =>
+    password === undefined
+      ? []
+      : [
+          new ImagePullSecret(
+            name,
+            { name, registry, username, password, namespaces: pullingNamespaces(settings) },
+            opts(istioNamespace, gatewayNamespace, ...workloadNamespaces),
+          ),
+        ],
+  );
+
   const authority =
     istio.ca.issuer === "istiod"
       ? undefined
@@ -114,12 +145,14 @@ export function encryptedIngress(
     "istio",
     {
       ...istio,
+      hub: istioHub(settings),
+      imagePullSecrets: pull.imagePullSecrets,
       namespace: istio.namespace.name,
       ...(authority === undefined ? {} : { authorityFingerprint: authority.fingerprint }),
     },
     // Helm needs the namespace to write its release into. istiod looks for its CA once, when it starts: where there is none
     // it makes one, and every certificate that this signs is void when ours comes.
-    opts(istioNamespace, ...claim, ...(authority === undefined ? [] : [authority])),
+    opts(istioNamespace, ...claim, ...pullSecrets, ...(authority === undefined ? [] : [authority])),
   );
 
   // istiod's webhook validates the policies, and istiod enforces them; PeerAuthentication is a kind of istio-base.
@@ -134,7 +167,7 @@ export function encryptedIngress(
   // namespace has the label, stays outside the mesh for good.
   const enrouteGateway = new EnRouteGateway(
     "gateway",
-    { ...gateway, namespace: gateway.namespace.name },
+    { ...gateway, ...pull, namespace: gateway.namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
     opts(mesh, gatewayNamespace),
   );
 
@@ -148,7 +181,7 @@ export function encryptedIngress(
   // A Secret needs its namespace, and nothing of the mesh.
   const certificate = new ServingCertificate(
     "serving-certificate",
-    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: settings.certificate },
+    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: source },
     opts(...workloadNamespaces.filter(({ namespace }) => hostNamespaces.includes(namespace))),
   );
 
@@ -172,21 +205,23 @@ export function encryptedIngress(
     const { bookinfo } = settings;
     const home = workloadNamespaces.filter(({ namespace }) => namespace === bookinfo.namespace);
     // Sidecars, as for the gateway.
-    optional.push(new Bookinfo("bookinfo", bookinfo, opts(mesh, ...home)));
+    const hub = relocatedPath(bookinfo.hub, settings.registry);
+    const { imagePullSecrets } = pull;
+    optional.push(new Bookinfo("bookinfo", { ...bookinfo, hub, imagePullSecrets }, opts(mesh, ...home)));
   }
 
-  if (settings.prometheus !== undefined) {
+  if (metrics !== undefined) {
     const prometheus = new Prometheus(
       "prometheus",
-      { ...settings.prometheus, namespace: istio.namespace.name },
-      opts(istioNamespace, ...claim),
+      { ...metrics, ...pull, namespace: istio.namespace.name },
+      opts(istioNamespace, ...claim, ...pullSecrets),
     );
     optional.push(prometheus);
-    if (settings.kiali !== undefined)
+    if (kiali !== undefined)
       optional.push(
         new Kiali(
           "kiali",
-          { ...settings.kiali, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
+          { ...kiali, ...pull, namespace: istio.namespace.name, prometheusUrl: prometheus.url },
           // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
           opts(mesh),
         ),
@@ -204,8 +239,12 @@ export function encryptedIngress(
         {
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
-          verify: (known) =>
-            verifier().verify(lookAt, { ...known, ...(owner === undefined ? {} : { owner }), settleSeconds: 30 }),
+          verify: (known) => {
+            const report = verifier().verify(lookAt, { ...known, ...defined({ owner }), settleSeconds: 30 });
+            onVerification?.(report);
+            return report;
+          },
+          ...(leaving === undefined ? {} : { leaving }),
         },
         { dependsOn: rollout },
       )
@@ -220,15 +259,18 @@ export function encryptedIngress(
     },
     gatewayAddress: enrouteGateway.address,
     hosts: hosts.map(({ host }) => `https://${host}`),
-    gatewayIdentity: `spiffe://${mesh.trustDomain}/ns/${gateway.namespace.name}/sa/${enroute.serviceAccount}`,
+    gatewayIdentity: gatewayIdentity(settings),
     workloadCertificate: {
-      ttl: gateway.workloadCertificate?.ttl ?? meshWideTtl(settings) ?? defaultWorkloadCertificateTtl,
-      outputPath: gateway.workloadCertificate?.outputPath ?? defaultOutputPath,
+      ttl: workloadTtl(settings),
+      outputPath: outputPath(settings),
       maxTtl: maxTtl(settings),
     },
     meshRootCertificates: authority?.rootCertificates,
-    caCertificate: certificate.caCertificate,
-    certificateEndOfValidity: certificate.endOfValidity,
+    // What there is none of is no output: of one without a value the engine warns.
+    caCertificate: isCaKnown(settings.certificate) ? certificate.caCertificate : undefined,
+    certificateEndOfValidity: ["generated", "provided"].includes(settings.certificate.issuer)
+      ? certificate.endOfValidity
+      : undefined,
     keptOnDestroy: [
       "CustomResourceDefinitions of Istio and EnRoute: deleting one deletes every object of its kind, also other people's",
       "ConfigMaps istio-ca-root-cert and istio-ca-crl (label istio.io/config=true), which istiod puts into every namespace",
@@ -240,6 +282,12 @@ export function encryptedIngress(
   };
 }
 
+function isCaKnown(certificate: Settings["certificate"]): boolean {
+  return (
+    certificate.issuer === "generated" || ("caCertificate" in certificate && certificate.caCertificate !== undefined)
+  );
+}
+
 /** Loaded when it is used: previews, and updates that do not end with it, start half a second sooner without its files. */
 function verifier(): typeof verification {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
@@ -248,7 +296,9 @@ function verifier(): typeof verification {
 
 /** The cluster of the stack, and nothing that the shell points at. */
 export function clusterProvider(settings: Settings): k8s.Provider {
-  const { kubeconfig, context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const { context, clusterIdentifier, kubernetesPluginVersion: version } = settings;
+  const { kubeconfig } = sealed(settings);
+  const registryConfigPath = registryConfigOf(settings, pulumi.getStack());
   const args: k8s.ProviderArgs = {
     ...(kubeconfig === "" ? {} : { kubeconfig }),
     ...(context === "" ? {} : { context }),
@@ -257,6 +307,7 @@ export function clusterProvider(settings: Settings): k8s.Provider {
     // A renewed certificate updates its Secret in place. Replacing it would leave a moment without one, in which EnRoute
     // serves the host in clear text.
     enableSecretMutable: true,
+    ...(registryConfigPath === undefined ? {} : { helmReleaseSettings: { registryConfigPath } }),
     // What somebody changed by hand in an object of ours is put right. Without it their tool would own the field, and the
     // update would end in a conflict while, say, a policy stays PERMISSIVE.
     enablePatchForce: true,

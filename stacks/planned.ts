@@ -38,7 +38,8 @@ export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
     // As in a preview, what only a provider can tell stays unknown.
     store.settings.options = { ...store.settings.options, ...nobody, dryRun: true };
     for (const feature of features) store[`supports${feature}`] = true;
-    encryptedIngress({ ...settings, verifyAfterUp: false }, settings, { owner });
+    // It stays in this process, so that nothing of it need be sealed.
+    encryptedIngress({ ...settings, verifyAfterUp: false, secretPaths: [] }, settings, { owner });
     await waitForRPCs();
     return planned;
   });
@@ -48,7 +49,7 @@ interface Inputs {
   apiVersion?: string;
   kind?: string;
   metadata?: { name: string; namespace?: string };
-  repositoryOpts?: { repo?: string };
+  repositoryOpts?: { repo?: string; username?: string; password?: string; caFile?: string };
 }
 
 function add({ objects, releases }: Planned, registered: RegisteredAs, inputs: Inputs): void {
@@ -58,10 +59,10 @@ function add({ objects, releases }: Planned, registered: RegisteredAs, inputs: I
 
 function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {
   const { name, namespace, chart, version, values } = inputs as unknown as PlannedRelease;
-  const repository = repositoryOpts?.repo;
+  const { repo: repository, ...access } = repositoryOpts ?? {};
   return {
     ...{ name, namespace, chart, version, values: settled(values) as Record<string, unknown> },
-    ...(repository === undefined ? {} : { repository }),
+    ...(repository === undefined ? {} : { repository, access }),
   };
 }
 
@@ -85,10 +86,24 @@ interface Rendered {
 }
 
 /** What a chart would make, rendered by the provider's own Helm for this cluster. Its `crds/` belong to no release. */
-export async function renderedBy(release: PlannedRelease, provider: pulumi.ProviderResource): Promise<PlannedObject[]> {
-  const { name, namespace, chart, version, repository, values } = release;
-  const fetch_opts = { version, ...(repository === undefined ? {} : { repo: repository }) };
-  const options = { chart, version, namespace, release_name: name, values, skip_crd_rendering: true, fetch_opts };
+export async function renderedBy(
+  release: PlannedRelease,
+  provider: pulumi.ProviderResource,
+  helm_registry_config: string | undefined,
+): Promise<PlannedObject[]> {
+  const { name, namespace, chart, version, repository, values, access = {} } = release;
+  const { caFile: ca_file, ...login } = access;
+  const fetch_opts = { version, ...login, ca_file, ...(repository === undefined ? {} : { repo: repository }) };
+  const options = {
+    helm_registry_config,
+    chart,
+    version,
+    namespace,
+    release_name: name,
+    values,
+    skip_crd_rendering: true,
+    fetch_opts,
+  };
   const { result } = (await pulumi.runtime.invoke(
     "kubernetes:helm:template",
     { jsonOpts: JSON.stringify(options) },

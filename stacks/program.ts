@@ -1,10 +1,14 @@
+import { resolve } from "node:path";
 import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
+import { encryptedIn } from "../base/encrypted";
 import { issueText } from "../base/issue";
 import { stackFile } from "../base/project-files";
+import type { Report } from "../base/report";
 import { refusal } from "../components/refusal";
+import { leftovers } from "../mesh/ownership";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
@@ -12,6 +16,7 @@ import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
 import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
 import { plannedBy, renderedBy } from "./planned";
+import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
@@ -24,8 +29,14 @@ export interface ProgramOptions {
   kubeconfig?: string;
   /** Folder that a relative `kubeconfig` starts from: the project's. @default the current one, which the engine sets to it */
   folder?: string;
+  /** Folder that the provider runs in. @default the current one, where the engine runs both */
+  providerFolder?: string;
+  /** Is given what has to be called when all is done. @default it is called when the process ends */
+  onCleanUp?: (cleanUp: () => void) => void;
   /** Is told why the program refuses to go on, just before it does. */
   onRefusal?: (why: Refusal) => void;
+  /** Gets the verification at the end of an update. */
+  onVerification?: (report: Promise<Report>) => void;
   /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
   onSettings?: (settings: Settings) => void;
 }
@@ -35,13 +46,16 @@ export interface ProgramOptions {
  * in its own process.
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
-  const { onRefusal = () => {}, kubeconfig } = options;
+  const { onRefusal = () => {}, onVerification = () => {}, kubeconfig } = options;
   const given = options.settings ?? stackSettings(onRefusal, options.folder);
   const settings = kubeconfig === undefined ? given : { ...given, kubeconfig };
   // The provider resolves a relative path by itself, and a path that differs from place to place would be a change.
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
+  const cleanUp = writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
+  if (options.onCleanUp === undefined) process.once("exit", cleanUp);
+  else options.onCleanUp(cleanUp);
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.
@@ -50,11 +64,14 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   // Whoever asks gets the error; without a listener the process would end before that.
   held.catch(() => {});
   const findings = await preflight(lookAt, {
+    isPreview: pulumi.runtime.isDryRun(),
     stack: {
       owner,
+      providerFolder: resolve(options.providerFolder ?? "."),
       held: () => held,
       planned: () => plannedBy(settings, owner),
-      rendered: (release) => held.then(() => renderedBy(release, cluster())),
+      rendered: (release) =>
+        held.then(() => renderedBy(release, cluster(), registryConfigOf(settings, pulumi.getStack()))),
     },
   });
   // All of them, so that nobody has to come back for the next one.
@@ -63,24 +80,40 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
-  const outputs = Object.entries(encryptedIngress(settings, lookAt, { owner, cluster: cluster() }));
+  // What cannot be read cannot be told; a preflight that needs it has refused before.
+  const leaving = async () => {
+    const [before, planned] = await Promise.all([held.catch(() => undefined), plannedBy(settings, owner)]);
+    return before === undefined ? [] : leftovers(before, planned);
+  };
+  const outputs = Object.entries(
+    encryptedIngress(settings, lookAt, { owner, cluster: cluster(), leaving, onVerification }),
+  );
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
+}
+
+/** The cluster and nothing else: what the engine refreshes or deletes without the program, it does with this one's provider. */
+export function clusterAlone(settings: Settings): void {
+  clusterProvider(settings);
 }
 
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-/** The settings of the selected stack's configuration. */
-export function stackSettings(onRefusal: (why: Refusal) => void, folder = "."): Settings {
+/**
+ * The settings of the selected stack's configuration.
+ *
+ * @param folder the project's; with `main` in Pulumi.yaml, the program runs in another
+ */
+export function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
+  const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
+  const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };
   try {
     return loadSettings({
-      project: pulumi.getProject(),
-      stack: pulumi.getStack(),
+      ...configuration,
       ...defined({ file: stackFile(folder, pulumi.getStack()) }),
-      values,
-      secretKeys: Object.keys(values).filter((key) => isConfigSecret(key)),
+      encrypted: encryptedIn(folder, configuration),
     });
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { type Held, type HeldObject, type RememberedObject, ownerName, stackAnnotation } from "../mesh/ownership";
-export { newOwner as newOwnerOf, objectText as textOf } from "../mesh/ownership";
 import { StateUnreadable } from "../verify/preflight/stack-view";
+
+export { newOwner, objectText } from "../mesh/ownership";
 
 /** Name of the running stack, by which it marks its objects. */
 export function ownOwner(): string {
@@ -79,7 +80,8 @@ function objectOf(
       group: apiVersion.includes("/") ? apiVersion.split("/")[0]! : "",
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       name: metadata.name,
-      patch: type.endsWith("Patch"),
+      // What a Helm release made is only read here.
+      patch: type.endsWith("Patch") || metadata.annotations?.["meta.helm.sh/release-name"] !== undefined,
       ...(__fieldManager === undefined ? {} : { fieldManager: __fieldManager }),
       urn,
     },

@@ -1,14 +1,14 @@
 import { enroute } from "../mesh/enroute";
 import { securePath } from "../mesh/gateway-host";
-import { istiodName } from "../settings/expected";
+import { ingressPaths, mostIngressProbes } from "./checks/clear-text";
 import { gatewayAddress } from "./checks/client-leg";
 import type { VerifyFacts } from "./checks/define";
-import { meshRoots } from "./checks/identity";
-import { livePods } from "./checks/injection";
+import { readProxies, readWorkloadLeg } from "./effect";
 import type { Readers } from "./facts";
-import { probeHost } from "./probes/client-leg";
+import { istiodRoutes } from "./istiod";
+import { probeHost, requestPlain } from "./probes/client-leg";
 import { probeSigning } from "./probes/identity";
-import { type ClusterView, type Source, viewReaders } from "./view";
+import { type Source, viewReaders } from "./view";
 
 /** What the facts of verify are read from. */
 export interface VerifySource extends Source {
@@ -16,6 +16,8 @@ export interface VerifySource extends Source {
   dialServices: boolean;
   /** How long each connection may take, in milliseconds. */
   timeout: number;
+  /** Ask istiod about so many pods of workloads at most. */
+  sample: number;
 }
 
 /** Where each fact of verify comes from. */
@@ -35,35 +37,49 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
       return Object.fromEntries(await Promise.all(settings.hosts.map(probe)));
     },
   },
+  ingressAnswers: {
+    what: "what plain requests for Ingresses' paths are answered",
+    dials: "the gateway",
+    needs: ["services", "ingresses", "gatewayHosts", "serviceRoutes"],
+    async read({ settings, timeout }, view) {
+      const address = gatewayAddress(view, settings);
+      if (address === undefined) return undefined;
+      const isKnown = [view.ingresses, view.gatewayHosts, view.serviceRoutes].every(
+        ({ state }) => state !== "unreadable",
+      );
+      const asked = isKnown ? ingressPaths(view).slice(0, mostIngressProbes) : [];
+      const ask = async ({ host, prefix }: (typeof asked)[number]) => {
+        const name = host === "*" ? "any.invalid" : host;
+        return [
+          `${host}${prefix}`,
+          await requestPlain({ address, host: name, path: encodeURI(prefix), timeout }),
+        ] as const;
+      };
+      return Object.fromEntries(await Promise.all(asked.map(ask)));
+    },
+  },
   signing: {
     what: "a certificate signed for the gateway",
     dials: "istiod",
     needs: ["services", "pods", "rootCertificates"],
-    async read({ cluster, settings, dialServices, timeout }, view) {
-      const rootNamespace = settings.istio.namespace.name;
-      const service = istiodName(settings);
-      const roots = meshRoots(view, settings);
-      if (roots === undefined) return { outcome: "silent", reason: "the mesh's root certificate is not known" };
-      const route = routeToIstiod(view, rootNamespace, service, dialServices);
-      if (route === undefined) return { outcome: "silent", reason: "no istiod is ready" };
+    async read(source, view) {
+      const { settings, timeout } = source;
       const account = { namespace: settings.gateway.namespace.name, name: enroute.serviceAccount };
-      return probeSigning({ cluster, rootNamespace, service, route, account, roots, timeout });
+      const found = istiodRoutes(source, view);
+      if (typeof found === "string") return { outcome: "silent", reason: found };
+      return probeSigning({ ...found[0], account, timeout });
     },
   },
+  proxies: {
+    what: "what istiod sends to the mesh's proxies",
+    dials: "istiod",
+    needs: ["services", "pods", "rootCertificates"],
+    read: readProxies,
+  },
+  workloadLeg: {
+    what: "how the ports of workloads answer, with --dial-services",
+    dials: "the Services of workloads, with --dial-services",
+    needs: ["services", "pods", "rootCertificates"],
+    read: readWorkloadLeg,
+  },
 };
-
-function routeToIstiod(view: ClusterView, namespace: string, name: string, dialServices: boolean) {
-  const services = view.services[namespace];
-  const service =
-    services?.state === "read" ? services.value.find(({ metadata }) => metadata.name === name) : undefined;
-  const clusterIP = service?.spec.clusterIP;
-  if (dialServices) return clusterIP === undefined ? undefined : { clusterIP };
-  const pods = view.pods[namespace];
-  const selector = Object.entries(service?.spec.selector ?? {});
-  const pod = livePods(pods?.state === "read" && selector.length > 0 ? pods.value : []).find(
-    ({ metadata, status }) =>
-      selector.every(([key, value]) => metadata.labels?.[key] === value) &&
-      status?.containerStatuses?.every(({ ready }) => ready),
-  );
-  return pod === undefined ? undefined : { pod: pod.metadata.name };
-}

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Finding } from "../base/issue";
-import { type Report, reportOf, type Result } from "../base/report";
+import { type Report, type Result, reportOf } from "../base/report";
 import { type Cluster, openCluster, unreachable } from "../cluster/client";
 import type { Settings } from "../settings/schema";
 import { type Check, judge } from "./check";
 import { verifyChecks } from "./checks";
-import type { Probes, VerifyContext, VerifyFacts } from "./checks/define";
+import type { Probes, VerifyCheck, VerifyContext, VerifyFacts } from "./checks/define";
 import { readFacts } from "./facts";
+import { withoutLeaving } from "./leaving";
 import { verifyReaders } from "./readers";
+import { type Inspection, type Receipt, receiptOf } from "./receipt/receipt";
 import { select } from "./select";
 import type { ClusterView } from "./view";
 
@@ -29,10 +31,20 @@ export interface VerifyOptions {
   settleSeconds?: number;
   /** The stack's name, `organization/project/stack`; `*` for an organization that is not known. @default that of the claim */
   owner?: string;
+  /**
+   * Objects (`Kind namespace/name`) that the update which is running will delete when this is over: judged is what will be there
+   * then. @default none
+   */
+  leaving?: readonly string[];
   /** Why the stack is not rolled out altogether, and what helps: becomes the failed check `stack/rolled-out`. */
   unfinished?: { evidence: string; fix: string };
   /** How long each connection to the gateway and to istiod may take, in milliseconds. @default 3000 */
   timeout?: number;
+  /**
+   * Ask istiod about so many pods of workloads at most, from as many workloads as possible, and connect to so many of their ports; the
+   * report says what was left out. @default all of them
+   */
+  sample?: number;
 }
 
 /** The cluster cannot be looked at. */
@@ -50,40 +62,52 @@ export class VerifyError extends Error {
  * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function verify(settings: Settings, options: VerifyOptions = {}): Promise<Report> {
-  const checks = select(verifyChecks, options.only);
+  return (await inspect(settings, options)).report;
+}
+
+/** As {@link verify}, with the receipt: what was proven, of what, and by what. */
+export async function verifyWithReceipt(
+  settings: Settings,
+  { stack, ...options }: VerifyOptions & { stack: string },
+): Promise<Receipt> {
+  return receiptOf(await inspect(settings, options), { stack });
+}
+
+async function inspect(settings: Settings, options: VerifyOptions): Promise<Inspection> {
+  // What takes dialling is only asked for where it can be done, or by its name.
+  const isPossible = ({ needs }: VerifyCheck) => options.dialServices === true || !needs.includes("workloadLeg");
+  const checks = select(verifyChecks, options.only).filter((check) => options.only !== undefined || isPossible(check));
   const cluster = openCluster(settings);
   if ("problem" in cluster) throw new VerifyError(cluster);
+  let kubernetes: string;
   try {
-    await cluster.get("/version");
+    kubernetes = (await cluster.get<{ gitVersion: string }>("/version")).gitVersion;
   } catch (error) {
     throw new VerifyError(unreachable(settings, cluster, error));
   }
   const deadline = Date.now() + (options.settleSeconds ?? 0) * 1000;
   for (;;) {
-    const results = await runOnce(checks, cluster, settings, options);
+    const { results, facts, context } = await runOnce(checks, cluster, settings, options);
     const partial = { run: results.map(({ id }) => id), of: verifyChecks.length };
     const report = reportOf(results, options.only === undefined ? undefined : partial);
-    if (report.status !== "failed" || Date.now() >= deadline) return report;
+    if (report.status !== "failed" || Date.now() >= deadline) return { report, facts, context, kubernetes };
     await sleep(2000);
   }
 }
 
-async function runOnce(
-  checks: typeof verifyChecks,
-  cluster: Cluster,
-  settings: Settings,
-  options: VerifyOptions,
-): Promise<Result[]> {
-  const { dialServices = false, timeout = 3000 } = options;
-  const source = { cluster, settings, dialServices, timeout };
+async function runOnce(checks: readonly VerifyCheck[], cluster: Cluster, settings: Settings, options: VerifyOptions) {
+  const { dialServices = false, timeout = 3000, sample = Infinity } = options;
+  const source = { cluster, settings, dialServices, timeout, sample };
   const needs = checks.flatMap((check) => check.needs);
   // A check sees no more than it needs, so what is missing here is never looked at.
-  const facts = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
+  const read = (await readFacts(verifyReaders, source, needs)) as VerifyFacts;
+  const facts = withoutLeaving(read, options.leaving ?? []);
   const context = contextOf(settings, options);
-  return [
+  const results = [
     ...(options.unfinished === undefined ? [] : [judge(rolledOut(options.unfinished), {}, context)]),
     ...checks.map((check) => judge(check, facts, context)),
   ];
+  return { results, facts, context };
 }
 
 /** Every check, on what was seen. Pure. */

@@ -1,13 +1,17 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { defined } from "../base/defined";
 import type { Cluster } from "../cluster/client";
 import { type HelmRelease, helmReleases } from "../cluster/helm-releases";
 import type {
   ConfigMap,
+  Container,
+  ContainerStatus,
   Deployment,
   DestinationRule,
   EndpointSlice,
   GatewayHost,
   GlobalConfig,
+  Metadata,
   Named,
   PeerAuthentication,
   Pod,
@@ -16,9 +20,12 @@ import type {
   ServiceRoute,
   WebhookConfiguration,
 } from "../cluster/kinds";
+import { type SecretPlace, namedSecrets } from "../mesh/clear-text";
 import { enroute } from "../mesh/enroute";
+import { enrouteGroup, gatewayReads, ingressResource } from "../mesh/gateway-rights";
 import { authoritySecretName } from "../mesh/mesh-authority";
 import { type Claim, claimName, claimOf } from "../mesh/ownership";
+import type { MeshObject } from "../mesh/object";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { type Read, type Readers, read, readEach } from "./facts";
@@ -56,25 +63,23 @@ export interface ClusterView {
   /** Everywhere in the cluster. */
   peerAuthentications: Read<PeerAuthentication[]>;
   destinationRules: Read<DestinationRule[]>;
+  envoyFilters: Read<Named[]>;
   globalConfigs: Read<GlobalConfig[]>;
   gatewayHosts: Read<GatewayHost[]>;
   serviceRoutes: Read<ServiceRoute[]>;
+  ingresses: Read<MeshObject[]>;
+  certificateDelegations: Read<MeshObject[]>;
+  /** By `namespace/name`: whether a Secret that a GatewayHost names has a certificate and a key, whosever host it is. */
+  hostSecrets: Record<string, Read<boolean>>;
   /** Secret `cacerts`, where a CA is plugged into istiod. */
   meshAuthority: Read<MeshAuthority>;
   /** By namespace: the serving certificate. */
   servingSecrets: Record<string, Read<ServingSecret>>;
   /** What the gateway's service account must be allowed to list, and whether it is. */
   gatewayRights: Read<{ resource: string; allowed: boolean }[]>;
+  /** Whether it may list Ingresses, and by what, in the API server's words. */
+  ingressRight: Read<{ allowed: boolean; reason: string }>;
 }
-
-/** Kinds that the gateway has to list, or it serves nothing (resource and group). */
-const gatewayNeeds = [
-  ["secrets", ""],
-  ["services", ""],
-  ["endpoints", ""],
-  ["gatewayhosts", "enroute.saaras.io"],
-  ["globalconfigs", "enroute.saaras.io"],
-] as const;
 
 /** What the facts are read from. */
 export interface Source {
@@ -82,18 +87,24 @@ export interface Source {
   settings: Settings;
 }
 
-const list = <Item>(cluster: Cluster, path: string) =>
-  read(async () => (await cluster.get<{ items: Item[] }>(path)).items);
+const list = <Item>(cluster: Cluster, path: string, keep?: (item: Item) => Item) =>
+  read(() => cluster.list<Item, Item>(path, keep));
 const root = ({ istio }: Settings) => istio.namespace.name;
 const members = (settings: Settings) => meshMembers(settings).map(({ name }) => name);
 
 /** Objects of a kind, by namespace. */
-function inside<Item>(what: string, group: string, kind: string, namespaces: (settings: Settings) => string[]) {
+function inside<Item>(
+  what: string,
+  group: string,
+  kind: string,
+  namespaces: (settings: Settings) => string[],
+  keep?: (item: Item) => Item,
+) {
   return {
     what,
     read: ({ cluster, settings }: Source) =>
       readEach([...new Set(namespaces(settings))], (name) =>
-        list<Item>(cluster, `${group}/namespaces/${name}/${kind}`),
+        list<Item>(cluster, `${group}/namespaces/${name}/${kind}`, keep),
       ),
   };
 }
@@ -101,6 +112,54 @@ function inside<Item>(what: string, group: string, kind: string, namespaces: (se
 /** Objects of a kind, everywhere in the cluster. */
 function everywhere<Item>(what: string, path: string) {
   return { what, read: ({ cluster }: Source) => list<Item>(cluster, path) };
+}
+
+/** What the checks read of a pod, of which a mesh may have thousands; the API server sends about ten times as much. */
+function ofPod({ spec, status }: Pod): Omit<Pod, "metadata"> {
+  const { containers, initContainers, volumes, hostNetwork } = spec;
+  const { phase, containerStatuses, initContainerStatuses } = status ?? {};
+  const ofStatus = ({ name, ready, started, state }: ContainerStatus): ContainerStatus =>
+    defined({ name, ready, started, state });
+  return {
+    spec: defined({
+      containers: containers.map(ofContainer),
+      initContainers: initContainers?.map(ofContainer),
+      volumes: volumes?.map(({ name, emptyDir }) => defined({ name, emptyDir })),
+      hostNetwork,
+    }),
+    status: defined({
+      phase,
+      containerStatuses: containerStatuses?.map(ofStatus),
+      initContainerStatuses: initContainerStatuses?.map(ofStatus),
+    }),
+  };
+}
+
+/** The environment and the arguments of Istio's own containers are read, and of no others. */
+function ofContainer({ name, image, restartPolicy, args, ports, env, volumeMounts }: Container): Container {
+  const isIstio = name.startsWith("istio-");
+  return defined({
+    name,
+    image,
+    restartPolicy,
+    args: isIstio ? args : undefined,
+    ports,
+    env: isIstio
+      ? env?.flatMap(({ name: key, value }) => (value === undefined ? [] : [{ name: key, value }]))
+      : undefined,
+    volumeMounts: volumeMounts?.map(({ name: volume, mountPath }) => ({ name: volume, mountPath })),
+  });
+}
+
+function ofMetadata(metadata: Metadata): Metadata {
+  const { name, namespace, creationTimestamp, deletionTimestamp, labels, annotations = {} } = metadata;
+  const istios = Object.entries(annotations).filter(
+    ([key]) => /(^|\.)istio\.io\//.test(key) && !key.endsWith("/status"),
+  );
+  return defined({
+    ...{ name, namespace, creationTimestamp, deletionTimestamp, labels },
+    annotations: istios.length === 0 ? undefined : Object.fromEntries(istios),
+  });
 }
 
 /** Where each part of the view comes from. */
@@ -124,7 +183,13 @@ export const viewReaders: Readers<ClusterView, Source> = {
     settings.gateway.namespace.name,
   ]),
   services: inside<Service>("Services", "/api/v1", "services", (settings) => [root(settings), ...members(settings)]),
-  pods: inside<Pod>("pods", "/api/v1", "pods", (settings) => [root(settings), ...members(settings)]),
+  pods: inside<Pod>(
+    "pods",
+    "/api/v1",
+    "pods",
+    (settings) => [root(settings), ...members(settings)],
+    (pod) => ({ ...ofPod(pod), metadata: ofMetadata(pod.metadata) }),
+  ),
   endpointSlices: {
     what: "EndpointSlices",
     read: ({ cluster, settings }) =>
@@ -162,9 +227,24 @@ export const viewReaders: Readers<ClusterView, Source> = {
     "/apis/security.istio.io/v1/peerauthentications",
   ),
   destinationRules: everywhere<DestinationRule>("DestinationRules", "/apis/networking.istio.io/v1/destinationrules"),
+  envoyFilters: everywhere("EnvoyFilters", "/apis/networking.istio.io/v1alpha3/envoyfilters"),
   globalConfigs: everywhere<GlobalConfig>("GlobalConfigs", "/apis/enroute.saaras.io/v1/globalconfigs"),
   gatewayHosts: everywhere<GatewayHost>("GatewayHosts", "/apis/enroute.saaras.io/v1/gatewayhosts"),
-  serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", "/apis/enroute.saaras.io/v1/serviceroutes"),
+  serviceRoutes: everywhere<ServiceRoute>("ServiceRoutes", `/apis/${enrouteGroup}/v1/serviceroutes`),
+  ingresses: everywhere<MeshObject>("Ingresses", `/apis/${ingressResource.group}/v1/${ingressResource.resource}`),
+  certificateDelegations: everywhere<MeshObject>(
+    "TLSCertificateDelegations",
+    `/apis/${enrouteGroup}/v1/tlscertificatedelegations`,
+  ),
+  hostSecrets: {
+    what: "the Secrets that GatewayHosts name",
+    needs: ["gatewayHosts"],
+    async read({ cluster }, { gatewayHosts }) {
+      const places = namedSecrets(gatewayHosts.state === "read" ? gatewayHosts.value : []);
+      const reads = places.map(async (place) => [secretKey(place), await readKeyPair(cluster, place)] as const);
+      return Object.fromEntries(await Promise.all(reads));
+    },
+  },
   meshAuthority: {
     what: "Secret cacerts",
     read: ({ cluster, settings }) =>
@@ -186,7 +266,20 @@ export const viewReaders: Readers<ClusterView, Source> = {
   gatewayRights: {
     what: "rights of the gateway's service account",
     read: ({ cluster, settings }) =>
-      read(() => Promise.all(gatewayNeeds.map((need) => gatewayRight(cluster, settings.gateway.namespace.name, need)))),
+      read(() =>
+        Promise.all(
+          gatewayReads
+            .flatMap(({ apiGroups: [group = ""], resources }) => resources.map((resource) => ({ resource, group })))
+            .map(async (need) => {
+              const { allowed } = await gatewayRight(cluster, settings, need);
+              return { resource: need.resource, allowed };
+            }),
+        ),
+      ),
+  },
+  ingressRight: {
+    what: "whether the gateway's service account may list Ingresses",
+    read: ({ cluster, settings }) => read(() => gatewayRight(cluster, settings, ingressResource)),
   },
 };
 
@@ -230,8 +323,29 @@ function publicHalf(privateKey: string | undefined): string | undefined {
   }
 }
 
-async function gatewayRight(cluster: Cluster, namespace: string, [resource, group]: readonly [string, string]) {
-  const review = await cluster.ask<{ status: { allowed: boolean } }>(
+/** Key of a Secret among those that GatewayHosts name. */
+export function secretKey({ namespace, name }: SecretPlace): string {
+  return `${namespace}/${name}`;
+}
+
+/** Of the Secret no more is kept than whether EnRoute takes it (validSecret in builder.go). */
+function readKeyPair(cluster: Cluster, { namespace, name }: SecretPlace): Promise<Read<boolean>> {
+  return read(async () => {
+    const { type, data = {} } = await cluster.get<SecretObject>(
+      `/api/v1/namespaces/${namespace}/secrets/${encodeURIComponent(name)}`,
+    );
+    return type === "kubernetes.io/tls" && ["tls.crt", "tls.key"].every((key) => (data[key] ?? "") !== "");
+  });
+}
+
+/** Whether the gateway's service account may list a kind everywhere. */
+async function gatewayRight(
+  cluster: Cluster,
+  { gateway }: Settings,
+  { resource, group }: { resource: string; group: string },
+): Promise<{ allowed: boolean; reason: string }> {
+  const { name: namespace } = gateway.namespace;
+  const { status } = await cluster.ask<{ status: { allowed: boolean; reason?: string } }>(
     "/apis/authorization.k8s.io/v1/subjectaccessreviews",
     {
       apiVersion: "authorization.k8s.io/v1",
@@ -243,5 +357,5 @@ async function gatewayRight(cluster: Cluster, namespace: string, [resource, grou
       },
     },
   );
-  return { resource, allowed: review.status.allowed };
+  return { allowed: status.allowed, reason: status.reason ?? "" };
 }

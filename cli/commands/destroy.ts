@@ -1,20 +1,17 @@
 import type { Command } from "commander";
-import { type ChangeOptions, codes, common, engineOptions, environmentOf, parallel, usual } from "../options";
+import { type ChangeOptions, changeExits, changing, engineOptions, environmentOf } from "../options";
 import { agreed, print, watched } from "../terminal";
 
-/** Takes the rollout away. */
+/** Destroys the rollout. */
 export function destroyCommand(program: Command): void {
-  common(program.command("destroy"))
-    .description("take the rollout away; says what it leaves in the cluster, and why")
+  changing(program.command("destroy"))
+    .description("destroy the rollout; lists what stays in the cluster, and why")
     .option("-y, --yes", "do not ask")
-    .option("--remove", "remove the stack and its history from the backend as well")
-    .addOption(parallel())
-    .option("-m, --message <text>", "kept in the stack's history")
+    .option("--remove", "also remove the stack and its history from the backend")
+    .option("-m, --message <text>", "message for the stack's history")
     .addHelpText(
       "after",
-      `
-Where another stack has taken over an object since, nothing is deleted, and each such object is named.
-${codes(...usual)}`,
+      `\nWhere another stack has taken over an object, nothing is deleted, and each such object is named.\n${changeExits}`,
     )
     .action(runDestroy);
 }

@@ -4,15 +4,15 @@ import { exit } from "../exit-codes";
 import { type CommonOptions, common, environmentOf } from "../options";
 import { print, printOutputs } from "../terminal";
 
-/** What the last update told. */
+/** The outputs of the last update. */
 export function outputsCommand(program: Command): void {
   common(program.command("outputs"))
-    .description("what the last update told: the gateway's address, the CA for clients, …")
-    .argument("[name]", "one output alone, as it is")
+    .description("outputs of the last update: the gateway's address, the CA for clients, …")
+    .argument("[name]", "print only this output, unformatted")
     .addHelpText(
       "after",
       `
-Secret outputs show as [secret], unless one is asked for by its name.
+Secret outputs print as [secret], unless you name one.
 
 Example:
   enroute-istio outputs caCertificate --stack dev > ca.pem`,
@@ -38,7 +38,6 @@ async function runOutputs(options: CommonOptions, name: string | undefined): Pro
         : `Stack ${options.stack} has no output ${name}.\n  fix: choose one of ${names}`,
     );
     process.exitCode = exit.notRun;
-    // Who asks for one value by its name gets it, as from pulumi stack output.
   } else
     print(
       options.json === true || typeof found.value !== "string" ? JSON.stringify(found.value) : found.value.trimEnd(),

@@ -1,27 +1,27 @@
 import type { Command } from "commander";
 import { reportText, summaryWith } from "../../base/report";
 import { type CheckOptions, checking, runChecks } from "../checks";
-import { exitOfReport } from "../exit-codes";
-import { codes, environmentOf } from "../options";
+import { exitHelp, exitOfReport } from "../exit-codes";
+import { environmentOf } from "../options";
 import { print, useColour } from "../terminal";
 
 /** Whether a cluster is ready. */
 export function preflightCommand(program: Command): void {
   checking(program.command("preflight"))
-    .description("find out whether the cluster is ready for the rollout of a stack")
-    .option("--strict", "a warning counts as an error; exit code 2 if not everything could be told")
+    .description("check whether the cluster is ready for the rollout of a stack")
+    .option("--strict", "a warning counts as an error; exit code 2 if not everything could be decided")
     .addHelpText(
       "after",
       `
-Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed. What stands against a rollout
-is named all at once, each with its cause and its fix. preview and up look at the same by themselves, but for the chart
-repositories, which the engine asks anyway. docs/verify.md describes each check. Changes nothing.
-${codes(
-  "0  ready (perhaps with warnings)",
-  "1  not ready (with --strict: or a warning)",
-  "2  with --strict: nothing was found, but not everything could be told",
-  "3  it could not be looked at: no such stack, or wrong settings",
-)}
+Each line is a check: passed, FAILED, warning, or "could not tell", which is never counted as passed. Everything that
+stands in the way of a rollout is named at once, each with its cause and its fix. preview and up run the same checks, except
+those of the chart repositories, which the engine contacts anyway. docs/verify.md describes each check. Changes nothing.
+${exitHelp({
+  done: "ready (perhaps with warnings)",
+  failed: "not ready (with --strict: or a warning)",
+  undecided: "with --strict: nothing was found, but not everything could be decided",
+  notRun: "nothing was checked: no such stack, or wrong settings",
+})}
 Examples:
   enroute-istio preflight --stack prod
   enroute-istio preflight --stack prod --only cluster/rights --only charts

@@ -1,25 +1,15 @@
 import type { Command } from "commander";
 import { exit } from "../exit-codes";
-import {
-  type ChangeOptions,
-  codes,
-  common,
-  engineOptions,
-  environmentOf,
-  parallel,
-  policyOptions,
-  usual,
-} from "../options";
+import { type ChangeOptions, changeExits, changing, engineOptions, environmentOf, policyOptions } from "../options";
 import { changeText, print, watched } from "../terminal";
 
 /** What an update would change. */
 export function previewCommand(program: Command): void {
-  policyOptions(common(program.command("preview")))
-    .description("what an update would change; changes nothing")
-    .addOption(parallel())
-    .option("-r, --refresh", "look at the cluster for changes by other hands first")
+  policyOptions(changing(program.command("preview")))
+    .description("show what an update would change; changes nothing")
+    .option("-r, --refresh", "first read what others changed in the cluster")
     .option("--expect-no-changes", "exit code 1 if anything would change")
-    .addHelpText("after", codes(...usual))
+    .addHelpText("after", changeExits)
     .action(runPreview);
 }
 

@@ -1,31 +1,29 @@
 import type { Command } from "commander";
 import { foreignLockHours, isClean, recoveryText } from "../../automation/status";
-import { exit } from "../exit-codes";
-import { type CommonOptions, codes, common, environmentOf } from "../options";
+import { exit, exitHelp } from "../exit-codes";
+import { type CommonOptions, common, environmentOf } from "../options";
 import { print } from "../terminal";
 
-/** Puts right what a cut-off update left. */
+/** Repairs what a killed update left. */
 export function recoverCommand(program: Command): void {
   common(program.command("recover"))
-    .description(
-      "put right what an update that was cut off (killed, power lost, runner gone) left between Pulumi and Helm",
-    )
-    .option("-y, --yes", "do it; a lock that a killed update left is taken away")
+    .description("repair what a killed update (crash, power loss, runner gone) left between Pulumi and Helm")
+    .option("-y, --yes", "do it; this removes a lock that a killed update left")
     .option(
       "--adopt <release...>",
-      "let Helm forget these releases (namespace/name), too, which run and which nothing of the stack names: the next update takes their objects over",
+      "also take over these running releases (namespace/name), which nothing of the stack names: Helm forgets them, and the next update takes their objects over",
     )
     .addHelpText(
       "after",
       `
-Without --yes it only says what it would do. No object of the rollout is deleted. While another update holds the stack's lock
-it refuses, and says whose it is: its process runs on this host, or it is of another host and less than ${foreignLockHours} hours old.
-Releases that neither the stack's state nor an operation of its own names belong to somebody else, and are left as they are.
-${codes(
-  "0  nothing was in the way, or it was put right",
-  "1  something is in the way (without --yes), or belongs to somebody else",
-  "3  it could not be looked at: no such stack, wrong settings, no cluster, an update that is running",
-)}
+Without --yes it only shows what it would do. No object of the rollout is deleted. It refuses while another update holds the
+stack's lock, and names the holder: a process on this host, or another host's update less than ${foreignLockHours} hours old.
+Releases that neither the stack's state nor its operations name belong to others, and stay as they are.
+${exitHelp({
+  done: "nothing was in the way, or it was repaired",
+  failed: "something is in the way (without --yes), or belongs to others",
+  notRun: "nothing was examined: no such stack, wrong settings, no cluster, or an update is running",
+})}
 Example:
   enroute-istio recover --stack prod          # what is in the way?
   enroute-istio recover --stack prod --yes && enroute-istio up --stack prod`,

@@ -3,10 +3,10 @@ import { statusText } from "../../automation/status";
 import { type CommonOptions, common, environmentOf } from "../options";
 import { print } from "../terminal";
 
-/** The last operation, without a look at the cluster. */
+/** The last operation, without reading the cluster. */
 export function statusCommand(program: Command): void {
   common(program.command("status"))
-    .description("the last operation, versions, and what was cut off; does not look at the cluster")
+    .description("show the last operation, versions, and what was cut off; does not read the cluster")
     .action(runStatus);
 }
 

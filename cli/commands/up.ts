@@ -1,32 +1,22 @@
 import type { Command } from "commander";
-import {
-  type ChangeOptions,
-  codes,
-  common,
-  engineOptions,
-  environmentOf,
-  parallel,
-  policyOptions,
-  usual,
-} from "../options";
+import { type ChangeOptions, changeExits, changing, engineOptions, environmentOf, policyOptions } from "../options";
 import { agreed, print, printOutputs, watched } from "../terminal";
 
 /** The rollout. */
 export function upCommand(program: Command): void {
-  policyOptions(common(program.command("up")))
-    .description("roll out; what is there and right stays untouched")
+  policyOptions(changing(program.command("up")))
+    .description("roll out; what is already right stays untouched")
     .option("-y, --yes", "do not ask")
-    .option("--create", "create the stack if there is none of this name")
-    .addOption(parallel())
-    .option("-r, --refresh", "look at the cluster for changes by other hands first; renews certificates that are due")
-    .option("-m, --message <text>", "kept in the stack's history")
-    .option("--expect-no-changes", "fail if anything had to change (by then it has been changed)")
+    .option("--create", "create the stack if it does not exist")
+    .option("-r, --refresh", "first read what others changed in the cluster; renews certificates that are due")
+    .option("-m, --message <text>", "message for the stack's history")
+    .option("--expect-no-changes", "fail if anything had to change (after changing it)")
     .addHelpText(
       "after",
       `
-On a terminal it shows the components of the rollout, what each waits for and how long it takes; elsewhere a line for each
-change. Ctrl-C once stops gracefully, and says what was left; twice drops everything.
-${codes(...usual)}
+On a terminal it shows the components of the rollout, what each waits for and how long it takes; elsewhere it prints a line
+for each change. Ctrl-C once stops gracefully and lists what was left; twice drops everything.
+${changeExits}
 Examples:
   enroute-istio up --stack dev
   enroute-istio up --stack prod --yes --json > result.json`,

@@ -10,14 +10,14 @@ export function keyArguments(algorithm: KeyAlgorithm): tls.PrivateKeyArgs {
   return kind === "ECDSA" ? { algorithm: kind, ecdsaCurve: size } : { algorithm: kind, rsaBits: Number(size) };
 }
 
-/** A certificate authority's root of our own making. */
+/** A certificate authority's root that the stack generates. */
 export interface Root {
   key: tls.PrivateKey;
   certificate: tls.SelfSignedCert;
 }
 
 export interface RootArgs {
-  /** Common name of its certificate; no two roots may share one, or clients could not tell them apart. */
+  /** Common name of its certificate; no two roots may share one, or clients would confuse them. */
   commonName: string;
   keyAlgorithm: KeyAlgorithm;
   /** Life of its certificate, in hours. */
@@ -25,8 +25,8 @@ export interface RootArgs {
 }
 
 /**
- * A root of our own making. It stays as it was made: other settings count for the next root only, because a root that
- * changed would be another one, which nobody trusts yet.
+ * Generates a root. It stays as it was made: other settings count for the next root only, because a root that
+ * changed would be another one, which no client trusts yet.
  */
 export function generateRoot(name: string, args: RootArgs, parent: pulumi.Resource): Root {
   const key = new tls.PrivateKey(name, keyArguments(args.keyAlgorithm), {
@@ -54,7 +54,7 @@ export interface SignedArgs {
   certificate: Omit<tls.LocallySignedCertArgs, "certRequestPem" | "caCertPem" | "caPrivateKeyPem">;
 }
 
-/** A key of our own making, and its certificate, signed by a root. */
+/** Generates a key, and its certificate, signed by a root. */
 export function generateSigned(name: string, signer: Root, args: SignedArgs, parent: pulumi.Resource) {
   const key = new tls.PrivateKey(name, keyArguments(args.keyAlgorithm), { parent });
   const request = new tls.CertRequest(name, { privateKeyPem: key.privateKeyPem, ...args.request }, { parent });

@@ -3,4 +3,4 @@ export { MeshCertificateAuthority, type MeshCertificateAuthorityArgs } from "./m
 export { ServingCertificate, type ServingCertificateArgs } from "./serving-certificate";
 export type * from "./sources";
 export type { CertManagerCertificate, IssuerReference } from "../../mesh/cert-manager";
-export type { KeyAlgorithm } from "../../mesh/authority";
+export type { KeyAlgorithm, Lifetime, RootNames } from "../../mesh/authority";

@@ -31,7 +31,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
   readonly secretName: string;
   /** Certificates of the CAs for clients to trust, as PEM; undefined where we do not know them. */
   readonly caCertificate: pulumi.Output<string | undefined>;
-  /** End of the leaf's validity, RFC 3339 in UTC; undefined for a Secret that somebody else fills. */
+  /** End of the leaf's validity, RFC 3339 in UTC; undefined for a Secret that others fill. */
   readonly endOfValidity: pulumi.Output<string | undefined>;
 
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -99,7 +99,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
         stringData: {
           "tls.crt": pem.certificateChain,
           "tls.key": pulumi.secret(pem.privateKey),
-          // As cert-manager does: what the cluster was told to trust tells the next update which change of CA is safe.
+          // As cert-manager does: by what clients trust so far, the next update knows which change of CA is safe.
           ...(pem.caCertificate === undefined ? {} : { "ca.crt": pem.caCertificate }),
         },
       },

@@ -3,7 +3,7 @@ import type { KeyAlgorithm } from "../../mesh/authority";
 
 /* Where a certificate, or the CA of the mesh, comes from. */
 
-/** A certificate authority and a leaf of our own making: for tests, and where clients can be given the CA. */
+/** A CA and a leaf that the stack generates: for tests, and where clients can be given the CA. */
 export interface GeneratedCertificate {
   issuer: "generated";
   /** Further DNS names beside the hosts; a wildcard such as `*.example.com` is fine. @default none */
@@ -24,7 +24,7 @@ export interface GeneratedCertificate {
   signer?: string;
 }
 
-/** A certificate that somebody else issued, brought as PEM. */
+/** A certificate that another CA issued, as PEM. */
 export interface ProvidedCertificate {
   issuer: "provided";
   /** The leaf first, then each certificate's issuer. */
@@ -41,14 +41,14 @@ export interface ExistingSecret {
   secretName: string;
 }
 
-/** Roots of our own making, and an intermediate CA below one of them, by which istiod signs. */
+/** Roots that the stack generates, and an intermediate CA below one of them, by which istiod signs. */
 export interface GeneratedAuthority {
   issuer: "generated";
   /** Names of the roots that the mesh trusts. @default ["root"] */
   roots?: string[];
   /** Name of the root that the intermediate is below. @default the first of the roots */
   signer?: string;
-  /** Roots of somebody else that the mesh trusts as well, PEM. @default none */
+  /** Roots of others that the mesh also trusts, PEM. @default none */
   rootCertificates?: pulumi.Input<string>;
   /** Of the intermediate, and of roots that are made from now on; a root keeps the key that it has. @default "ECDSA-P256" */
   keyAlgorithm?: KeyAlgorithm;
@@ -60,12 +60,12 @@ export interface GeneratedAuthority {
   caValidity?: string;
 }
 
-/** A CA that somebody else made, brought as PEM. */
+/** A CA that was made elsewhere, as PEM. */
 export interface ProvidedAuthority {
   issuer: "provided";
   /** The roots that the mesh trusts, PEM. */
   rootCertificates: pulumi.Input<string>;
-  /** Names of roots of our own making that the mesh trusts as well, before one of them signs. @default none */
+  /** Names of generated roots that the mesh also trusts, before one of them signs. @default none */
   roots?: string[];
   /** The CA that signs first, then each certificate's issuer; the root may be left out. */
   certificateChain: pulumi.Input<string>;

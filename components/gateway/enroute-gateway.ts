@@ -1,12 +1,27 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { mergeValues } from "../../base/merge";
-import { type LogLevel, defaultLogLevel, enroute, ttlProblem } from "../../mesh/enroute";
+import {
+  type LogLevel,
+  defaultLogLevel,
+  defaultOutputPath,
+  enroute,
+  outputPathProblem,
+  ttlProblem,
+} from "../../mesh/enroute";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
-import { type GatewayImages, type Resources, type WorkloadCertificate, enrouteValues } from "./enroute-values";
-import { type Autoscaling, grantRights, keepAvailable, scale } from "./gateway-objects";
+import { ownValues } from "../own-values";
+import {
+  type GatewayImages,
+  type Resources,
+  type WorkloadCertificate,
+  defaultGatewayResources,
+  enrouteValues,
+} from "../../mesh/enroute-values";
+import { ingressSupport } from "../../mesh/gateway-rights";
+import { gatewayOwned } from "../../mesh/owned-values";
+import { type Autoscaling, type IngressSupportArgs, grantRights, keepAvailable, scale } from "./gateway-objects";
 
-export type { Autoscaling };
+export type { Autoscaling, IngressSupportArgs };
 
 export interface EnRouteGatewayArgs extends ChartArgs {
   /** Namespace of the gateway: it must exist and be labelled for injection before a pod starts. */
@@ -23,8 +38,19 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources };
   /** Certificate towards the workloads. @default Istio's: 24 hours, in /etc/istio-certs */
   workloadCertificate?: WorkloadCertificate;
+  /** Longest life that istiod signs, a Go duration: its variable MAX_WORKLOAD_CERT_TTL. @default "2160h", Istio's */
+  maxWorkloadCertificateTtl?: string;
+  /**
+   * Lets EnRoute list Ingresses: it then serves every Ingress of the cluster without a class annotation, in clear text on port 80.
+   * @default it may not, and serves none
+   */
+  ingresses?: IngressSupportArgs;
+  /** Registry of the pod's images, in the place of each one's host; the cert-server's is fixed by the chart. @default each one's own */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
   /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
-  serviceAnnotations?: Record<string, string>;
+  serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
 
 /** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */
@@ -39,13 +65,16 @@ export class EnRouteGateway extends pulumi.ComponentResource {
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);
     const replicas = args.replicas ?? 1;
-    const ttl = args.workloadCertificate?.ttl;
-    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl);
+    const { ttl, outputPath = defaultOutputPath } = args.workloadCertificate ?? {};
+    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl, args.maxWorkloadCertificateTtl);
     if (wrongTtl !== undefined)
       throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
+    const wrongPath = outputPathProblem(outputPath);
+    if (wrongPath !== undefined)
+      throw new pulumi.ResourceError(`workloadCertificate.outputPath is ${outputPath}; it must be ${wrongPath}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
-    const rights = grantRights(this, args.namespace);
+    const rights = grantRights(this, args.namespace, args.ingresses);
     this.release = new k8s.helm.v3.Release(
       enroute.release,
       {
@@ -54,13 +83,18 @@ export class EnRouteGateway extends pulumi.ComponentResource {
         ...chartSource("enroute", args),
         // Nothing is built upon a failed first install, so it leaves nothing; a failed upgrade goes back to what ran.
         atomic: true,
-        values: mergeValues(
+        values: ownValues(
+          this,
+          gatewayOwned,
           enrouteValues({
             replicas,
             images: args.images,
+            registry: args.registry,
+            imagePullSecrets: args.imagePullSecrets,
             logLevel: args.logLevel ?? defaultLogLevel,
-            resources: { envoy: { requests: { cpu: "200m", memory: "256Mi" } }, ...args.resources },
+            resources: { ...defaultGatewayResources, ...args.resources },
             workloadCertificate: args.workloadCertificate,
+            ingresses: ingressSupport(args.ingresses),
             serviceAnnotations: args.serviceAnnotations,
           }),
           args.values,
@@ -75,7 +109,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
       `${name}-service`,
       // Through the release, so that a preview of an empty cluster does not look for it.
       this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
-      { parent: this },
+      // Its annotations may be secrets of the stack; the provider keeps them twice.
+      { parent: this, additionalSecretOutputs: ["metadata", "__inputs"] },
     );
     this.address = service.status.apply((status) => {
       const [ingress] = status?.loadBalancer?.ingress ?? [];

@@ -7,6 +7,7 @@ import {
   defaultMinimumTlsVersion,
   defaultPrefix,
   reasonAnnotations,
+  repeatedPrefixes,
 } from "../../mesh/gateway-host";
 import { fixedName } from "../chart";
 
@@ -33,7 +34,7 @@ export interface GatewayHostArgs {
   tlsSecretName: pulumi.Input<string>;
   /** Oldest TLS version that clients may speak; EnRoute takes any other word to mean 1.1. @default "1.2" */
   minimumTlsVersion?: MinimumTlsVersion;
-  /** Where requests go, first match first. */
+  /** Where requests go, in any order: EnRoute takes the longest prefix that fits. Of two with one prefix it would drop one. */
   routes: Route[];
 }
 
@@ -43,6 +44,12 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
+    const [repeated] = repeatedPrefixes(args.routes);
+    if (repeated !== undefined)
+      throw new pulumi.ResourceError(
+        `routes[${repeated.index}] of ${args.host} has the prefix of routes[${repeated.first}]; each must have its own, as EnRoute would drop one of them`,
+        this,
+      );
     const annotations = reasonAnnotations(declaredReasons(args.routes));
     this.gatewayHost = new k8s.apiextensions.CustomResource(
       name,

@@ -1,6 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import type * as pulumi from "@pulumi/pulumi";
+import { reasonAnnotation } from "../../base/annotations";
 import { defaultCpuPercent, enroute } from "../../mesh/enroute";
+import { gatewayRules } from "../../mesh/gateway-rights";
 import { fixedName } from "../chart";
 
 /* What the gateway has beside its chart. */
@@ -13,31 +15,53 @@ export interface Autoscaling {
   cpuPercent?: number;
 }
 
-/** Binds the chart's ClusterRole, which the chart itself leaves to nobody (0.8.7), and adds the status that it lacks. */
-export function grantRights(parent: pulumi.Resource, namespace: string): pulumi.Resource[] {
+/** Gives EnRoute's Ingress support back to it, and why. */
+export interface IngressSupportArgs {
+  /** Why Ingresses have to be served, in words; kept on the binding. */
+  reason: string;
+}
+
+/**
+ * Gives EnRoute a role of ours in the place of the chart's, which the chart leaves to nobody (0.8.7) and which may list Ingresses. The
+ * chart's is bound to nobody either, unless the stack wants Ingresses served.
+ */
+export function grantRights(
+  parent: pulumi.Resource,
+  namespace: string,
+  ingresses: IngressSupportArgs | undefined,
+): pulumi.Resource[] {
   const subjects = [{ kind: "ServiceAccount", name: enroute.serviceAccount, namespace }];
-  const bind = (resource: string, role: pulumi.Input<string>) =>
-    new k8s.rbac.v1.ClusterRoleBinding(
-      resource,
-      {
-        metadata: { name: resource },
-        roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role },
-        subjects,
-      },
-      { parent, ...fixedName },
-    );
-  const status = new k8s.rbac.v1.ClusterRole(
+  const roleRef = (name: pulumi.Input<string>) => ({
+    apiGroup: "rbac.authorization.k8s.io",
+    kind: "ClusterRole",
+    name,
+  });
+  // The names are those of early versions, where this role was for the status alone: another one would mean a moment without rights.
+  const role = new k8s.rbac.v1.ClusterRole(
     "enroute-istio-status",
-    {
-      metadata: { name: "enroute-istio-status" },
-      rules: [
-        { apiGroups: ["enroute.saaras.io"], resources: ["gatewayhosts/status"], verbs: ["get", "patch", "update"] },
-      ],
-    },
+    { metadata: { name: "enroute-istio-status" }, rules: gatewayRules() },
     { parent, ...fixedName },
   );
-  // Under names of ours: a later chart that binds its role itself does not collide.
-  return [bind("enroute-istio-gateway", enroute.clusterRole), bind("enroute-istio-status", status.metadata.name)];
+  const own = new k8s.rbac.v1.ClusterRoleBinding(
+    "enroute-istio-status",
+    { metadata: { name: "enroute-istio-status" }, roleRef: roleRef(role.metadata.name), subjects },
+    { parent, ...fixedName },
+  );
+  // Emptied, never deleted: what leaves a program is deleted at the end of an update, after the pods have started with the right.
+  const chart = new k8s.rbac.v1.ClusterRoleBinding(
+    enroute.ingressBinding,
+    {
+      metadata: {
+        name: enroute.ingressBinding,
+        ...(ingresses === undefined ? {} : { annotations: { [reasonAnnotation]: ingresses.reason } }),
+      },
+      roleRef: roleRef(enroute.clusterRole),
+      subjects: ingresses === undefined ? [] : subjects,
+    },
+    // After the other, so that a stack that had this one alone is never without rights.
+    { parent, dependsOn: own, ...fixedName },
+  );
+  return [own, chart];
 }
 
 /** A budget, so that a drain of nodes leaves pods to serve. */

@@ -2,4 +2,6 @@
 export * from "./istio-control-plane";
 export * from "./mesh-mutual-tls";
 export * from "./mesh-namespace";
+export type { MeshObject, ObjectMetadata } from "../../mesh/object";
+export type { PeerAuthenticationObject } from "../../mesh/peer-authentication";
 export type { ExceptionMode, MutualTlsException } from "../../mesh/mutual-tls-policies";

@@ -1,9 +1,17 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Values, mergeValues } from "../../base/merge";
-import { type IstioProfile, defaultHub, defaultProfile, defaultTrustDomain } from "../../mesh/istio";
+import {
+  type IstioProfile,
+  authorityAnnotation,
+  defaultHub,
+  defaultProfile,
+  defaultTrustDomain,
+} from "../../mesh/istio";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
-import { baseValues, istiodValues } from "./istio-values";
+import { ownValues } from "../own-values";
+import { baseValues, istiodValues, readByIstiod } from "../../mesh/istio-values";
+import { istioOwned } from "../../mesh/owned-values";
 
 export interface IstioControlPlaneArgs extends ChartArgs {
   /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
@@ -25,12 +33,13 @@ export interface IstioControlPlaneArgs extends ChartArgs {
    * @default none: istiod's own CA
    */
   authorityFingerprint?: pulumi.Input<string>;
+  /** Names of Secrets by which istiod's pods, and the sidecars, pull images; in each one's own namespace. @default none */
+  imagePullSecrets?: string[];
   /** Mesh configuration, over what this component sets. */
   meshConfig?: Values;
 }
 
-/** Annotation of istiod's pods: which CA they have loaded. */
-export const authorityAnnotation = "enroute-istio/certificate-authority";
+export { authorityAnnotation };
 
 /** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). */
 export class IstioControlPlane extends pulumi.ComponentResource {
@@ -52,7 +61,9 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       revision: args.revision,
       trustDomain: this.trustDomain,
       trustDomainAliases: args.trustDomainAliases,
+      imagePullSecrets: args.imagePullSecrets,
       meshConfig: args.meshConfig,
+      authorityFingerprint: args.authorityFingerprint,
     };
     // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
     this.base = new k8s.helm.v3.Release(
@@ -71,17 +82,10 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         name: "istiod",
         namespace: args.namespace,
         ...chartSource("istiod", args),
-        values: mergeValues(
-          {
-            ...istiodValues(values),
-            // istiod takes another root up only when it starts (but for an experimental switch), and several istiods should
-            // not differ for as long as their kubelets take to bring them the Secret.
-            ...(args.authorityFingerprint === undefined
-              ? {}
-              : { podAnnotations: { [authorityAnnotation]: args.authorityFingerprint } }),
-          },
-          args.values,
-        ),
+        values: ownValues(this, istioOwned, istiodValues({ ...values, meshConfig: undefined }), args.values, {
+          read: readByIstiod,
+          made: istiodValues(values),
+        }),
       },
       // istiod does not become ready while the kinds that it watches are missing.
       { parent: this, dependsOn: this.base, ...fixedName },

@@ -2,11 +2,14 @@ import { createHash } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { type Values, mergeValues } from "../../base/merge";
-import { type KialiAuthentication, defaultAuthentication } from "../../mesh/charts";
+import type { KialiAuthentication } from "../../mesh/charts";
+import { type KialiValuesArgs, kialiValues, signingKeySecret } from "../../mesh/observability-values";
+import { kialiOwned } from "../../mesh/owned-values";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { ownValues } from "../own-values";
 
-export type { KialiAuthentication };
+export { kialiValues };
+export type { KialiAuthentication, KialiValuesArgs };
 
 export interface KialiArgs extends ChartArgs {
   /** Namespace, which must exist: the mesh's root namespace. */
@@ -17,28 +20,10 @@ export interface KialiArgs extends ChartArgs {
   authentication?: KialiAuthentication;
   /** `true` takes every right to change the cluster away from Kiali. @default true */
   viewOnly?: boolean;
-}
-
-const signingKeySecret = { name: "kiali-signing-key", key: "signing-key" };
-
-/** Helm values of the chart `kiali-server`. */
-export function kialiValues(
-  args: Pick<KialiArgs, "namespace" | "prometheusUrl" | "authentication" | "viewOnly">,
-): Values {
-  return {
-    auth: { strategy: args.authentication ?? defaultAuthentication },
-    deployment: { view_only_mode: args.viewOnly ?? true },
-    external_services: {
-      prometheus: { url: args.prometheusUrl },
-      istio: { root_namespace: args.namespace },
-      // Not installed here; Kiali would report them as unreachable.
-      grafana: { enabled: false },
-      tracing: { enabled: false },
-    },
-    // By reference: as text it would lie in a ConfigMap, and left empty the chart draws a new one at every render, which
-    // restarts Kiali and logs everybody out.
-    login_token: { signing_key: `secret:${signingKeySecret.name}:${signingKeySecret.key}` },
-  };
+  /** Registry of the image, in the place of its host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the image is pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 /** Kiali, the picture of the mesh (release `kiali-server`). */
@@ -71,7 +56,7 @@ export class Kiali extends pulumi.ComponentResource {
         namespace: args.namespace,
         ...chartSource("kiali-server", args),
         atomic: true,
-        values: mergeValues(kialiValues(args), args.values),
+        values: ownValues(this, kialiOwned, kialiValues(args), args.values),
       },
       // The pod mounts the key: it does not start without the Secret.
       { parent: this, dependsOn: secret, ...fixedName },

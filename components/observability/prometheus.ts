@@ -1,8 +1,11 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type Values, mergeValues } from "../../base/merge";
-import { defaultRetention } from "../../mesh/charts";
+import { type PrometheusValuesArgs, prometheusUrl, prometheusValues } from "../../mesh/observability-values";
+import { prometheusOwned } from "../../mesh/owned-values";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { ownValues } from "../own-values";
+
+export { type PrometheusValuesArgs, prometheusValues };
 
 export interface PrometheusArgs extends ChartArgs {
   /** Namespace, which must exist. */
@@ -11,21 +14,10 @@ export interface PrometheusArgs extends ChartArgs {
   retention?: string;
   /** Size of the volume, such as `20Gi`. Left out, samples live as long as the pod. */
   storage?: string;
-}
-
-/** Helm values of the chart `prometheus`: the server alone. */
-export function prometheusValues(args: Pick<PrometheusArgs, "retention" | "storage">): Values {
-  return {
-    server: {
-      retention: args.retention ?? defaultRetention,
-      persistentVolume: args.storage === undefined ? { enabled: false } : { enabled: true, size: args.storage },
-    },
-    // Kiali asks for Istio's metrics only, and those come from the sidecars.
-    alertmanager: { enabled: false },
-    "kube-state-metrics": { enabled: false },
-    "prometheus-node-exporter": { enabled: false },
-    "prometheus-pushgateway": { enabled: false },
-  };
+  /** Registry of the images, in the place of each one's host. @default "quay.io" */
+  registry?: string;
+  /** Names of Secrets by which the images are pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 /** The Prometheus that Kiali reads (release `prometheus`). */
@@ -43,11 +35,11 @@ export class Prometheus extends pulumi.ComponentResource {
         namespace: args.namespace,
         ...chartSource("prometheus", args),
         atomic: true,
-        values: mergeValues(prometheusValues(args), args.values),
+        values: ownValues(this, prometheusOwned, prometheusValues(args), args.values),
       },
       { parent: this, ...fixedName },
     );
-    this.url = `http://prometheus-server.${args.namespace}`;
+    this.url = prometheusUrl(args.namespace);
     this.registerOutputs({ url: this.url });
   }
 }

@@ -10,6 +10,8 @@ export interface BookinfoArgs {
   version: string;
   /** Registry path of the images. @default "docker.io/istio" */
   hub?: string;
+  /** Names of Secrets by which the images, the sidecar's too, are pulled. @default none */
+  imagePullSecrets?: string[];
 }
 
 const services = [
@@ -33,6 +35,7 @@ export class Bookinfo extends pulumi.ComponentResource {
     super("enroute-istio:workload:Bookinfo", name, {}, opts);
     const hub = args.hub ?? defaultHub;
     const { namespace } = args;
+    const pullSecrets = (args.imagePullSecrets ?? []).map((secret) => ({ name: secret }));
     for (const { app, versions } of services) {
       const account = new k8s.core.v1.ServiceAccount(
         `${name}-${app}`,
@@ -64,6 +67,7 @@ export class Bookinfo extends pulumi.ComponentResource {
                 },
                 spec: {
                   serviceAccountName: account.metadata.name,
+                  ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
                   containers: [
                     {
                       name: app,

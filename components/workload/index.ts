@@ -1,2 +1,3 @@
 /** A workload to see it all with. */
 export * from "./bookinfo";
+export * from "./image-pull-secret";

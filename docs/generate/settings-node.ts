@@ -6,6 +6,8 @@ export interface Node {
   examples?: unknown[];
   /** What goes without the key, in words. */
   unset?: string;
+  /** Whether it may be encrypted, or must be; with everything below it. */
+  secret?: "may" | "must";
   properties?: Record<string, Node>;
   required?: string[];
   items?: Node;

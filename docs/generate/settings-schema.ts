@@ -74,10 +74,11 @@ function isText({ type, const: constant }: Node): boolean {
   return constant === undefined && [type].flat().includes("string");
 }
 
-/** A key with all that an editor shows; text may be encrypted. */
-function forEditors(node: Node): object {
+/** A key with all that an editor shows; of a text that may be a secret, the encrypted form, too. */
+function forEditors(node: Node, mayBeSecret = false): object {
   const schema = { ...node };
-  for (const note of ["unset", "description", "default", "examples"] as const) delete schema[note];
+  const isSecret = mayBeSecret || node.secret !== undefined;
+  for (const note of ["unset", "description", "default", "examples", "secret"] as const) delete schema[note];
   const { default: value } = node;
   const description = node.description === undefined ? undefined : describe(node);
   const example = description === undefined ? undefined : exampleOf(node);
@@ -92,10 +93,16 @@ function forEditors(node: Node): object {
     ...schema,
     ...(properties === undefined
       ? {}
-      : { properties: Object.fromEntries(Object.entries(properties).map(([key, child]) => [key, forEditors(child)])) }),
-    ...(items === undefined ? {} : { items: forEditors(items) }),
-    ...(oneOf === undefined ? {} : { oneOf: oneOf.map(forEditors) }),
-    ...(typeof additionalProperties === "object" ? { additionalProperties: forEditors(additionalProperties) } : {}),
+      : {
+          properties: Object.fromEntries(
+            Object.entries(properties).map(([key, child]) => [key, forEditors(child, isSecret)]),
+          ),
+        }),
+    ...(items === undefined ? {} : { items: forEditors(items, isSecret) }),
+    ...(oneOf === undefined ? {} : { oneOf: oneOf.map((kind) => forEditors(kind, isSecret)) }),
+    ...(typeof additionalProperties === "object"
+      ? { additionalProperties: forEditors(additionalProperties, isSecret) }
+      : {}),
   };
-  return isText(node) ? { ...notes, anyOf: [constraints, isSecure] } : { ...notes, ...constraints };
+  return isText(node) && isSecret ? { ...notes, anyOf: [constraints, isSecure] } : { ...notes, ...constraints };
 }

@@ -6,7 +6,7 @@
  */
 import { readFileSync, readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { Environment, type SettingsInput } from "../../automation";
+import { Environment, type SettingsInput } from "enroute-istio";
 import { createService } from "./service";
 
 async function main(folder: string | undefined, port: number): Promise<void> {

@@ -15,15 +15,7 @@ import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { join } from "node:path";
 import fastify, { type FastifyInstance } from "fastify";
-// In a project of your own: from "enroute-istio".
-import {
-  type Environment,
-  type Outputs,
-  type Progress,
-  advance,
-  isRolloutError,
-  startProgress,
-} from "../../automation";
+import { type Environment, type Outputs, type Progress, advance, isRolloutError, startProgress } from "enroute-istio";
 
 /** What the page shows of an environment. */
 interface View {

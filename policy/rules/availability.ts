@@ -5,7 +5,7 @@ import { titleOf } from "../../mesh/object";
 import { podTemplateOf } from "../../mesh/pod-template";
 import { type Finding, type PolicyObject, type Rule, isProduction, isRelease } from "../rule";
 
-/** Rules for production alone: it survives the loss of a node, and nobody looks into it unasked. */
+/** Rules for production alone: it survives the loss of a node, and Kiali needs a login. */
 export const availabilityRules: Rule[] = [
   {
     name: "high-availability",
@@ -17,7 +17,7 @@ export const availabilityRules: Rule[] = [
   },
   {
     name: "kiali-login",
-    description: "In production nobody looks at Kiali without logging in.",
+    description: "In production Kiali needs a login.",
     level: "mandatory",
     scope: "object",
     find: (objects, { environment }) =>
@@ -25,7 +25,7 @@ export const availabilityRules: Rule[] = [
         .filter((object) => kialiStrategy(object) === "anonymous")
         .map((object) => ({
           object,
-          message: "auth.strategy is anonymous: whoever reaches Kiali sees every workload and its configuration.",
+          message: "auth.strategy is anonymous: everyone who reaches Kiali sees every workload and its configuration.",
           fix: "set kiali.authentication to token",
         })),
   },

@@ -22,7 +22,7 @@ export const changeRules: Rule[] = [
         ? [
             {
               object: bare[0]!,
-              message: `neither it nor ${bare.length - 1} other objects are protected: an update that deletes or replaces them would cut traffic, without anybody having said so.`,
+              message: `neither it nor ${bare.length - 1} other objects are protected: an update that deletes or replaces them would cut traffic, without a declared decision.`,
               fix: "set deletionProtection.enabled to true in the stack",
             },
           ]
@@ -43,14 +43,14 @@ export const changeRules: Rule[] = [
           if (now === undefined)
             return isKept(old)
               ? []
-              : [{ object: old, message: "it would be deleted, without anybody having said so.", fix }];
+              : [{ object: old, message: "it would be deleted, and deletionProtection.except does not list it.", fix }];
           const changed = immutableChanges(old, now);
           return changed.length === 0
             ? []
             : [
                 {
                   object: old,
-                  message: `${changed.join(", ")} cannot be changed in place: it would be deleted and made anew, and be missing in between.`,
+                  message: `${changed.join(", ")} cannot be changed in place: it would be deleted and created again, and be missing in between.`,
                   fix,
                 },
               ];

@@ -1,9 +1,12 @@
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
-import { asText, at } from "../../base/tree";
+import { asText, asTree, at } from "../../base/tree";
 import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
+import { enroute } from "../../mesh/enroute";
 import { clientLegOf, oldestTlsOf, undeclaredPlainRoutes } from "../../mesh/gateway-host";
+import { ingressGrants } from "../../mesh/gateway-rights";
 import { isMeshConfig, turnsIstioOn, usesIstioCertificates } from "../../mesh/global-config";
 import { hasBothLabels, isInjected, neverInjected } from "../../mesh/injection";
+import { readByIstiod } from "../../mesh/istio-values";
 import { isPast } from "../../mesh/mutual-tls-policies";
 import { modesOf, meshPolicies, weakModes } from "../../mesh/peer-authentication";
 import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";
@@ -21,7 +24,7 @@ export const encryptionRules: Rule[] = [
         if (weak.length === 0 || annotation(policy, reasonAnnotation) !== undefined) return [];
         return {
           object: policy,
-          message: `${weak.map(({ path, mode }) => `${path} is ${mode}`).join(", ")}: workloads would take plain text, and nobody has said why.`,
+          message: `${weak.map(({ path, mode }) => `${path} is ${mode}`).join(", ")}: workloads would take plain text, and no reason is declared.`,
           fix: "set STRICT; or declare the exception in mutualTls.exceptions of the stack, with reason, owner and until",
         };
       }),
@@ -34,7 +37,7 @@ export const encryptionRules: Rule[] = [
     find: (objects, { now = new Date() }) =>
       each(objects, "PeerAuthentication").flatMap((policy): Finding[] => {
         if (declaredWeak(policy, objects).length === 0) return [];
-        if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict tells
+        if (annotation(policy, reasonAnnotation) === undefined) return []; // mtls-strict reports it
         const [owner, until] = [ownerAnnotation, untilAnnotation].map((key) => annotation(policy, key));
         const missing = [...(owner === undefined ? ["owner"] : []), ...(until === undefined ? ["until"] : [])];
         const fix = "set owner and until of the exception in mutualTls.exceptions of the stack";
@@ -42,7 +45,7 @@ export const encryptionRules: Rule[] = [
           return [
             {
               object: policy,
-              message: `the exception has no ${missing.join(" and no ")}: it would stay for ever.`,
+              message: `the exception has no ${missing.join(" and no ")}: it would never end.`,
               fix,
             },
           ];
@@ -51,7 +54,7 @@ export const encryptionRules: Rule[] = [
           return [
             {
               object: policy,
-              message: `the exception's end ${until} is no date such as 2027-03-31: nobody could tell when it is over.`,
+              message: `the exception's end ${until} is not a date such as 2027-03-31: its end cannot be checked.`,
               fix,
             },
           ];
@@ -159,17 +162,33 @@ export const encryptionRules: Rule[] = [
   },
   {
     name: "host-insecure-routes",
-    description: "No route is served without TLS (permitInsecure) unless the stack says why.",
+    description: "No route is served without TLS (permitInsecure) unless the stack declares a reason.",
     level: "mandatory",
     scope: "object",
     find: (objects) =>
       [...each(objects, "GatewayHost"), ...each(objects, "ServiceRoute")].flatMap((object) =>
         undeclaredPlainRoutes(object).map((prefix) => ({
           object,
-          message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and nobody has said why.`,
+          message: `route ${prefix} has permitInsecure: it is served in clear text on port 80, too, and no reason is declared.`,
           fix: "remove it; or declare it in the stack: hosts[].routes[].permitInsecure with a reason",
         })),
       ),
+  },
+  {
+    name: "gateway-ingresses",
+    description: "The gateway may not list Ingresses, which it serves in clear text, unless the stack says why.",
+    level: "mandatory",
+    scope: "stack",
+    find: (objects) =>
+      gatewayNamespaces(objects)
+        .flatMap((namespace) => ingressGrants(objects, namespace))
+        .filter((binding) => annotation(binding, reasonAnnotation) === undefined)
+        .map((object) => ({
+          object,
+          message:
+            "the gateway may list Ingresses by it: EnRoute serves each without a class annotation in clear text on port 80, also one of another controller, and nobody has said why.",
+          fix: "take the gateway out of its subjects; or declare it in gateway.ingresses of the stack, with a reason",
+        })),
   },
   {
     name: "destination-rule-tls",
@@ -241,11 +260,20 @@ function annotation({ metadata }: PolicyObject, key: string): string | undefined
   return value === "" ? undefined : value;
 }
 
-/** What a policy says against mutual TLS. That the mesh-wide one says nothing is told by mtls-mesh-wide. */
+/** Where a policy weakens mutual TLS. mtls-mesh-wide reports a mesh-wide one that sets nothing. */
 function declaredWeak(policy: PolicyObject, objects: readonly PolicyObject[]) {
   // Judged by itself, without the release of istiod, a policy of the root namespace counts like any other.
   const root = meshRoots(objects).find((mesh) => mesh.root === policy.metadata.namespace)?.root;
   return weakModes(policy, root).filter(({ mode }) => mode !== "UNSET");
+}
+
+/** Namespaces in which EnRoute runs: of its release, or of what its chart makes. */
+function gatewayNamespaces(objects: readonly PolicyObject[]): string[] {
+  const isGateway = (object: PolicyObject) =>
+    isRelease(object, "enroute") ||
+    (object.kind === "Deployment" &&
+      object.metadata.labels?.["app.kubernetes.io/name"] === enroute.selector["app.kubernetes.io/name"]);
+  return [...new Set(objects.filter(isGateway).flatMap(({ metadata }) => metadata.namespace ?? []))];
 }
 
 /** The root namespace of each mesh among the objects, and what installs that mesh. */
@@ -253,7 +281,8 @@ function meshRoots(objects: readonly PolicyObject[]): { root: string; mesh: Poli
   const found = objects.flatMap((object) => {
     const isDeployment = object.kind === "Deployment" && object.metadata.labels?.["app"] === "istiod";
     if (!isDeployment && !isRelease(object, "istiod")) return [];
-    const root = asText(at(object, "values", "meshConfig", "rootNamespace")) ?? object.metadata.namespace;
+    const values = readByIstiod(asTree(object["values"]));
+    const root = asText(at(values, "meshConfig", "rootNamespace")) ?? object.metadata.namespace;
     return root === undefined ? [] : [{ root, mesh: object }];
   });
   return found.filter(({ root }, index) => found.findIndex((other) => other.root === root) === index);

@@ -2,9 +2,10 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { extraNamesAnnotation } from "../../base/annotations";
 import { holdsPrivateKey, parseChain } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
-import { asList, asText, at, texts, treeAt } from "../../base/tree";
+import { asList, asText, at, texts, textsAt, treeAt } from "../../base/tree";
 import { defaultValidity } from "../../mesh/cert-manager";
-import { type Finding, type PolicyObject, type Rule, unknownValue } from "../rule";
+import { type ServingEnvoy, envoyOf, keyKindOf, keyProblem, servingProblems } from "../../mesh/serving-certificate";
+import { type Finding, type PolicyObject, type Rule, isRelease, unknownValue } from "../rule";
 
 /** What clients accept as the life of a server's certificate, in days (CA/Browser Forum ballot SC-31, and Apple). */
 const longestLifeDays = 398;
@@ -23,7 +24,7 @@ export const keyRules: Rule[] = [
           return [
             {
               object,
-              message: `${plain.join(", ")} holds a private key that is no Pulumi secret: it would stand in the state for everybody to read.`,
+              message: `${plain.join(", ")} holds a private key that is not a Pulumi secret: it would be in the state in plain text.`,
               fix: "wrap it in pulumi.secret, or set it with pulumi config set --secret; and replace the key, which has been seen",
             },
           ];
@@ -35,7 +36,7 @@ export const keyRules: Rule[] = [
           : [
               {
                 object,
-                message: `${found.join(", ")} holds a private key, outside of a Secret: whoever may read the object has it.`,
+                message: `${found.join(", ")} holds a private key, outside of a Secret: everyone who may read the object has it.`,
                 fix: "put it into a Secret, and refer to that; and replace the key, which has been seen",
               },
             ];
@@ -75,6 +76,28 @@ export const keyRules: Rule[] = [
       }),
   },
   {
+    name: "certificate-taken",
+    description: "The Envoy of the stack loads its serving certificates, and clients take them.",
+    level: "mandatory",
+    scope: "stack",
+    find: (objects) => {
+      const gateway = objects.find((object) => isRelease(object, "enroute"));
+      if (gateway === undefined) return [];
+      const envoy = envoyOf(asText(at(gateway, "values", "images", "envoy", "tag")));
+      const hosts = objects.filter(({ kind }) => kind === "GatewayHost");
+      return objects
+        .filter((object) => isServing(object) && hosts.some((host) => isFor(object, host)))
+        .filter((object) => weakKeys(object).length === 0) // key-strength tells
+        .flatMap((object) =>
+          notTaken(object, envoy).map((what): Finding => ({
+            object,
+            message: `its certificate ${what}.`,
+            fix: "have it issued for servers, with an ECDSA key on P-256 or RSA of 2048 bits (certificate.keyAlgorithm)",
+          })),
+        );
+    },
+  },
+  {
     name: "certificate-names",
     description: "A serving certificate is for the hosts of the stack, and for no other name that is not declared.",
     level: "mandatory",
@@ -88,10 +111,8 @@ export const keyRules: Rule[] = [
         if (subject === undefined) return [];
         const served = hosts.filter(
           (host) =>
-            // What is no Secret yet is requested for all hosts.
-            !isServing(object) ||
-            (host.metadata.namespace === object.metadata.namespace &&
-              at(host, "spec", "virtualhost", "tls", "secretName") === secretOf(object)),
+            // Before there is a Secret, its request is for all hosts.
+            !isServing(object) || isFor(object, host),
         );
         if (served.length === 0) return []; // of something else, such as a webhook
         const missing = served
@@ -112,7 +133,7 @@ export const keyRules: Rule[] = [
             ? [
                 {
                   object,
-                  message: `its certificate is for ${foreign.join(", ")} too, which no host of the stack is: whoever has the key could pose as it.`,
+                  message: `its certificate is for ${foreign.join(", ")} too, which is not a host of the stack: the holder of the key could pose as it.`,
                   fix: "have it issued for the hosts alone; or declare the names in certificate.extraNames (ipAddresses) of the stack",
                 },
               ]
@@ -125,7 +146,7 @@ export const keyRules: Rule[] = [
 
 /**
  * Where a resource of the program holds private keys that the engine does not know to be secret: paths, put here by the pack,
- * which alone can tell.
+ * which alone knows.
  */
 export const plainKeyPaths = "plainKeyPaths";
 
@@ -228,6 +249,29 @@ function namesOf(object: PolicyObject): string[] | undefined {
 function listed(...lists: unknown[]): string[] | undefined {
   const names = lists.flatMap((list) => asList(list)).map(String);
   return lists.includes(unknownValue) || names.includes(unknownValue) ? undefined : names;
+}
+
+/** Whether a host serves what is in an object, or will be. */
+function isFor(object: PolicyObject, host: PolicyObject): boolean {
+  return (
+    host.metadata.namespace === object.metadata.namespace &&
+    at(host, "spec", "virtualhost", "tls", "secretName") === secretOf(object)
+  );
+}
+
+/** Why a certificate, or one that is asked for, is not taken. */
+function notTaken(object: PolicyObject, envoy: ServingEnvoy): string[] {
+  if (!isCertManager(object)) return servingProblems(chainOf(object) ?? [], envoy);
+  // The defaults of cert-manager.
+  const { algorithm = "RSA", size } = treeAt(object, "spec", "privateKey") as { algorithm?: string; size?: number };
+  const usages = textsAt(object, "spec", "usages");
+  const key = keyProblem(keyKindOf(algorithm, size ?? (algorithm === "RSA" ? 2048 : 256)), envoy);
+  return [
+    ...(key === undefined ? [] : [key]),
+    ...(usages.length > 0 && !usages.includes("server auth")
+      ? ["is not for servers: spec.usages lacks server auth, and clients refuse it"]
+      : []),
+  ];
 }
 
 /** Whether an object is what hosts refer to, and not a request for it. */

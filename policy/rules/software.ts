@@ -17,7 +17,7 @@ export const softwareRules: Rule[] = [
         .filter(({ version }) => typeof version !== "string" || semver.valid(version) !== version)
         .map((object) => ({
           object,
-          message: `its version is ${object["version"] === undefined ? "not set" : JSON.stringify(object["version"])}: the next update would install whatever is newest then, unseen by anybody.`,
+          message: `its version is ${object["version"] === undefined ? "not set" : JSON.stringify(object["version"])}: the next update would install the newest version then, without review.`,
           fix: "set an exact version such as 1.31.0",
         })),
   },
@@ -71,7 +71,7 @@ export const softwareRules: Rule[] = [
 /** An image that an object makes run. */
 interface ImageUse {
   path: string;
-  /** `repository:tag@digest`, as far as the object says; without a repository it is a text such as `:1.2.3`. */
+  /** `repository:tag@digest`, as far as the object names them; without a repository it is a text such as `:1.2.3`. */
   reference: string;
 }
 
@@ -123,7 +123,7 @@ function valueImages(value: unknown, path: string): ImageUse[] {
   ];
 }
 
-/** Stands where the chart, not the values, says the tag: it is judged in the rendered objects. */
+/** Stands for a tag of the chart's own: it is judged in the rendered objects. */
 const anyTag = ":(the chart's)";
 
 /** Why a reference may mean other bits tomorrow; undefined if it cannot. */
@@ -133,7 +133,7 @@ function mutable(reference: string, isProd: boolean): string | undefined {
   if (drift.tag === undefined) return "it has no tag, which means latest";
   return drift.tag === "latest"
     ? "latest is whatever was pushed last"
-    : `${drift.tag} is no full version: its publisher moves it to each new release`;
+    : `${drift.tag} is not a full version: its publisher moves it to each new release`;
 }
 
 function chartPlaces(object: PolicyObject): { path: string; place: string }[] {

@@ -1,3 +1,4 @@
+import { reasonAnnotation } from "../../base/annotations";
 import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
 import {
   carriedReasons,
@@ -28,6 +29,9 @@ export const encryptionMarks: Marker = (changed, surroundings) => {
       return globalConfig(changed);
     case "DestinationRule":
       return destinationRule(changed);
+    case "ClusterRole":
+    case "ClusterRoleBinding":
+      return ingressSupport(changed, surroundings);
     case "Namespace":
       return injection(changed);
     case "ConfigMap":
@@ -113,6 +117,24 @@ function plainRouteMarks({ object, before, after }: Changed): Mark[] {
       const why = reasons[prefix] === undefined ? "" : `: ${plain(reasons[prefix])}`;
       return weaker(clientLeg, `${plain(fqdnOf(after))}${prefix} is also served in plain text (permitInsecure${why})`);
     });
+}
+
+/** The gateway gets, or loses, the right to list Ingresses: by a binding, or by what a role allows that is bound already. */
+function ingressSupport({ object, before, after }: Changed, { gatewayNamespace, ...sides }: Surroundings): Mark[] {
+  const isOurs = (grant: MeshObject) =>
+    object.kind === "ClusterRoleBinding"
+      ? grant.metadata.name === object.metadata.name
+      : at(grant, "roleRef", "name") === object.metadata.name;
+  const [was, is] = [sides.before, sides.after].map((side) => side.ingressGrants(gatewayNamespace).filter(isOurs));
+  const [grant] = is!;
+  if (grant === undefined)
+    return was!.length > 0 && before !== undefined
+      ? [mark("notice", "encryption", "EnRoute may no longer list Ingresses by it, and serves none for it")]
+      : [];
+  if (was!.length > 0 || after === undefined) return [];
+  const reason = grant.metadata.annotations?.[reasonAnnotation];
+  const why = reason === undefined ? "" : `: ${reason}`;
+  return [weaker(clientLeg, `EnRoute serves every Ingress without a class annotation in plain text${why}`)];
 }
 
 function globalConfig({ before, after }: Changed): Mark[] {

@@ -34,7 +34,7 @@ const table: Record<string, Judge> = {
     const rights = rightsBeyond(...both((tree) => treesAt(tree, "rules")));
     const scope = kind === "Role" ? `in ${metadata.namespace}` : "in every namespace where it is bound";
     return [
-      // A role that is bound to nobody allows nothing; who gets it is told at its binding.
+      // An unbound role allows nothing; its binding shows who gets it.
       [isNew && rights !== "", "notice", "rights", `a new role, ${scope}: ${rights}`],
       [!isNew && rights !== "", "danger", "rights", `may also, ${scope}: ${rights}`],
     ];
@@ -178,7 +178,7 @@ function images({ both }: Change): Row[] {
     if (drift !== undefined) return [isOther, "danger", "image", `${text} (${drift}: other bits at every restart)`];
     if (typeof was === "string" && placeOf(was) !== placeOf(is))
       return [isOther, "danger", "image", `${text} (from another place)`];
-    // All containers of a new workload are new; its creation says that.
+    // All containers of a new workload are new; its creation shows that.
     return [isOther && before !== undefined, "notice", "image", text];
   });
 }

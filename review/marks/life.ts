@@ -26,7 +26,7 @@ export function lifeMarks(
         "notice",
         "deletion",
         patch === true
-          ? "our labels are taken off; the object stays, as somebody else made it"
+          ? "our labels are removed; the object stays, as others created it"
           : "it stays in the cluster: delete it by hand if nothing uses it",
       ),
     );
@@ -38,8 +38,8 @@ export function lifeMarks(
           : "danger",
         kind === "Namespace" ? "deletion" : "outage",
         kind === "Namespace"
-          ? "deleted with everything in it, then made anew"
-          : "deleted, then made anew: in between there is none",
+          ? "deleted with everything in it, then created again"
+          : "deleted, then created again: missing in between",
       ),
     );
   if (action === "updated" && release !== undefined) {
@@ -69,13 +69,7 @@ export function ownershipMarks(was: OwnedObject, is: OwnedObject): Mark[] {
   if (was.patch !== true && is.patch === true)
     return [mark("notice", "deletion", "handed over: it stays, with everything in it, and nothing of ours deletes it")];
   if (was.patch === true && is.patch !== true)
-    return [
-      mark(
-        "danger",
-        "deletion",
-        "taken over: when it leaves the stack it is deleted, with everything in it, whoever made that",
-      ),
-    ];
+    return [mark("danger", "deletion", "taken over: when it leaves the stack it is deleted, with everything in it")];
   return [];
 }
 
@@ -108,7 +102,7 @@ function certificateMarks(
       mark(
         "danger",
         "certificate",
-        `CA ${metadata.name} ${action === "deleted" ? "goes" : "is made anew"}: who trusts only its old certificate is refused or refuses (docs/certificates.md)`,
+        `CA ${metadata.name} ${action === "deleted" ? "goes" : "is replaced"}: those who trust only its old certificate are refused, or refuse (docs/certificates.md)`,
       ),
     );
   else if (isRoot)

@@ -1,3 +1,4 @@
+import type { MeshObject } from "../../mesh/object";
 import type { KubernetesObject, Tree } from "../objects";
 
 /** The two encrypted parts of a request's way, and what both rest upon. */
@@ -67,6 +68,8 @@ export interface Surroundings {
 export interface SideView {
   /** Fewest pods that a workload runs with: that of its autoscaler, or its replicas. */
   minimumPods(kind: string, namespace: string | undefined, name: string): number | undefined;
+  /** The ClusterRoleBindings by which the gateway of a namespace may list Ingresses, which it serves in clear text. */
+  ingressGrants(gatewayNamespace: string): readonly MeshObject[];
 }
 
 /** Judges one change. */

@@ -24,11 +24,20 @@ export interface Backend {
   readonly address: string;
   /** Container port → the port that the process really listens on. */
   readonly ports: ReadonlyMap<number, number>;
+  /** What stands before it. */
+  readonly inbound?: {
+    /** Socket of the sidecar. */
+    readonly path: string;
+    /** Whether the sidecar gets what is sent to a container port. */
+    readonly captures: (port: number) => boolean;
+  };
 }
 
 export interface Endpoint {
   readonly address: string;
   readonly port: number;
+  /** Socket of the sidecar that takes the connection in its place. */
+  readonly inbound?: string;
 }
 
 /**
@@ -44,9 +53,14 @@ export function routesOf(services: readonly Service[], backends: readonly Backen
     for (const backend of backends) {
       const pod = backend.pods.find((pod) => isSelected({ metadata, spec }, pod));
       for (const { port, targetPort, protocol } of pod === undefined ? [] : (spec.ports ?? [])) {
-        const local = backend.ports.get(containerPort(pod!, targetPort ?? port));
+        const wanted = containerPort(pod!, targetPort ?? port);
+        const local = backend.ports.get(wanted);
         if (local !== undefined && (protocol ?? "TCP") === "TCP") {
-          routes.set(`${spec.clusterIP}:${port}`, { address: backend.address, port: local });
+          const { address, inbound } = backend;
+          routes.set(`${spec.clusterIP}:${port}`, {
+            ...{ address, port: local },
+            ...(inbound?.captures(wanted) === true ? { inbound: inbound.path } : {}),
+          });
         }
       }
     }
@@ -74,8 +88,8 @@ export function containerPort(pod: Pod, port: number | string): number {
 }
 
 /**
- * What kube-proxy does on a real cluster: connections to a Service's address reach the process behind it. Where there is
- * none that is ready, they are refused.
+ * What kube-proxy and the rules of a pod's network namespace do on a real cluster: connections to a Service's address reach the
+ * process behind it, or the sidecar that catches them. Where there is none that is ready, they are refused.
  */
 export class ServiceNetwork {
   private routes: ReadonlyMap<string, Endpoint> = new Map();
@@ -155,8 +169,13 @@ export class ServiceNetwork {
     if (route === undefined) {
       return false;
     }
-    const target = connect({ host: route.address, port: route.port, noDelay: true }, () => {
+    const { address, port, inbound } = route;
+    const target = connect(inbound === undefined ? { host: address, port, noDelay: true } : { path: inbound }, () => {
       connected();
+      if (inbound !== undefined) {
+        const { remoteAddress = "127.0.0.1", remotePort = 0 } = client;
+        target.write(`PROXY TCP4 ${remoteAddress} ${address} ${remotePort} ${port}\r\n`);
+      }
       // Not sooner: whoever listens has the bytes flow.
       [client, target].forEach((socket) => socket.on("data", (bytes: Buffer) => this.record(key, bytes)));
       client.pipe(target).pipe(client);

@@ -11,7 +11,11 @@ export interface Container {
   readonly image: string;
   readonly args?: readonly string[];
   readonly env?: readonly EnvVar[];
-  readonly ports?: readonly { readonly name?: string; readonly containerPort: number }[];
+  readonly ports?: readonly {
+    readonly name?: string;
+    readonly containerPort: number;
+    readonly protocol?: string;
+  }[];
   readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
@@ -57,12 +61,13 @@ export function groupPods(pods: readonly Pod[]): Map<string, Pod[]> {
   return groups;
 }
 
-function isRunnable({ spec, status, metadata }: Pod): boolean {
+/** Whether a pod has a node, and is neither over nor on its way out. */
+export function isRunnable({ spec, status, metadata }: Pod): boolean {
   const isOver = status?.phase === "Succeeded" || status?.phase === "Failed";
   return spec.nodeName !== undefined && metadata.deletionTimestamp === undefined && !isOver;
 }
 
-const byAge = (left: Pod, right: Pod) =>
+export const byAge = (left: Pod, right: Pod) =>
   left.metadata.creationTimestamp.localeCompare(right.metadata.creationTimestamp) ||
   left.metadata.name.localeCompare(right.metadata.name);
 

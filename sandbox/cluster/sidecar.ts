@@ -30,8 +30,7 @@ export interface AgentOptions {
   readonly binary: string;
   /** Where istiod answers: an address of this machine. */
   readonly istiodAddress: string;
-  /** Envoy to run; without it the agent only fetches certificates. */
-  readonly envoy?: {
+  readonly envoy: {
     readonly binary: string;
     /** Path of the bootstrap template. */
     readonly template: string;
@@ -56,18 +55,13 @@ export function agent(name: string, options: AgentOptions): PartSpec {
     discoveryAddress,
     concurrency: 1,
     terminationDrainDuration: "1s",
-    ...(envoy === undefined ? {} : { binaryPath: envoy.binary, proxyAdminPort: envoy.ports.admin }),
+    ...{ binaryPath: envoy.binary, proxyAdminPort: envoy.ports.admin },
   };
   const output = own["OUTPUT_CERTS"];
   return {
     name,
     command: binary,
-    args: [
-      "proxy",
-      "sidecar",
-      ...(envoy === undefined ? [] : [`--templateFile=${envoy.template}`]),
-      "--proxyLogLevel=warning",
-    ],
+    args: ["proxy", "sidecar", `--templateFile=${envoy.template}`, "--proxyLogLevel=warning"],
     env: {
       GOGC: "50",
       ...own,
@@ -75,15 +69,9 @@ export function agent(name: string, options: AgentOptions): PartSpec {
       // Dialled by address, and still taken for nobody else.
       ISTIOD_SAN: host,
       ...(output === undefined ? {} : { OUTPUT_CERTS: inFolder(folder, output) }),
-      // Nothing catches this machine's connections: istiod configures listeners at the pod's own address instead.
-      ISTIO_META_INTERCEPTION_MODE: "NONE",
-      ...(envoy === undefined
-        ? { DISABLE_ENVOY: "true" }
-        : {
-            INSTANCE_IP: envoy.address,
-            ENVOY_STATUS_PORT: String(envoy.ports.status),
-            ENVOY_PROMETHEUS_PORT: String(envoy.ports.prometheus),
-          }),
+      INSTANCE_IP: envoy.address,
+      ENVOY_STATUS_PORT: String(envoy.ports.status),
+      ENVOY_PROMETHEUS_PORT: String(envoy.ports.prometheus),
     },
     cwd: folder,
   };
@@ -128,43 +116,71 @@ export function bootstrapTemplate(template: string, address: string): string {
   return template.replaceAll(/\{\{-? *\.(wildcard|localhost) *-?\}\}/g, address);
 }
 
-export interface Ingress {
-  /** Container port, which is also the port that Envoy listens on. */
-  readonly port: number;
-  /** Port of the application, on 127.0.0.1. */
-  readonly application: number;
+/** Socket, in the folder of a sidecar, at which its Envoy takes what the rules of the pod's network namespace would catch. */
+export const inboundSocket = "inbound.sock";
+
+/**
+ * Whether connections to a port of an injected pod are caught for its sidecar: the rules that `istio-init` would make, whose
+ * arguments istiod's injection has written (istio/istio, tools/istio-iptables). Without that container nothing is caught.
+ */
+export function isCaptured(pod: Pod, port: number): boolean {
+  const args = containerOf(pod, "istio-init")?.args;
+  const valueOf = (flag: string) => (args?.includes(flag) === true ? (args[args.indexOf(flag) + 1] ?? "") : "");
+  const ports = (flag: string) =>
+    valueOf(flag)
+      .split(",")
+      .map((each) => each.trim());
+  if (args === undefined) {
+    return false;
+  }
+  return valueOf("-b") === "*" ? !ports("-d").includes(String(port)) : ports("-b").includes(String(port));
 }
 
 /**
- * What makes istiod configure listeners where no traffic is caught: one at the pod's own address for each port. As policies go
- * by the port's number, it is the container's. Towards others the proxy does nothing.
+ * What differs for the sidecars of a namespace (of the whole mesh, in its root namespace), as pods have no network of their own
+ * here: Envoy takes what would be caught at a socket in its folder, where the connection's real destination comes by the PROXY
+ * protocol instead of from the kernel; what a pod sends is not caught, so that nothing listens for it. All else is istiod's own.
  */
-export function sidecarConfiguration(pod: Pod, name: string, address: string, ingress: readonly Ingress[]): unknown {
+export function sidecarConfiguration(namespace: string): unknown {
+  const inbound = { context: "SIDECAR_INBOUND", listener: { name: "virtualInbound" } };
+  const proxyProtocol = "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol";
   return {
-    apiVersion: "networking.istio.io/v1",
-    kind: "Sidecar",
-    metadata: { name: `sandbox-${name}`, namespace: pod.metadata.namespace },
+    apiVersion: "networking.istio.io/v1alpha3",
+    kind: "EnvoyFilter",
+    metadata: { name: "sandbox", namespace },
     spec: {
-      workloadSelector: { labels: pod.metadata.labels },
-      ingress: ingress.map(({ port, application }) => ({
-        port: { number: port, protocol: "HTTP", name: `http-${port}` },
-        bind: address,
-        captureMode: "NONE",
-        defaultEndpoint: `127.0.0.1:${application}`,
-      })),
-      egress: [{ hosts: ["~/*"] }],
+      priority: -1000,
+      configPatches: [
+        {
+          applyTo: "LISTENER",
+          match: inbound,
+          patch: { operation: "MERGE", value: { address: { pipe: { path: inboundSocket } } } },
+        },
+        {
+          applyTo: "LISTENER_FILTER",
+          match: {
+            ...inbound,
+            listener: { ...inbound.listener, listenerFilter: "envoy.filters.listener.original_dst" },
+          },
+          patch: {
+            operation: "REPLACE",
+            value: { name: "envoy.filters.listener.proxy_protocol", typed_config: { "@type": proxyProtocol } },
+          },
+        },
+        { applyTo: "LISTENER", match: { context: "SIDECAR_OUTBOUND" }, patch: { operation: "REMOVE" } },
+      ],
     },
   };
 }
 
 /**
  * The mesh configuration that istiod reads from its folder, made from the one in the cluster: Envoy as released lacks Istio's own
- * filter for metrics, and the sandbox's `Sidecar`s come from a folder, so that they are not in the user's way in the cluster.
+ * filter for metrics, and what the sandbox adds for sidecars comes from a folder, so that it is not in the user's way in the cluster.
  */
-export function meshConfiguration(inCluster: object, sidecarFolder: string): object {
+export function meshConfiguration(inCluster: object, configurationFolder: string): object {
   return {
     ...inCluster,
     defaultProviders: {},
-    configSources: [{ address: `fs://${encodeURI(sidecarFolder)}` }, { address: "k8s://" }],
+    configSources: [{ address: `fs://${encodeURI(configurationFolder)}` }, { address: "k8s://" }],
   };
 }

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type EnvoyAdmin, configurationProblem } from "../gateway/acceptance";
 import { bootstrap, clustersResponse, envoyFiles, listenersResponse } from "../gateway/envoy-config";
 import type { GatewaySettings } from "../gateway/main";
@@ -10,11 +11,13 @@ import type { Kubelet } from "./kubelet";
 import type { BoundedLog } from "./log";
 import { type Backend, type Service, containerPort, isSelected } from "./network";
 import { Part, type PartSpec } from "./part";
-import { type Pod, containerOf, environmentOf, groupPods } from "./pod";
+import { type Container, type Pod, byAge, containerOf, environmentOf, isRunnable } from "./pod";
 import {
   agent,
   bootstrapTemplate,
   inFolder,
+  inboundSocket,
+  isCaptured,
   istiodOf,
   podInfo,
   sharedCertificates,
@@ -22,6 +25,7 @@ import {
   sidecarOf,
 } from "./sidecar";
 import { dataFolder, keepCertificatesPath } from "./state";
+import type { Application } from "../workload";
 import { type ClusterAccess, emptyFolder, serviceAccountToken, writeChanged, writeVolumes } from "./volumes";
 
 /** Programs that carry the traffic. */
@@ -62,11 +66,12 @@ export interface TrafficView {
 
 interface Instance extends Backend {
   pods: Pod[];
+  /** What it is there for: one that takes its place has the same. */
+  readonly role: string;
   readonly number: number;
   readonly folder: string;
   readonly parts: Part[];
-  /** File in istiod's folder of configuration. */
-  readonly sidecarFile?: string;
+  readonly applications: readonly Application[];
   /** Envoy of a gateway, and the folder of its configuration. */
   readonly envoy?: GatewayEnvoy;
   syncedAt: number;
@@ -93,16 +98,24 @@ const stopGraceMilliseconds = 1500;
 /** The first of the addresses that these processes listen on; istiods are below. */
 const firstNumber = 60;
 
+/** Below the data folder, in which the supervisor works. */
+const trafficFolder = "traffic";
+
 /** Folder with configuration that istiod reads beside the cluster's. */
 export const istioConfigurationFolder = (folder: string) => join(dataFolder(folder), "istio-configuration");
 
 /**
- * Real processes behind the pods that carry a request: the gateway's, and those of the Services that GatewayHosts route to. One
- * set for each generation of a Deployment; the others stay simulated.
+ * Real processes behind pods: every gateway, and every pod of a namespace that is in the mesh or that GatewayHosts route to, each
+ * with the sidecar that istiod gave it. What is beyond {@link mostPods} stays simulated.
  */
 export class Traffic {
   private readonly instances = new Map<string, Instance>();
   private readonly timer: NodeJS.Timeout;
+  /** All applications, in one process. */
+  private readonly workload: Part;
+  private readonly applicationsPath: string;
+  /** Addresses in use, also by what is about to start. */
+  private readonly numbers = new Map<string, number>();
   private busy: Promise<void> | undefined;
   private closed = false;
 
@@ -111,11 +124,16 @@ export class Traffic {
     private readonly view: () => TrafficView,
   ) {
     emptyFolder(istioConfigurationFolder(context.folder));
+    const folder = emptyFolder(join(dataFolder(context.folder), "applications"));
+    this.applicationsPath = join(folder, "applications.json");
+    this.workload = this.part(
+      nodeProgram("applications", context.programs.workload, [this.applicationsPath], folder),
+    ).start();
     this.timer = setInterval(() => this.trigger(), lookMilliseconds);
   }
 
   get parts(): Part[] {
-    return [...this.instances.values()].flatMap(({ parts }) => parts);
+    return [this.workload, ...[...this.instances.values()].flatMap(({ parts }) => parts)];
   }
 
   /** What can be connected to, the oldest first. */
@@ -128,6 +146,19 @@ export class Traffic {
     clearInterval(this.timer);
     await this.busy;
     await Promise.all([...this.instances.keys()].map((key) => this.stop(key)));
+    await this.workload.stop(stopGraceMilliseconds);
+  }
+
+  private part(spec: PartSpec): Part {
+    return new Part(spec, this.context.tether, this.context.log(spec.name), () => this.context.changed());
+  }
+
+  /** Has the sidecars of a namespace listen where this machine lets them; written once, before the first of them starts. */
+  private configureSidecars(namespace: string): void {
+    const file = join(istioConfigurationFolder(this.context.folder), `${namespace}.yaml`);
+    if (!existsSync(file)) {
+      writeFileSync(file, JSON.stringify(sidecarConfiguration(namespace)));
+    }
   }
 
   private trigger(): void {
@@ -138,37 +169,47 @@ export class Traffic {
 
   private async reconcile(): Promise<void> {
     const view = this.view();
+    // For the whole mesh, long before a sidecar starts; and again for each namespace, should this one not be the mesh's root.
+    view.pods
+      .filter(({ metadata }) => metadata.labels?.["app"] === "istiod")
+      .forEach(({ metadata }) => this.configureSidecars(metadata.namespace ?? ""));
     const wanted = wantedPods(view);
     for (const [key, instance] of this.instances) {
       // While its successor starts, the one before goes on: a kubelet, too, lets it finish.
       const isReplaced = [...wanted].some(
-        ([other, { role }]) => role === roleOf(key) && this.instances.get(other)?.ready !== true,
+        ([other, { role }]) => role === instance.role && this.instances.get(other)?.ready !== true,
       );
       if (!wanted.has(key) && !(isReplaced && instance.ready)) {
         await this.stop(key);
       }
     }
-    for (const [key, { pods, ports, kind }] of wanted) {
-      if (this.closed) {
-        return;
-      }
-      const instance = this.instances.get(key) ?? (await this.start(key, kind, pods, ports, view));
-      if (instance === undefined) {
-        continue;
-      }
-      instance.pods = pods;
-      if (Date.now() - instance.syncedAt > syncMilliseconds) {
-        instance.syncedAt = Date.now();
-        await this.writeFiles(pods[0]!, instance.folder);
-      }
-      await this.look(key, instance);
-    }
+    await Promise.all([...wanted].map(([key, one]) => this.follow(key, one, view)));
     await this.tellGateways(view, wanted);
+  }
+
+  private async follow(key: string, wanted: Wanted, view: TrafficView): Promise<void> {
+    if (this.closed) {
+      return;
+    }
+    const instance = this.instances.get(key) ?? (await this.start(key, wanted, view));
+    if (instance === undefined) {
+      return;
+    }
+    instance.pods = [wanted.pod];
+    if (Date.now() - instance.syncedAt > syncMilliseconds) {
+      instance.syncedAt = Date.now();
+      await this.writeFiles(wanted.pod, instance.folder);
+    }
+    await this.look(key, instance);
   }
 
   /** Looks how its processes are. */
   private async look(key: string, instance: Instance): Promise<void> {
-    const isOpen = await accepts(instance.address, [...instance.ports.values()][0]!);
+    const [first] = instance.ports.values();
+    const isOpen =
+      instance.inbound === undefined
+        ? first !== undefined && (await accepts({ host: instance.address, port: first }))
+        : await accepts({ path: instance.inbound.path });
     const problem = await problemOf(instance.envoy, isOpen);
     instance.problemSince = problem === undefined ? undefined : (instance.problemSince ?? Date.now());
     // A start, and each new configuration, take Envoy a moment.
@@ -208,12 +249,9 @@ export class Traffic {
 
   private async start(
     key: string,
-    kind: Wanted["kind"],
-    pods: Pod[],
-    ports: readonly number[],
+    { kind, role, pod, ports }: Wanted,
     view: TrafficView,
   ): Promise<Instance | undefined> {
-    const [pod] = pods as [Pod];
     const sidecar = sidecarOf(pod);
     const istiod = sidecar === undefined ? undefined : istiodOf(pod, sidecar);
     const istiodAddress = view.services.find(
@@ -222,36 +260,48 @@ export class Traffic {
     if (sidecar !== undefined && istiodAddress === undefined) {
       return undefined;
     }
-    const number = freeNumber(
-      [...this.instances.values()].map((instance) => instance.number),
-      firstNumber,
-    );
+    const number = freeNumber([...this.numbers.values()], firstNumber);
+    this.numbers.set(key, number);
+    this.configureSidecars(pod.metadata.namespace ?? "");
     const address = this.context.address(number);
-    const folder = emptyFolder(join(dataFolder(this.context.folder), "traffic", key));
+    // The path of a socket must be short.
+    const name = key.length > 70 ? createHash("sha256").update(key).digest("hex").slice(0, 16) : key;
+    const folder = emptyFolder(join(dataFolder(this.context.folder), trafficFolder, name));
     const local = new Map<number, number>();
     for (const port of ports) {
       local.set(port, await choosePort(address, port));
     }
     await this.writeFiles(pod, folder);
     const names = { key, pod, folder, address };
-    const specs =
-      kind === "gateway"
-        ? await this.gateway(names, local, istiodAddress)
-        : await this.workload(names, local, istiodAddress);
-    const parts = specs.specs.map((spec) =>
-      new Part(spec, this.context.tether, this.context.log(spec.name), () => this.context.changed()).start(),
-    );
+    const { specs, envoy } = kind === "gateway" ? await this.gateway(names, local) : { specs: [], envoy: undefined };
+    const sidecars = sidecar === undefined ? [] : [await this.sidecar(names, sidecar, istiodAddress!)];
+    const parts = [...specs, ...sidecars].map((spec) => this.part(spec).start());
     this.context.note(`${key} starts on ${address}`);
     const instance: Instance = {
-      ...{ pods, number, address, folder, parts, ports: local, syncedAt: Date.now(), ready: false },
-      ...{ problem: starting, problemSince: undefined },
-      ...(specs.sidecarFile === undefined ? {} : { sidecarFile: specs.sidecarFile }),
-      ...(specs.envoy === undefined
+      ...{ pods: [pod], role, number, address, folder, parts, ports: local },
+      ...{ syncedAt: Date.now(), ready: false, problem: starting, problemSince: undefined },
+      applications:
+        kind === "gateway"
+          ? []
+          : [...local.values()].map((port) => ({
+              ...{ address, port, namespace: pod.metadata.namespace ?? "", pod: pod.metadata.name },
+            })),
+      // Without rules of its network nothing leads to the sidecar.
+      ...(sidecar === undefined || kind === "gateway" || containerOf(pod, "istio-init") === undefined
         ? {}
-        : { envoy: { ...specs.envoy, part: parts.find(({ spec }) => spec.name === `${key}-envoy`)! } }),
+        : { inbound: { path: join(trafficFolder, name, inboundSocket), captures: (port) => isCaptured(pod, port) } }),
+      ...(envoy === undefined
+        ? {}
+        : { envoy: { ...envoy, part: parts.find(({ spec }) => spec.name === `${key}-envoy`)! } }),
     };
     this.instances.set(key, instance);
+    this.writeApplications();
     return instance;
+  }
+
+  private writeApplications(): void {
+    const applications = [...this.instances.values()].flatMap((instance) => instance.applications);
+    writeChanged(dirname(this.applicationsPath), basename(this.applicationsPath), JSON.stringify(applications));
   }
 
   private async stop(key: string): Promise<void> {
@@ -262,20 +312,18 @@ export class Traffic {
     instance.ready = false;
     this.context.changed();
     await Promise.all(instance.parts.map((part) => part.stop(stopGraceMilliseconds)));
-    if (instance.sidecarFile !== undefined) {
-      writeFileSync(instance.sidecarFile, "");
-    }
     this.instances.delete(key);
+    this.numbers.delete(key);
+    this.writeApplications();
     this.context.note(`${key} stopped`);
     this.context.changed();
   }
 
-  /** Envoy, what stands for EnRoute, and the agent that gets its certificate. */
+  /** Envoy, and what stands for EnRoute. */
   private async gateway(
     { key, pod, folder, address }: Names,
     ports: ReadonlyMap<number, number>,
-    istiodAddress: string | undefined,
-  ): Promise<Specs> {
+  ): Promise<{ specs: PartSpec[]; envoy: Omit<GatewayEnvoy, "part"> }> {
     const { programs, access } = this.context;
     const sidecar = sidecarOf(pod);
     const reader = containerOf(pod, "cert-server");
@@ -310,17 +358,6 @@ export class Traffic {
     return {
       envoy: { folder: settings.folder, admin: { address, port: admin } },
       specs: [
-        ...(sidecar === undefined
-          ? []
-          : [
-              agent(`${key}-agent`, {
-                pod,
-                sidecar,
-                folder,
-                binary: programs.pilotAgent,
-                istiodAddress: istiodAddress!,
-              }),
-            ]),
         nodeProgram(`${key}-enroute`, programs.gateway, [join(folder, "gateway.json")], folder),
         {
           name: `${key}-envoy`,
@@ -342,49 +379,24 @@ export class Traffic {
     };
   }
 
-  /** An application, and the sidecar before it where istiod has injected one. */
-  private async workload(
+  /** The agent of a sidecar, which starts its Envoy. */
+  private async sidecar(
     { key, pod, folder, address }: Names,
-    ports: ReadonlyMap<number, number>,
-    istiodAddress: string | undefined,
-  ): Promise<Specs> {
+    sidecar: Container,
+    istiodAddress: string,
+  ): Promise<PartSpec> {
     const { programs } = this.context;
-    const sidecar = sidecarOf(pod);
-    const names = [pod.metadata.namespace ?? "", pod.metadata.name];
-    if (sidecar === undefined) {
-      const applications = [...ports].map(([port, localPort]) =>
-        nodeProgram(`${key}-app-${port}`, programs.workload, [address, String(localPort), ...names], folder),
-      );
-      return { specs: applications };
-    }
-    const ingress: { port: number; application: number }[] = [];
-    for (const localPort of ports.values()) {
-      ingress.push({ port: localPort, application: await choosePort("127.0.0.1", 0) });
-    }
-    const sidecarFile = join(istioConfigurationFolder(this.context.folder), `${key}.yaml`);
-    writeFileSync(sidecarFile, JSON.stringify(sidecarConfiguration(pod, key.replaceAll("_", "-"), address, ingress)));
     const template = join(folder, "bootstrap-template.json");
     writeFileSync(template, bootstrapTemplate(readFileSync(programs.bootstrapTemplate, "utf8"), address));
-    const envoy = {
-      binary: programs.envoy,
-      template,
-      address,
-      ports: {
-        admin: await choosePort(address, 15000),
-        prometheus: await choosePort(address, 15090),
-        status: await choosePort(address, 15021),
-      },
+    const ports = {
+      admin: await choosePort(address, 15000),
+      prometheus: await choosePort(address, 15090),
+      status: await choosePort(address, 15021),
     };
-    const options = { pod, sidecar, folder, binary: programs.pilotAgent, istiodAddress: istiodAddress!, envoy };
-    return {
-      specs: [
-        ...ingress.map(({ port, application }) =>
-          nodeProgram(`${key}-app-${port}`, programs.workload, ["127.0.0.1", String(application), ...names], folder),
-        ),
-        agent(`${key}-sidecar`, options),
-      ],
-      sidecarFile,
-    };
+    return agent(`${key}-sidecar`, {
+      ...{ pod, sidecar, folder, istiodAddress, binary: programs.pilotAgent },
+      envoy: { binary: programs.envoy, template, address, ports },
+    });
   }
 
   /** What a kubelet puts into the pod: volumes, and the token by which istiod knows the pod. */
@@ -409,76 +421,65 @@ interface Names {
   readonly address: string;
 }
 
-interface Specs {
-  readonly specs: PartSpec[];
-  readonly sidecarFile?: string;
-  readonly envoy?: Omit<GatewayEnvoy, "part">;
-}
-
 interface Wanted {
   readonly kind: "gateway" | "workload";
-  /** What it is there for: one that takes its place has the same. */
   readonly role: string;
-  readonly pods: Pod[];
+  readonly pod: Pod;
   /** Container ports. */
   readonly ports: readonly number[];
 }
 
-const roleOf = (key: string) => key.slice(0, key.lastIndexOf("_"));
+/** So many pods have processes at most, as each takes about 100 MiB; a Deployment that is scaled up goes on in name only. */
+export const mostPods = 24;
 
-/** By `<namespace>_<what>_<generation>`, the pods that take part in traffic, and the ports that they are reached at. */
+/**
+ * By `<namespace>_<pod>` (`<namespace>_gateway_<pod>` for a gateway's), the pods that have processes, and the ports that they are
+ * reached at: gateways first, then the oldest.
+ */
 export function wantedPods({ pods, services, gatewayHosts }: TrafficView): Map<string, Wanted> {
-  const running = pods.filter(isRunning);
-  const wanted = new Map<string, Wanted>();
-  const add = (kind: Wanted["kind"], name: string, members: Pod[], ports: readonly number[]) => {
-    const newest = [...groupPods(members)].at(-1);
-    if (newest === undefined || ports.length === 0) {
-      return;
-    }
-    const [group, groupMembers] = newest;
-    const [pod] = groupMembers as [Pod];
-    const role = `${pod.metadata.namespace}_${name}`;
-    wanted.set(`${role}_${group.split("_").at(-1)}`, { kind, role, pods: groupMembers, ports });
-  };
-  const gateways = running.filter((pod) => isGateway(pod));
-  for (const namespace of new Set(gateways.map(({ metadata }) => metadata.namespace))) {
-    add(
-      "gateway",
-      "gateway",
-      gateways.filter(({ metadata }) => metadata.namespace === namespace),
-      [8080, 8443],
-    );
-  }
-  for (const host of gatewayHosts) {
-    for (const name of (host.spec.routes ?? []).flatMap(({ services: targets }) => targets?.[0]?.name ?? [])) {
-      const service = services.find(
-        ({ metadata }) => metadata.name === name && metadata.namespace === host.metadata.namespace,
-      );
-      if (service === undefined) {
-        continue;
-      }
-      const members = running.filter((pod) => !isGateway(pod) && isSelected(service, pod));
-      const ports = (service.spec.ports ?? []).flatMap(({ port, targetPort, protocol }) =>
-        (protocol ?? "TCP") === "TCP" && members[0] !== undefined
-          ? [containerPort(members[0], targetPort ?? port)]
-          : [],
-      );
-      add(
-        "workload",
-        name,
-        members,
-        [...new Set(ports)].filter((port) => port > 0),
-      );
-    }
-  }
-  return wanted;
+  const running = pods.filter((pod) => isRunning(pod) && isRunnable(pod)).sort(byAge);
+  const namespaces = new Set([
+    ...running.filter((pod) => sidecarOf(pod) !== undefined).map(({ metadata }) => metadata.namespace),
+    ...gatewayHosts.map(({ metadata }) => metadata.namespace),
+  ]);
+  const workloads = running.filter((pod) => !isGateway(pod) && namespaces.has(pod.metadata.namespace));
+  const wanted = [
+    ...running.filter(isGateway).map((pod): [string, Wanted] => {
+      const role = `${pod.metadata.namespace}_gateway`;
+      return [`${role}_${pod.metadata.name}`, { kind: "gateway", role, pod, ports: [8080, 8443] }];
+    }),
+    ...workloads.map((pod): [string, Wanted] => {
+      const key = `${pod.metadata.namespace}_${pod.metadata.name}`;
+      return [key, { kind: "workload", role: roleOf(pod), pod, ports: portsOf(pod, services) }];
+    }),
+  ];
+  return new Map(wanted.slice(0, mostPods));
+}
+
+/** Ports that a pod is reached at: those of its containers, and those that Services send to. */
+function portsOf(pod: Pod, services: TrafficView["services"]): number[] {
+  const isTcp = ({ protocol }: { protocol?: string }) => (protocol ?? "TCP") === "TCP";
+  const declared = pod.spec.containers
+    .flatMap(({ ports }) => (ports ?? []).filter(isTcp))
+    .map((port) => port.containerPort);
+  const targeted = services
+    .filter((service) => isSelected(service, pod))
+    .flatMap(({ spec }) => (spec.ports ?? []).filter(isTcp))
+    .map(({ port, targetPort }) => containerPort(pod, targetPort ?? port));
+  return [...new Set([...targeted, ...declared])].filter((port) => port > 0);
+}
+
+/** What pods have in common of which one takes the other's place: a Deployment's, whatever its generation. */
+function roleOf({ metadata: { namespace, name, labels } }: Pod): string {
+  const hash = labels?.["pod-template-hash"];
+  return `${namespace}_${hash === undefined ? name : name.split(`-${hash}-`)[0]}`;
 }
 
 const isRunning = ({ status }: Pod) => status?.phase === "Running";
 
 /** The key of the processes that stand for a gateway's pod, as in {@link wantedPods}. */
-function gatewayKey({ metadata: { namespace, name, labels } }: Pod): string {
-  return `${namespace}_gateway_${labels?.["pod-template-hash"] ?? name}`;
+function gatewayKey({ metadata: { namespace, name } }: Pod): string {
+  return `${namespace}_gateway_${name}`;
 }
 
 const envoyState = (ready: boolean, restarts: number, isRunning: boolean) =>
@@ -508,9 +509,9 @@ function nodeProgram(name: string, program: string, args: readonly string[], cwd
   };
 }
 
-function accepts(host: string, port: number): Promise<boolean> {
+function accepts(target: { host: string; port: number } | { path: string }): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1000 });
+    const socket = connect({ ...target, timeout: 1000 });
     const end = (answer: boolean) => {
       socket.destroy();
       resolve(answer);

@@ -1,46 +1,27 @@
 import { X509Certificate, createHash, createPrivateKey } from "node:crypto";
+import {
+  type KeyPair,
+  type Named,
+  type Route,
+  type Routing,
+  type RoutingObjects,
+  type SecureHost,
+  type Target,
+  routingOf,
+  secretNameOf,
+} from "./dag";
 
 /*
- * What EnRoute makes of its kinds, as far as the sandbox needs it: the objects of the cluster in, Envoy's configuration out. Pure.
+ * EnRoute's routing in Envoy's words: the objects of the cluster in, Envoy's configuration out. Pure.
  */
-
-interface Named {
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-}
-
-export interface GatewayHost extends Named {
-  readonly spec: {
-    readonly virtualhost?: {
-      readonly fqdn?: string;
-      readonly tls?: { readonly secretName?: string; readonly minimumProtocolVersion?: string };
-    };
-    readonly routes?: readonly {
-      readonly conditions?: readonly { readonly prefix?: string }[];
-      readonly services?: readonly { readonly name: string; readonly port: number }[];
-      readonly permitInsecure?: boolean;
-    }[];
-  };
-}
 
 export interface GlobalConfig extends Named {
   readonly spec: { readonly type?: string; readonly config?: string };
 }
 
-export interface Secret extends Named {
-  readonly type?: string;
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export interface Service extends Named {
-  readonly spec: { readonly clusterIP?: string; readonly ports?: readonly { readonly port: number }[] };
-}
-
 /** What the gateway found in the cluster. */
-export interface Found {
-  readonly gatewayHosts: readonly GatewayHost[];
+export interface Found extends RoutingObjects {
   readonly globalConfigs: readonly GlobalConfig[];
-  readonly secrets: readonly Secret[];
-  readonly services: readonly Service[];
 }
 
 export interface ConfigurationOptions {
@@ -51,12 +32,6 @@ export interface ConfigurationOptions {
   readonly hasMeshCertificate: boolean;
   /** Path of the file in which Envoy finds the secret with this name. */
   readonly secretPath: (name: string) => string;
-}
-
-/** A certificate and its key, PEM. */
-export interface KeyPair {
-  readonly certificateChain: string;
-  readonly privateKey: string;
 }
 
 export interface Configuration {
@@ -71,24 +46,16 @@ export const meshCertificate = "mesh-certificate";
 export const meshRoots = "mesh-roots";
 
 /** Name of the cluster that leads to a port of a Service. */
-const clusterName = (namespace: string, service: string, port: number) => `${namespace}/${service}/${port}`;
+const clusterName = ({ namespace, name, port }: Target) => `${namespace}/${name}/${port}`;
 
 export function configurationOf(found: Found, options: ConfigurationOptions): Configuration {
-  const hosts = validHosts(found.gatewayHosts);
-  const served = hosts.map((gatewayHost) => ({ gatewayHost, keyPair: keyPairOf(gatewayHost, found.secrets) }));
-  const encrypted = served.filter((host) => host.keyPair !== undefined);
+  const routing = routingOf(found);
+  const byName = <T>(hosts: ReadonlyMap<string, T>) => [...hosts].sort(([a], [b]) => (a < b ? -1 : 1));
+  const encrypted = byName(routing.https);
+  const plain = byName(routing.http).map(([name, routes]) => virtualHost(name, routes));
   return {
     listeners: [
-      listener("http", options.address, options.httpPort, [
-        {
-          filters: [
-            connectionManager(
-              "http",
-              served.map(({ gatewayHost, keyPair }) => plainHost(gatewayHost, keyPair !== undefined)),
-            ),
-          ],
-        },
-      ]),
+      listener("http", options.address, options.httpPort, [{ filters: [connectionManager("http", plain)] }]),
       ...(encrypted.length === 0
         ? []
         : [
@@ -97,7 +64,7 @@ export function configurationOf(found: Found, options: ConfigurationOptions): Co
                 "https",
                 options.address,
                 options.httpsPort,
-                encrypted.map(({ gatewayHost }) => tlsChain(gatewayHost, options)),
+                encrypted.map(([name, host]) => tlsChain(name, host, options)),
               ),
               listener_filters: [
                 {
@@ -108,8 +75,8 @@ export function configurationOf(found: Found, options: ConfigurationOptions): Co
             },
           ]),
     ],
-    clusters: clusters(found, hosts, options),
-    servingCertificates: new Map(encrypted.map(({ gatewayHost, keyPair }) => [secretName(gatewayHost), keyPair!])),
+    clusters: clusters(found, routing, options),
+    servingCertificates: new Map(encrypted.map(([name, { keyPair }]) => [secretNameOf(name, keyPair), keyPair])),
   };
 }
 
@@ -128,28 +95,6 @@ function globals(text: string | undefined): Record<string, unknown> {
   }
 }
 
-const fqdn = ({ spec }: GatewayHost) => spec.virtualhost?.fqdn ?? "";
-const secretName = (gatewayHost: GatewayHost) => `serving-${fqdn(gatewayHost)}`;
-
-/** Of a name that two GatewayHosts claim, EnRoute serves neither. */
-function validHosts(gatewayHosts: readonly GatewayHost[]): GatewayHost[] {
-  return gatewayHosts
-    .filter((host) => fqdn(host) !== "" && gatewayHosts.filter((other) => fqdn(other) === fqdn(host)).length === 1)
-    .sort((a, b) => (fqdn(a) < fqdn(b) ? -1 : 1));
-}
-
-/** The certificate of a host; undefined where EnRoute takes none, and then serves the host in clear text, without an error. */
-function keyPairOf({ metadata, spec }: GatewayHost, secrets: readonly Secret[]): KeyPair | undefined {
-  const name = spec.virtualhost?.tls?.secretName;
-  const secret = secrets.find(
-    (candidate) => candidate.metadata.name === name && candidate.metadata.namespace === metadata.namespace,
-  );
-  if (secret === undefined || secret.type !== "kubernetes.io/tls") return undefined;
-  const decoded = (key: string) => Buffer.from(secret.data?.[key] ?? "", "base64").toString("utf8");
-  const pair = { certificateChain: decoded("tls.crt"), privateKey: decoded("tls.key") };
-  return isKeyPair(pair) ? pair : undefined;
-}
-
 /** Whether a key belongs to the first certificate of a chain. */
 export function isKeyPair({ certificateChain, privateKey }: KeyPair): boolean {
   try {
@@ -159,37 +104,31 @@ export function isKeyPair({ certificateChain, privateKey }: KeyPair): boolean {
   }
 }
 
-function routes({ metadata, spec }: GatewayHost) {
-  return (spec.routes ?? []).flatMap(({ conditions, services, permitInsecure }) => {
-    const [service] = services ?? [];
-    if (service === undefined) return [];
-    const prefix = conditions?.find((condition) => condition.prefix !== undefined)?.prefix ?? "/";
-    const cluster = clusterName(metadata.namespace ?? "", service.name, service.port);
-    return [{ prefix, cluster, permitInsecure: permitInsecure === true }];
-  });
-}
-
-function encryptedHost(gatewayHost: GatewayHost) {
-  return virtualHost(gatewayHost, (prefix, cluster) => ({ match: { prefix }, route: { cluster, timeout: "15s" } }));
-}
-
-/** Over plain HTTP a host with a certificate redirects, save routes that are declared insecure. */
-function plainHost(gatewayHost: GatewayHost, isEncrypted: boolean) {
-  return virtualHost(gatewayHost, (prefix, cluster, permitInsecure) =>
-    isEncrypted && !permitInsecure
-      ? { match: { prefix }, redirect: { https_redirect: true } }
-      : { match: { prefix }, route: { cluster, timeout: "15s" } },
-  );
-}
-
-function virtualHost(
-  gatewayHost: GatewayHost,
-  route: (prefix: string, cluster: string, permitInsecure: boolean) => unknown,
-) {
+function virtualHost(name: string, routes: readonly Route[]) {
   return {
-    name: fqdn(gatewayHost),
-    domains: [fqdn(gatewayHost), `${fqdn(gatewayHost)}:*`],
-    routes: routes(gatewayHost).map(({ prefix, cluster, permitInsecure }) => route(prefix, cluster, permitInsecure)),
+    name,
+    domains: name === "*" ? [name] : [name, `${name}:*`],
+    routes: routes.map((route) => ({
+      match: {
+        ...(route.isPattern ? { safe_regex: { regex: route.path } } : { prefix: route.path }),
+        ...(route.headers.length === 0 ? {} : { headers: route.headers.map(headerMatch) }),
+      },
+      ...(route.isRedirected
+        ? { redirect: { https_redirect: true } }
+        : { route: { cluster: clusterName(route.target), timeout: "15s" } }),
+    })),
+  };
+}
+
+function headerMatch({ name, present, contains, notcontains, exact, notexact }: Route["headers"][number]) {
+  if (present === true) return { name, present_match: true };
+  const [text, inverted] = [contains ?? exact, notcontains ?? notexact];
+  const value = text ?? inverted ?? "";
+  const isPart = (text === undefined ? notcontains : contains) !== undefined;
+  return {
+    name,
+    string_match: isPart ? { contains: value } : { exact: value },
+    ...(text === undefined ? { invert_match: true } : {}),
   };
 }
 
@@ -218,16 +157,18 @@ function listener(name: string, address: string, port: number, filterChains: unk
 
 const socketAddress = (address: string, port: number) => ({ socket_address: { address, port_value: port } });
 
-function tlsChain(gatewayHost: GatewayHost, { secretPath }: ConfigurationOptions) {
-  const name = secretName(gatewayHost);
-  // Any other word than these two EnRoute takes to mean 1.1.
-  const minimum =
-    { "1.3": "TLSv1_3", "1.2": "TLSv1_2" }[gatewayHost.spec.virtualhost?.tls?.minimumProtocolVersion ?? ""] ??
-    "TLSv1_1";
+function tlsChain(
+  host: string,
+  { keyPair, minimumVersion, routes }: SecureHost & { readonly routes: readonly Route[] },
+  { secretPath }: ConfigurationOptions,
+) {
+  const name = secretNameOf(host, keyPair);
+  // Any other word than these two EnRoute takes to mean 1.1 (minProtoVersion).
+  const minimum = { "1.3": "TLSv1_3", "1.2": "TLSv1_2" }[minimumVersion ?? ""] ?? "TLSv1_1";
   return {
-    name: fqdn(gatewayHost),
-    filter_chain_match: { server_names: [fqdn(gatewayHost)] },
-    filters: [connectionManager(`https-${fqdn(gatewayHost)}`, [encryptedHost(gatewayHost)])],
+    name: host,
+    filter_chain_match: { server_names: [host] },
+    filters: [connectionManager(`https-${host}`, routes.length === 0 ? [] : [virtualHost(host, routes)])],
     transport_socket: {
       name: "envoy.transport_sockets.tls",
       typed_config: {
@@ -248,25 +189,15 @@ function secretReference(name: string, path: string) {
 
 function clusters(
   { services, globalConfigs }: Found,
-  hosts: readonly GatewayHost[],
+  { http, https }: Routing,
   options: ConfigurationOptions,
 ): unknown[] {
   const isMesh = usesMesh(globalConfigs);
-  const wanted = new Map(
-    hosts.flatMap((host) =>
-      (host.spec.routes ?? []).flatMap(({ services: targets }) =>
-        (targets ?? []).slice(0, 1).map(({ name, port }) => {
-          const namespace = host.metadata.namespace ?? "";
-          return [clusterName(namespace, name, port), { namespace, name, port }] as const;
-        }),
-      ),
-    ),
-  );
+  const routes = [...http.values(), ...[...https.values()].map((host) => host.routes)].flat();
+  const wanted = new Map(routes.map(({ target }) => [clusterName(target), target]));
   return [...wanted].map(([clusterKey, { namespace, name, port }]) => {
     const service = services.find(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
-    const address = service?.spec.ports?.some((candidate) => candidate.port === port)
-      ? service.spec.clusterIP
-      : undefined;
+    const address = service?.spec.clusterIP;
     // Without a certificate of the mesh there is nothing to connect with: no endpoint, so that clients get a 503.
     const isReachable = address !== undefined && address !== "None" && (!isMesh || options.hasMeshCertificate);
     return {

@@ -5,15 +5,12 @@
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Api } from "../cluster/api";
+import { Api, ApiError } from "../cluster/api";
 import { writeChanged } from "../cluster/volumes";
+import type { Delegation, GatewayHost, Ingress, KeyPair, Secret, Service, ServiceRoute } from "./dag";
 import {
   type Found,
-  type GatewayHost,
   type GlobalConfig,
-  type KeyPair,
-  type Secret,
-  type Service,
   certificateSecret,
   clustersResponse,
   configurationOf,
@@ -88,26 +85,41 @@ function main(settings: GatewaySettings): void {
     write(folder, envoyFiles.listeners, listenersResponse(listeners));
   };
 
-  const view = <T>(path: string) => {
-    let isListed = false;
+  const view = <T>(path: string, { isOptional = false } = {}) => {
+    let isKnown = false;
+    let said = "";
     const { items } = api.view<T & { metadata: never }>(
       path,
       () => {
-        isListed = true;
+        isKnown = true;
         setImmediate(configure);
       },
-      (error) => console.error(`${path}: ${error.message}`),
+      (error) => {
+        if (error.message !== said) console.error(`${path}: ${error.message}`);
+        said = error.message;
+        // EnRoute goes on without what it may not list, and tries again; what it has read before it keeps.
+        if (!isOptional || isKnown || !(error instanceof ApiError) || error.status !== 403) return;
+        isKnown = true;
+        setImmediate(configure);
+      },
     );
-    return { items: items as () => T[], isListed: () => isListed };
+    return { items: items as () => T[], isListed: () => isKnown };
   };
+  const kinds = "/apis/enroute.saaras.io/v1";
   const views = {
-    gatewayHosts: view<GatewayHost>("/apis/enroute.saaras.io/v1/gatewayhosts"),
-    globalConfigs: view<GlobalConfig>("/apis/enroute.saaras.io/v1/globalconfigs"),
+    gatewayHosts: view<GatewayHost>(`${kinds}/gatewayhosts`),
+    serviceRoutes: view<ServiceRoute>(`${kinds}/serviceroutes`),
+    ingresses: view<Ingress>("/apis/networking.k8s.io/v1/ingresses", { isOptional: true }),
+    delegations: view<Delegation>(`${kinds}/tlscertificatedelegations`),
+    globalConfigs: view<GlobalConfig>(`${kinds}/globalconfigs`),
     secrets: view<Secret>("/api/v1/secrets?fieldSelector=type%3Dkubernetes.io%2Ftls"),
     services: view<Service>("/api/v1/services"),
   };
   const found = (): Found => ({
     gatewayHosts: views.gatewayHosts.items(),
+    serviceRoutes: views.serviceRoutes.items(),
+    ingresses: views.ingresses.items(),
+    delegations: views.delegations.items(),
     globalConfigs: views.globalConfigs.items(),
     secrets: views.secrets.items(),
     services: views.services.items(),

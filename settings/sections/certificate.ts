@@ -42,6 +42,11 @@ export const certificate = z
           ),
         ...names,
         ...generated,
+        keyAlgorithm: generated.keyAlgorithm.meta({
+          description:
+            "Kind and size of the keys: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`; of the leaf, and of roots made from now on.",
+          examples: ["RSA-2048"],
+        }),
         roots: generated.roots.describe("Names of the CA's roots that clients are to trust."),
         // Clients refuse longer ones (CA/Browser Forum ballot SC-31, and Apple for every CA).
         validity: hours(2, 398 * 24, `clients take no more than 398 days, and ${wholeHours}`)
@@ -103,7 +108,8 @@ export const certificate = z
         ...names,
         keyAlgorithm: enumOf(keyAlgorithms)
           .meta({
-            description: "Kind and size of the key: `ECDSA-P256`, `ECDSA-P384`, `RSA-2048` or `RSA-4096`.",
+            description:
+              "Kind and size of the key: `ECDSA-P256`, `ECDSA-P384` (Envoy 1.33 or newer), `RSA-2048` or `RSA-4096`.",
             unset: `\`${defaultKeyAlgorithm}\``,
           })
           .exactOptional(),

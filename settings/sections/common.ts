@@ -15,6 +15,7 @@ import {
   exactVersion,
   hours,
   integer,
+  object,
   record,
   rootName,
   string,
@@ -22,6 +23,30 @@ import {
 } from "../builders";
 
 /* What more than one section of the settings has. */
+
+const credential = (what: string, description: string) =>
+  string(what)
+    .meta({ description, secret: "must", examples: [{ secure: "AAABAMcG5Q0=" }] })
+    .exactOptional();
+
+const chartRepositoryAuth = object({
+  username: string("a user name")
+    .meta({ description: "User name, with `password`.", examples: ["robot"], secret: "may", unset: "`token`" })
+    .exactOptional(),
+  password: credential("a password", "Password of the user. It must be a secret: `pulumi config set --secret`."),
+  token: credential(
+    "a token",
+    "A token in the place of a password, where any user name goes with it. It must be a secret: `pulumi config set --secret`.",
+  ),
+  caFile: string("the path of a file with certificates, PEM")
+    .meta({
+      description:
+        "Path of the certificates of the CAs that the repository's certificate is from, PEM; relative to the project's folder. Not for `oci://`: let the machine trust the CA.",
+      examples: ["certificates/charts-ca.pem"],
+      unset: "the CAs of the machine",
+    })
+    .exactOptional(),
+});
 
 /** Which version of a chart, and from where. */
 export function chart(charts: string, repository: string, version: string) {
@@ -31,6 +56,9 @@ export function chart(charts: string, repository: string, version: string) {
       description: "Helm repository (`https://…`) or registry path (`oci://…`) of the chart.",
       examples: ["oci://registry.example.com/charts"],
     }),
+    chartRepositoryAuth: chartRepositoryAuth
+      .meta({ description: "How to log in to that repository.", unset: "without a login" })
+      .exactOptional(),
   };
 }
 
@@ -46,8 +74,10 @@ export function release(values: Record<string, unknown>) {
       .exactOptional(),
     values: tree
       .meta({
-        description: "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets.",
+        description:
+          "Further Helm values, merged last: arrays replace, and `null` deletes what the stack sets. What a key of the stack decides is refused here.",
         examples: [values],
+        secret: "may",
       })
       .exactOptional(),
   };
@@ -114,6 +144,7 @@ export const image = {
 /** The PEM text of something. */
 export function pem(what: string) {
   return string(`the PEM text of ${what}`, /-----BEGIN [A-Z0-9 ]+-----/).meta({
+    secret: "may",
     examples: ["-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n"],
   });
 }
@@ -122,6 +153,7 @@ export function pem(what: string) {
 export function privateKey(of: string) {
   return pem(`the private key of ${of}`).meta({
     description: `Private key of ${of}, PEM. It must be a secret: \`pulumi config set --secret\`.`,
+    secret: "must",
     examples: [{ secure: "AAABAMcG5Q0=" }],
   });
 }

@@ -8,9 +8,22 @@ import {
   logLevels,
   maxWorkloadCertificateTtl,
   minWorkloadCertificateTtl,
+  outputPathProblem,
 } from "../../mesh/enroute";
-import { defaultMinimumTlsVersion, defaultPrefix, minimumTlsVersions } from "../../mesh/gateway-host";
-import { array, dnsLabel, duration, enumOf, hostName, integer, object, orNumber, record, string } from "../builders";
+import { defaultMinimumTlsVersion, defaultPrefix, isPattern, minimumTlsVersions } from "../../mesh/gateway-host";
+import {
+  array,
+  checkedString,
+  dnsLabel,
+  duration,
+  enumOf,
+  hostName,
+  integer,
+  object,
+  orNumber,
+  record,
+  string,
+} from "../builders";
 import { chart, create, image, injection, namespaceLabels, release } from "./common";
 
 /* `gateway`: EnRoute; and `hosts`: what it serves. */
@@ -39,8 +52,13 @@ const workloadCertificate = object({
     })
     .exactOptional(),
   outputPath: string("an absolute path such as /etc/istio-certs", /^\/[\w./-]*\w$/)
+    .superRefine((folder, context) => {
+      const why = outputPathProblem(folder);
+      if (why !== undefined) context.addIssue({ code: "custom", message: why });
+    })
     .meta({
-      description: "Where the sidecar writes the certificate (`OUTPUT_CERTS`).",
+      description:
+        "Where the sidecar writes the certificate (`OUTPUT_CERTS`): a folder of its own, outside of Istio's mounts, without `..`.",
       examples: ["/etc/gateway-certs"],
       unset: `\`${defaultOutputPath}\``,
     })
@@ -110,18 +128,40 @@ export const gateway = object({
   workloadCertificate: workloadCertificate
     .meta({ description: "The gateway's mesh certificate, for the leg to the workloads.", unset: "Istio's defaults" })
     .exactOptional(),
+  ingresses: object({
+    reason: string("why Ingresses have to be served, in words").meta({
+      description: "Why, in words; kept on the binding of the right.",
+      examples: ["the shop's own charts bring Ingresses"],
+    }),
+  })
+    .meta({
+      description:
+        "Gives EnRoute the right to list Ingresses. It then serves every Ingress of the cluster that has no class annotation, whatever its `ingressClassName`, in clear text on port 80; `verify` lists them.",
+      unset: "EnRoute may not list Ingresses, and serves none",
+    })
+    .exactOptional(),
   serviceAnnotations: record
     .meta({
       description: "Annotations of the LoadBalancer Service, for the cloud's controller.",
       examples: [{ "service.beta.kubernetes.io/aws-load-balancer-type": "nlb" }],
+      secret: "may",
     })
     .exactOptional(),
   ...release({ nodeSelector: { pool: "edge" } }),
 });
 
 const route = object({
-  prefix: string("a path prefix such as /", /^\/\S*$/)
-    .meta({ description: "Path prefix; the first match wins.", examples: ["/api"], unset: `\`${defaultPrefix}\`` })
+  prefix: checkedString(
+    "a path prefix such as /api, without any of ^ + * [ ] %, by which EnRoute takes a path to be a regular expression",
+    /^\/\S*$/,
+    (prefix) => !isPattern(prefix),
+  )
+    .meta({
+      description:
+        "Path prefix, each once in a host; the longest that fits wins. It is compared as text: `/api` fits `/apis`, too.",
+      examples: ["/api"],
+      unset: `\`${defaultPrefix}\``,
+    })
     .exactOptional(),
   service: dnsLabel.meta({ description: "Name of a Service in the host's namespace.", examples: ["storefront"] }),
   port: integer(1, 65535).meta({ description: "Port of that Service.", examples: [80] }),
@@ -151,7 +191,7 @@ const host = object({
     .default(defaultMinimumTlsVersion),
   routes: array(route, "routes { prefix?, service, port }")
     .min(1, { error: "at least one route { prefix?, service, port }" })
-    .describe("Where requests go, at least one; the first match wins."),
+    .describe("Where requests go, at least one, in any order: the longest prefix that fits wins."),
 });
 
 export const hosts = array(host, "hosts { host, namespace, routes }")

@@ -121,8 +121,9 @@ export const istio = object({
   }),
   meshConfig: tree
     .meta({
-      description: "Istio's MeshConfig, over what the stack sets.",
+      description: "Istio's MeshConfig, over what the stack sets. What a key of the stack decides is refused here.",
       examples: [{ accessLogFile: "/dev/stdout" }],
+      secret: "may",
     })
     .exactOptional(),
   ...release({ global: { logAsJson: true } }),

@@ -83,6 +83,18 @@ describe("what somebody installed by hand", function () {
       ...["--all-namespaces", "--output"],
       'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.uid} {.spec}{.data}{"\\n"}{end}',
     );
+  /** Pods that are on their way out take a moment. */
+  const settledPods = async (): Promise<string[]> => {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline && (await uids()).length > pods.length;)
+      await sleep(500);
+    return uids();
+  };
+  const failures = async (): Promise<string[]> => {
+    const { stdout, stderr } = await cli("verify", "--stack", stack, "--json", "--dial-services");
+    assert.ok(stdout.startsWith("{"), stdout + stderr);
+    const { results } = JSON.parse(stdout) as { results: { id: string; status: string }[] };
+    return results.filter(({ status }) => status === "failed").map(({ id }) => id);
+  };
   const nobodyNoticed = async () => {
     assert.deepEqual(await uids(), pods, "no pod has gone");
     assert.ok(clients!.requests > 0);
@@ -180,8 +192,9 @@ describe("what somebody installed by hand", function () {
     assert.deepEqual(config["enroute-istio:istio"]!["values"], { resources: { requests: { cpu: "200m" } } });
     assert.deepEqual(
       adoption.issues.map(({ severity, subject }) => `${severity} ${subject}`),
-      [`warning PeerAuthentication ${handMade.namespace}/legacy`],
+      ["warning ServiceAccount enroute-system/enroute", `warning PeerAuthentication ${handMade.namespace}/legacy`],
     );
+    assert.match(adoption.issues[0]!.problem, /may list Ingresses by ClusterRoleBinding enroute/);
     // By the document's own command, for people.
     assert.match(await follow(0), /Nothing was written\. Do it with --yes\./);
     assert.equal(readFileSync(path, "utf8"), file);
@@ -236,8 +249,13 @@ describe("what somebody installed by hand", function () {
     writeFileSync(path, text);
   });
 
-  it("is updated as announced, without a pod or a request noticing, and then stays unchanged", async () => {
+  it("is updated as announced, without a request noticing, and then stays unchanged", async () => {
+    const before = pods;
     await follow(2);
+    pods = await settledPods();
+    const others = (all: string[]) => all.filter((line) => !line.startsWith("enroute-"));
+    assert.deepEqual(others(pods), others(before), "no pod but the gateway's has gone");
+    assert.notDeepEqual(pods, before, "the gateway's pod does not keep what it has read");
     await nobodyNoticed();
     assert.match(await passes(up()), /Resources:\s+\d+ unchanged/);
     const names = await kubectl("get", "gatewayhosts,peerauthentications,globalconfigs", "-A", "--output=name");
@@ -247,12 +265,16 @@ describe("what somebody installed by hand", function () {
       "peerauthentication.security.istio.io/legacy",
       "peerauthentication.security.istio.io/strict",
     ]);
-    const { stdout } = await cli("verify", "--stack", stack, "--json", "--dial-services");
-    const { results } = JSON.parse(stdout) as { results: { check: string; status: string; evidence: string }[] };
-    assert.deepEqual(
-      results.filter(({ status }) => status === "failed"),
-      [],
-    );
+    assert.deepEqual(await failures(), ["clear-text/ingresses"], "the right that somebody gave by hand");
+    // By the commands of the finding, in their order.
+    const { fix } = announced.issues[0]!;
+    const steps = [...fix.matchAll(/kubectl ([a-z-]+ [^;]+)/g)].map(([, step = ""]) => step.trim().split(/ +/));
+    assert.equal(steps.length, 2, fix);
+    for (const step of steps) await kubectl(...step);
+    await kubectl("rollout", "status", "deployment/enroute", "--namespace", "enroute-system", "--timeout=90s");
+    pods = await settledPods();
+    await nobodyNoticed();
+    assert.deepEqual(await failures(), []);
   });
 
   it("is taken over from a stack that is gone, by another that names it", async () => {

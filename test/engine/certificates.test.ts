@@ -72,7 +72,7 @@ describe("certificates through their whole life, by the commands of docs/certifi
   const secret = (name = "gateway-serving-certificate") => get<Secret>("secret", "-n", namespace, name);
   const part = ({ data }: Secret, key: string) => Buffer.from(data[key]!, "base64").toString();
   const leafOf = (found: Secret) => new X509Certificate(part(found, "tls.crt"));
-  const gatewayHost = () => get<Versioned>("gatewayhost", "-n", namespace, host.replaceAll(".", "-"));
+  const gatewayHost = () => get<Versioned>("gatewayhost", "-n", namespace, host);
   const meshRoots = async () => {
     const path = ["configmap", "-n", "istio-system", "istio-ca-root-cert"];
     const { data } = await get<{ data: Record<string, string> }>(...path);

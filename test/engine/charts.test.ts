@@ -14,7 +14,7 @@ import type {
   V1ServiceAccount,
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
-import { enrouteValues } from "../../components/gateway/enroute-values";
+import { enrouteValues } from "../../mesh/enroute-values";
 import { kialiValues } from "../../components/observability/kiali";
 import { prometheusValues } from "../../components/observability/prometheus";
 import { buildBinaries } from "../../sandbox/build";
@@ -119,7 +119,7 @@ describe("The sandbox's charts", function () {
     const workloadCertificate = { ttl: "1h", outputPath: "/certs" };
     const gateway = deployment(
       "enroute",
-      enrouteValues({ replicas: 2, images, logLevel: "info", workloadCertificate }),
+      enrouteValues({ replicas: 2, images, logLevel: "info", workloadCertificate, ingresses: "left alone" }),
     );
     assert.deepEqual(parse(gateway.template.annotations!["proxy.istio.io/config"]!), {
       proxyMetadata: { OUTPUT_CERTS: "/certs", SECRET_TTL: "1h" },

@@ -9,6 +9,9 @@ import { loadSettings } from "../../settings/load";
 import type { Report } from "../../base/report";
 import { verify } from "../../verify/verify";
 import { pulumi, succeed } from "./sandbox-fixture";
+import { clearTextFaults, grant, ingress } from "../faults/clear-text";
+import { Seeds } from "../faults/seeds";
+import { issue } from "../unit/certificates";
 import { editStack, makeStack } from "./stacks";
 
 /*
@@ -136,31 +139,185 @@ describe("a live request through both legs", function () {
     assert.equal(clientIdentity(await request()), gateway);
   });
 
-  it("refuses the handshake where the Secret's key is another certificate's, and serves no clear text once repaired", async () => {
-    const secret = "secret/gateway-serving-certificate";
-    const other = await otherKey();
-    await kubectl(
-      "patch",
-      secret,
-      "--namespace",
-      "bookinfo",
-      "--patch",
-      JSON.stringify({ data: { "tls.key": other } }),
-    );
-    await eventually(
-      () =>
-        request().then(
-          () => "answered",
-          () => "refused",
-        ),
-      (outcome) => outcome === "refused",
-    );
-    // What EnRoute does with such a host: the known trap that verify is there for.
+  it("is refused where Envoy does not take the Secret: another certificate's key, or an RSA key below 2048 bits", async () => {
+    const secret = ["patch", "secret/gateway-serving-certificate", "--namespace", "bookinfo", "--patch"];
+    const weak = await issue({ hosts: [host], key: "RSA-1024" });
+    const encode = (text: string) => Buffer.from(text).toString("base64");
+    for (const data of [
+      { "tls.key": await otherKey() },
+      { "tls.crt": encode(weak.certificate), "tls.key": encode(weak.privateKey) },
+    ]) {
+      await kubectl(...secret, JSON.stringify({ data }));
+      await eventually(
+        () =>
+          request().then(
+            () => "answered",
+            () => "refused",
+          ),
+        (outcome) => outcome === "refused",
+      );
+      // EnRoute asks no more than that both keys are there: plain HTTP is redirected on.
+      assert.equal((await plain()).status, 301);
+      assert.ok(failed(await report()).includes("client-leg/certificate"));
+      await repair();
+    }
+  });
+
+  it("is in clear text where the Secret is missing: the known trap that verify is there for", async () => {
+    await kubectl("delete", "secret/gateway-serving-certificate", "--namespace", "bookinfo");
     const answer = await eventually(plain, ({ status }) => status === 200);
     assert.equal(answer.tlsVersion, undefined);
-    assert.ok(failed(await report()).includes("client-leg/plain-http"));
+    const found = failed(await report());
+    for (const check of ["certificates/present", "client-leg/plain-http"]) assert.ok(found.includes(check), check);
     await repair();
-    assert.equal((await plain()).status, 301);
+    assert.equal((await eventually(plain, ({ status }) => status === 301)).status, 301);
+  });
+
+  describe("gets in without TLS, and verify says so, by", () => {
+    for (const { name, break: breakIt, found, live = [], open } of clearTextFaults)
+      it(name, async () => {
+        const heal = await breakIt(new Seeds(sandbox.kubeconfig));
+        try {
+          const answer = await eventually(
+            () => plain(open),
+            ({ status }) => status === 200,
+          );
+          assert.equal(answer.tlsVersion, undefined);
+          assert.equal(answer.echo!.path, open.path);
+          assert.deepEqual(failed(await report()), [...found, ...live].sort());
+        } finally {
+          await heal();
+        }
+        await eventually(
+          () => plain(open),
+          ({ status }) => status === 301 || status === 404,
+        );
+        await eventually(
+          async () => failed(await report()),
+          (checks) => checks.length === 0,
+        );
+      });
+  });
+
+  describe("for an Ingress of another controller", function () {
+    this.timeout(300_000);
+    const wiki = { host: "wiki.sandbox.example", path: "/" };
+    const isServed = ({ status }: { status?: number }) => status === 200;
+    const isNot = ({ status }: { status?: number }) => status === 404;
+    const update = async (reason: string | undefined) => {
+      const change = (config: Record<string, unknown>) => {
+        const own = config["gateway"] as Record<string, unknown>;
+        delete own["ingresses"];
+        if (reason !== undefined) own["ingresses"] = { reason };
+      };
+      await editStack(stack, change, stack, sandbox);
+      const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox });
+      assert.equal(code, 0, stdout + stderr);
+    };
+    const clearText = async () =>
+      Object.fromEntries(
+        (await report()).results
+          .filter(({ check }) => check.startsWith("clear-text/"))
+          .map(({ check, status, evidence, fix }) => [check, { status, evidence, fix: fix ?? "" }]),
+      );
+
+    const restarted = ["status", "deployment/enroute", "--namespace", "enroute-system", "--timeout=60s"];
+    before(async () => {
+      // A gateway that once had the right goes on to watch Ingresses.
+      await kubectl("rollout", "restart", "deployment/enroute", "--namespace", "enroute-system");
+      await kubectl("rollout", ...restarted);
+      await kubectl("create", "--filename", ingressFile());
+    });
+    after(() => kubectl("delete", "--filename", ingressFile()));
+
+    it("is not answered, as EnRoute may not list it", async () => {
+      assert.equal((await plain(wiki)).status, 404);
+      const { "clear-text/ingresses": right, "clear-text/answers": answers } = await clearText();
+      assert.deepEqual([right!.status, answers!.status], ["passed", "passed"]);
+      assert.match(
+        right!.evidence,
+        /it may not; 1 path that it would serve: wiki\.sandbox\.example\/ of Ingress bookinfo\/wiki/,
+      );
+      assert.equal(answers!.evidence, "none of 1 path");
+    });
+
+    it("goes on being answered when the right is taken away by hand; what verify says puts that right", async () => {
+      const heal = await new Seeds(sandbox.kubeconfig).patch(
+        { apiVersion: "rbac.authorization.k8s.io/v1", kind: "ClusterRoleBinding", name: "enroute-istio-gateway" },
+        { subjects: [{ kind: "ServiceAccount", name: "enroute", namespace: "enroute-system" }] },
+      );
+      assert.ok(isServed(await eventually(() => plain(wiki), isServed)));
+      const granted = (await clearText())["clear-text/ingresses"]!;
+      assert.equal(granted.status, "failed");
+      assert.match(granted.evidence, /ClusterRoleBinding "enroute-istio-gateway"/);
+      await obey(granted.fix);
+      assert.ok(isNot(await eventually(() => plain(wiki), isNot)));
+      // Without a restart EnRoute keeps what it has read.
+      const again = await new Seeds(sandbox.kubeconfig).create(grant);
+      assert.ok(isServed(await eventually(() => plain(wiki), isServed)));
+      await again();
+      await heal();
+      assert.ok(isServed(await plain(wiki)));
+      const kept = await clearText();
+      assert.equal(kept["clear-text/ingresses"]!.status, "passed");
+      assert.match(kept["clear-text/answers"]!.evidence, /the gateway answers for wiki\.sandbox\.example\//);
+      await obey(kept["clear-text/answers"]!.fix);
+      assert.ok(isNot(await eventually(() => plain(wiki), isNot)));
+      assert.deepEqual(failed(await report()), []);
+    });
+
+    it("is answered while the stack says why, and no longer, and the stack's own host all the time", async () => {
+      let isOver = false;
+      const failures: string[] = [];
+      const asking = (async () => {
+        while (!isOver) {
+          await request().then(
+            ({ status }) => status !== 200 && failures.push(String(status)),
+            (error: Error) => failures.push(error.message),
+          );
+          await sleep(50);
+        }
+      })();
+      try {
+        await update("a test needs it");
+        assert.ok(isServed(await eventually(() => plain(wiki), isServed)));
+        const served = await clearText();
+        assert.deepEqual(failed(await report()), []);
+        assert.match(
+          served["clear-text/ingresses"]!.evidence,
+          /as the stack says \(a test needs it\): wiki\.sandbox\.example\//,
+        );
+        assert.match(
+          served["clear-text/answers"]!.evidence,
+          /wiki\.sandbox\.example\/ of Ingress bookinfo\/wiki \(200\)/,
+        );
+        await update(undefined);
+        assert.ok(isNot(await eventually(() => plain(wiki), isNot)));
+        assert.deepEqual(failed(await report()), []);
+      } finally {
+        isOver = true;
+        await asking;
+      }
+      assert.deepEqual(failures, []);
+    });
+
+    function ingressFile(): string {
+      const path = join(sandbox.folder, "ingress.json");
+      writeFileSync(path, JSON.stringify(ingress(wiki.host, wiki.path)));
+      return path;
+    }
+    /** Follows a fix literally: its commands, up to the first alternative. */
+    async function obey(fix: string): Promise<void> {
+      const commands = fix.split("; or ")[0]!.match(/kubectl [^;]+/g)!;
+      for (const command of commands) {
+        const parts = command
+          .trim()
+          .match(/'[^']*'|\S+/g)!
+          .map((part) => part.replace(/^'|'$/g, ""));
+        await kubectl(...parts.slice(1));
+      }
+      await kubectl("rollout", ...restarted);
+    }
   });
 
   it("is answered on, and a new gateway does not count as ready, while Envoy refuses its configuration", async () => {
@@ -248,7 +405,7 @@ describe("a live request through both legs", function () {
       kubectl(
         "patch",
         "gatewayhost",
-        host.replaceAll(".", "-"),
+        host,
         "--namespace=bookinfo",
         "--type=json",
         `--patch=${JSON.stringify(operations)}`,
@@ -259,21 +416,24 @@ describe("a live request through both legs", function () {
     await withRoutes(productpage);
   });
 
-  it("listens on loopback only, and leaves no process behind", async () => {
-    const pids = [...new Set(sandbox.pids().flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]))];
-    const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
-    assert.equal(
-      names.filter((name) => name === "envoy").length,
-      2,
-      `the gateway's Envoy and a sidecar's: ${names.join()}`,
-    );
-    assert.equal(names.filter((name) => name === "pilot-agent").length, 2);
-    assert.deepEqual(listeningElsewhere(pids), []);
-    await sandbox.stop();
-    await eventually(
-      () => Promise.resolve(pids.filter((pid) => existsSync(`/proc/${pid}`))),
-      (left) => left.length === 0,
-    );
+  // Last, as it stops the sandbox.
+  describe("and in the end", () => {
+    it("listens on loopback only, and leaves no process behind", async () => {
+      const pids = [...new Set(sandbox.pids().flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]))];
+      const names = pids.map((pid) => readlinkSync(`/proc/${pid}/exe`).split("/").at(-1));
+      assert.equal(
+        names.filter((name) => name === "envoy").length,
+        8,
+        `the gateway's Envoy, its sidecar's, and one for each of six pods of Bookinfo: ${names.join()}`,
+      );
+      assert.equal(names.filter((name) => name === "pilot-agent").length, 7);
+      assert.deepEqual(listeningElsewhere(pids), []);
+      await sandbox.stop();
+      await eventually(
+        () => Promise.resolve(pids.filter((pid) => existsSync(`/proc/${pid}`))),
+        (left) => left.length === 0,
+      );
+    });
   });
 
   /** Makes a host like the stack's own, under another name. */

@@ -33,6 +33,11 @@ describe("the policy pack, run by the real CLI", function () {
     return { code, text: stdout + stderr };
   }
 
+  /** What the settings only warn of. */
+  const ended = {
+    exceptions: [{ namespace: "bookinfo", mode: "PERMISSIVE", reason: "r", owner: "team-a", until: "2026-01-31" }],
+  };
+
   const findings = (text: string) =>
     [...text.matchAll(/\[(\w+)\] +(\S+) +\(/g)].map(([, level, rule]) => `${level} ${rule}`).sort();
 
@@ -53,11 +58,7 @@ describe("the policy pack, run by the real CLI", function () {
         (config["kiali"] as Config)["authentication"] = "anonymous";
         (config["gateway"] as { images: { redis: Config } }).images.redis["tag"] = "7.4";
         (config["istio"] as Config)["values"] = { env: { SIGNING_KEY: key } };
-        config["mutualTls"] = {
-          exceptions: [
-            { namespace: "bookinfo", mode: "PERMISSIVE", reason: "r", owner: "team-a", until: "2026-01-31" },
-          ],
-        };
+        config["mutualTls"] = ended;
         // Declared, so no finding.
         (config["certificate"] as Config)["extraNames"] = ["www.sandbox.example"];
         (config["hosts"] as Config[])[0]!["routes"] = [
@@ -77,21 +78,19 @@ describe("the policy pack, run by the real CLI", function () {
     );
     assert.match(text, /values\.images\.redis\.tag is :7\.4: [^]*Fix: name a full version/);
     assert.match(text, /warning: mutualTls\.exceptions\[0\] of team-a ended on 2026-01-31/);
-    assert.match(text, /values\.env\.SIGNING_KEY holds a private key that is no Pulumi secret/);
+    assert.match(text, /values\.env\.SIGNING_KEY holds a private key that is not a Pulumi secret/);
     assert.ok(!text.includes(String(key).split("\n")[1]!), "the key is not shown");
   });
 
   it("only tells what the levels of the environment have made advisory", async () => {
     const levels = join(scratch, "levels.json");
-    writeFileSync(levels, JSON.stringify({ "gateway-in-mesh": "advisory" }));
-    const { code, text } = await policed(
-      "policed",
-      (config) => ((config["gateway"] as Config)["values"] = { istio: { enable: false } }),
-      ["preview", "--policy-pack", pack, "--policy-pack-config", levels],
-    );
+    writeFileSync(levels, JSON.stringify({ "mtls-exceptions": "advisory" }));
+    const { code, text } = await policed("policed", (config) => void (config["mutualTls"] = ended), [
+      ...["preview", "--policy-pack", pack, "--policy-pack-config", levels],
+    ]);
     assert.equal(code, 0, text);
-    assert.deepEqual(findings(text), ["advisory gateway-in-mesh"]);
-    assert.match(text, /istio\.enable is not true[^]*Fix: /);
+    assert.deepEqual(findings(text), ["advisory mtls-exceptions"]);
+    assert.match(text, /ended on 2026-01-31[^]*Fix: /);
   });
 
   describe("as it is published: packed by npm, unpacked elsewhere, with the packages that it names and no others", () => {
@@ -126,7 +125,7 @@ describe("the policy pack, run by the real CLI", function () {
       assert.equal(passed.code, 0, passed.text);
       assert.match(passed.text, /✅ enroute-istio@v\d/);
       const spoil = (config: Config) => {
-        (config["gateway"] as Config)["values"] = { istio: { enable: false }, images: { redis: { tag: "latest" } } };
+        config["mutualTls"] = ended;
         (config["istio"] as Config)["values"] = {
           env: { CA: "-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----" },
         };
@@ -138,7 +137,7 @@ describe("the policy pack, run by the real CLI", function () {
       assert.notEqual(theirs.code, 0, theirs.text);
       assert.deepEqual(
         [...new Set(findings(theirs.text))],
-        ["mandatory gateway-in-mesh", "mandatory image-tags", "mandatory private-keys"],
+        ["mandatory mtls-exceptions", "mandatory private-keys"],
         theirs.text,
       );
       assert.deepEqual(findings(theirs.text), findings(ours.text));

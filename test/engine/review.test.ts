@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 import { buildActionlint, buildBinaries } from "../../sandbox/build";
 import { run as runCommand } from "../../review/run";
 import type { Review } from "../../review/review";
+import { parse } from "yaml";
 import { Checkout } from "./checkout";
 import { nextIstioVersion, serveChartRepository } from "./chart-repository";
 
@@ -39,7 +40,7 @@ describe("npm run review, by real Helm", function () {
   afterEach(() => checkout.reset());
 
   const reviewCli = (args: string[], env: NodeJS.ProcessEnv) =>
-    runCommand(process.execPath, ["--require", "tsx/cjs", join(root, "cli/review.ts"), ...args], {
+    runCommand(process.execPath, ["--require", "tsx/cjs", join(root, "cli/main.ts"), "review", ...args], {
       cwd: root,
       env: { ...environment, ...env },
     });
@@ -81,21 +82,14 @@ describe("npm run review, by real Helm", function () {
   });
 
   it("shows in one comment a port exposed, STRICT given up, an image by latest, a host added; and refuses it", async () => {
+    // docs/review.md shows the change and what the review says of it.
+    const document = readFileSync(join(root, "docs/review.md"), "utf8");
+    const [, example = ""] = /^```yaml\n(enroute-istio:[^]*?)^```/m.exec(document)!;
     checkout.edit("prod", (config) => {
-      const port = (name: string, number: number, targetPort: number) => ({
-        name,
-        port: number,
-        targetPort,
-        protocol: "TCP",
-      });
-      gateway(config)["values"] = {
-        service: { ports: [port("http", 80, 8080), port("https", 443, 8443), port("admin", 9001, 9001)] },
-        images: { redis: { tag: "latest" } },
-      };
-      const exception = { namespace: "shop", mode: "PERMISSIVE", reason: "a test", owner: "test", until: "2099-01-01" };
-      config["mutualTls"] = { exceptions: [exception] };
-      const route = { service: "api", port: 8080 };
-      (config["hosts"] as Section[]).push({ host: "new.example.com", namespace: "shop", routes: [route] });
+      for (const [key, value] of Object.entries(parse(example) as Section)) {
+        const name = key.replace("enroute-istio:", "");
+        config[name] = Array.isArray(value) ? value : { ...(config[name] as Section), ...(value as Section) };
+      }
     });
     const comment = join(scratch, "comment.md");
     const { review, code } = await reviewOf("prod", "--comment", comment);
@@ -112,14 +106,20 @@ describe("npm run review, by real Helm", function () {
       ],
     });
     const text = readFileSync(comment, "utf8");
-    for (const said of [
-      /^\| \*\*Encryption\*\* \| \*\*gets weaker: gateway → workload\*\* \|$/m,
-      /reachable from outside the cluster: port 9001\/TCP/,
-      /container redis: redis:7\.4\.1 → redis:latest/,
-      /new\.example\.com is served from now on/,
-      /⛔ `image-tags` `Deployment enroute-system\/enroute`/,
-    ])
-      assert.match(text, said);
+    const shown = [...document.matchAll(/^> ?(.*)$/gm)].map(([, line]) => line!);
+    // In the document tables are padded, headings stand below its own, and the stack may have gained objects since.
+    const plain = (line: string) =>
+      line
+        .replaceAll(/ +\||\| +|-{2,}/g, "|")
+        .replace(/^#+/, "#")
+        .replace(/\d+ unchanged/, "unchanged");
+    const lines = (all: string[]) => all.map(plain).filter((line) => line !== "");
+    const said = text.split("\n");
+    const head = said.slice(
+      1,
+      said.findIndex((line) => line.startsWith("<details>")),
+    );
+    assert.deepEqual(lines(shown), lines(head));
     assert.equal(code, 1, "refused by the policies");
   });
 
@@ -141,7 +141,7 @@ describe("npm run review, by real Helm", function () {
   });
 
   it("renders each side by its own program: a change of a component shows too", async () => {
-    const path = join(checkout.folder, "components/gateway/mesh-global-config.ts");
+    const path = join(checkout.folder, "mesh/global-config.ts");
     const source = readFileSync(path, "utf8");
     writeFileSync(path, source.replace("istio_enabled: true", "istio_enabled: false"));
     const { review, code } = await reviewOf("dev", "--strict");
@@ -211,7 +211,7 @@ describe("npm run review, by real Helm", function () {
     });
 
     it("no such base, no such option", async () => {
-      await refused(["--stack", "dev", "--base", "nowhere"], /The base nowhere is no commit of this repository/);
+      await refused(["--stack", "dev", "--base", "nowhere"], /The base nowhere is not a commit of this repository/);
       await refused(["--stack", "dev", "--bass", "main"], /unknown option '--bass'/);
     });
 
@@ -252,24 +252,23 @@ describe("the workflows", () => {
   it("pass actionlint, and use each action by the hash of a commit", async function () {
     this.timeout(0);
     const actionlint = await buildActionlint();
-    const folder = join(root, ".github/workflows");
-    const files = readdirSync(folder).sort();
-    assert.deepEqual(files, ["deploy.yml", "preview.yml"]);
-    const { code, stdout, stderr } = await runCommand(
-      actionlint,
-      files.map((file) => join(folder, file)),
+    const files = [".github/workflows", "examples/github"].flatMap((folder) =>
+      readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
     );
+    assert.deepEqual(files.map((file) => basename(file)).sort(), ["ci.yml", "deploy.yml", "preview.yml"]);
+    const { code, stdout, stderr } = await runCommand(actionlint, files);
     assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: "", stderr: "" });
     const sdk = JSON.parse(readFileSync(join(root, "node_modules/@pulumi/pulumi/package.json"), "utf8")) as {
       version: string;
     };
     for (const file of files) {
-      const text = readFileSync(join(folder, file), "utf8");
+      const text = readFileSync(file, "utf8");
       const uses = [...text.matchAll(/uses: (.*)$/gm)].map(([, action]) => action!);
       assert.ok(uses.length > 2);
       for (const action of uses) assert.match(action, /^[\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
       assert.match(text, /^permissions: \{\}$/m);
-      assert.equal(/pulumi-version: (.*)/.exec(text)?.[1], sdk.version);
+      // What deploys or previews runs the engine of the SDK; the project's own tests bring theirs.
+      if (!file.endsWith("ci.yml")) assert.equal(/pulumi-version: (.*)/.exec(text)?.[1], sdk.version);
     }
   });
 

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { type Receipt, evidenceHash } from "../../verify/receipt/receipt";
+import { chromiumArguments, findChromium } from "../engine/browser";
 import { pulumi, run, sharedSandbox, succeed } from "../engine/sandbox-fixture";
 import { editStack, makeStack } from "../engine/stacks";
 import { kubeconfigOf } from "../unit/verify/fake-api";
@@ -93,7 +96,7 @@ describe("a rollout that is well", function () {
       assert.match(stdout, /^passed +strict\/mesh-wide +istio-system\/default is STRICT$/m);
       assert.match(stdout, /^passed +certificates\/chain +ends at EnRoute gateway CA$/m);
       assert.match(stdout, /^could not tell +client-leg\/certificate /m);
-      assert.match(stdout, /\n\d+ passed, 0 failed, 3 could not tell: /);
+      assert.match(stdout, /\n\d+ passed, 0 failed, 6 could not tell: /);
       assert.equal((await command("verify", "--stack", stack, "--strict")).code, 2);
     });
 
@@ -113,6 +116,42 @@ describe("a rollout that is well", function () {
       } finally {
         await heal();
       }
+    });
+
+    it("writes its receipt as a page that a browser shows without overflow, narrow and wide, and as data", async () => {
+      const sandbox = await sharedSandbox();
+      const [page, data] = ["receipt.html", "receipt.json"].map((name) => join(sandbox.folder, name));
+      const { code, stdout } = await command(
+        ...["verify", "--stack", stack, "--dial-services", "--report", page!, "--report", data!],
+      );
+      assert.equal(code, 0, stdout);
+      const receipt = JSON.parse(readFileSync(data!, "utf8")) as Receipt;
+      assert.equal(receipt.evidenceHash, evidenceHash(receipt));
+      assert.equal(receipt.legs.mesh.status, "passed");
+      assert.equal(receipt.legs.client.status, "unknown");
+      const browser = await chromium.launch({ executablePath: findChromium(), args: chromiumArguments });
+      try {
+        for (const width of [360, 1400])
+          for (const colorScheme of ["light", "dark"] as const) {
+            const shown = await browser.newPage({
+              viewport: { width, height: 900 },
+              colorScheme,
+              javaScriptEnabled: false,
+            });
+            await shown.goto(`file://${page}`);
+            const overflow = await shown.evaluate<number>("document.documentElement.scrollWidth - window.innerWidth");
+            assert.equal(overflow, 0, `${width} px`);
+            await shown.getByText(receipt.evidenceHash).waitFor();
+            await shown.getByRole("img", { name: "leg mesh: proven" }).waitFor();
+            await shown.getByRole("img", { name: "leg client: could not tell" }).waitFor();
+            await shown.close();
+          }
+      } finally {
+        await browser.close();
+      }
+      const refused = await command("verify", "--stack", stack, "--report", "receipt.pdf");
+      assert.equal(refused.code, 3);
+      assert.match(refused.stderr, /a file name that ends with \.html or \.json/);
     });
 
     it("with --only runs those checks alone, and says so in the place of a verdict", async () => {
@@ -268,8 +307,9 @@ describe("a rollout that is well", function () {
       const { code, stdout, stderr } = await up();
       assert.equal(code, 0, stdout + stderr);
       // istiod is reached by port-forward, and simulated pods have none.
-      const unknown = [...notToTell, "identity/gateway-certificate"];
-      assert.deepEqual(await summary(), { status: "unknown", passed: 46, failed: [], warnings: [], unknown });
+      const untold = notToTell.filter((check) => check !== "effect/plain-text"); // which takes dialling
+      const unknown = [...untold, "identity/gateway-certificate"];
+      assert.deepEqual(await summary(), { status: "unknown", passed: 52, failed: [], warnings: [], unknown });
       const second = await pulumi(["up", "--yes", "--skip-preview", "--expect-no-changes", "--stack", stack]);
       assert.equal(second.code, 0, second.stdout + second.stderr);
     });
@@ -289,6 +329,47 @@ describe("a rollout that is well", function () {
         assert.match(await succeed("pulumi", ["stack", "output", "gatewayAddress", "--stack", stack]), /^127\./);
       } finally {
         await heal();
+      }
+    });
+
+    // An update deletes last: what it will delete must not hold it back, and where it fails, that is said.
+    it("does not fail by what it will delete, and names what a failure holds back", async function () {
+      this.timeout(240_000);
+      const policies = async () =>
+        (await healthy.seeds.api.list("security.istio.io/v1", "PeerAuthentication", "bookinfo")).items.map(
+          ({ metadata }) => metadata!.name!,
+        );
+      const [exception] = await policies();
+      assert.match(exception!, /^plain-text-/);
+      let declared: unknown;
+      await editStack(stack, (config) => {
+        declared = config["mutualTls"];
+        delete config["mutualTls"];
+      });
+      try {
+        const heal = await weaken();
+        try {
+          const { code, stdout, stderr } = await up();
+          assert.notEqual(code, 0, stdout + stderr);
+          const said = stdout + stderr;
+          assert.match(said, /but 1 check of its verification failed:/);
+          assert.ok(
+            said.includes(
+              `Not deleted, as an update deletes last, and only where nothing failed: PeerAuthentication bookinfo/${exception}.`,
+            ),
+            said,
+          );
+        } finally {
+          await heal();
+        }
+        assert.deepEqual(await policies(), [exception]);
+        const { code, stdout, stderr } = await up();
+        assert.equal(code, 0, stdout + stderr);
+        assert.deepEqual(await policies(), []);
+      } finally {
+        await editStack(stack, (config) => void (config["mutualTls"] = declared));
+        const { code, stdout, stderr } = await up();
+        assert.equal(code, 0, stdout + stderr);
       }
     });
   });

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
+import type { Sandbox } from "../../sandbox/cluster";
 import { type Settings } from "../../settings/schema";
 import { loadSettings } from "../../settings/load";
 import { type VerifyOptions, verify } from "../../verify/verify";
@@ -21,34 +22,50 @@ export interface HealthyStack {
   chartRepository: string;
 }
 
-/** Nobody answers for the gateway's pods, which are simulated, so what clients see cannot be told. */
-export const notToTell = ["client-leg/certificate", "client-leg/minimum-version", "client-leg/plain-http"];
+/** Nobody answers for the pods, which are simulated: neither what clients see nor what is in force can be told. */
+export const notToTell = [
+  "effect/inbound",
+  "effect/gateway-outbound",
+  "effect/plain-text",
+  "client-leg/certificate",
+  "client-leg/minimum-version",
+  "client-leg/plain-http",
+];
 
-/** Rolls out the sandbox's stack, with a second gateway pod, an exception and a CA of ours, for all files of faults. */
-export async function rollOut(): Promise<HealthyStack> {
-  const sandbox = await sharedSandbox();
-  await makeStack(stack, (config) => {
-    (config["gateway"] as { replicas: number }).replicas = 2;
-    (config["istio"] as { ca: object }).ca = { issuer: "generated" };
-    config["mutualTls"] = {
-      exceptions: [
-        {
-          namespace: "bookinfo",
-          workload: { app: "ratings" },
-          ports: [9080],
-          mode: "PERMISSIVE",
-          reason: "a fault needs one",
-          owner: "tests",
-          until: "2999-12-31",
-        },
-      ],
-    };
-  });
-  const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack]);
+/**
+ * Rolls out the sandbox's stack, with a second gateway pod, an exception and a CA of ours, for all files of faults.
+ *
+ * @param own sandbox; the shared one, where every pod is simulated, if left out.
+ */
+export async function rollOut(own?: Sandbox): Promise<HealthyStack> {
+  const sandbox = own ?? (await sharedSandbox());
+  await makeStack(
+    stack,
+    (config) => {
+      (config["gateway"] as { replicas: number }).replicas = 2;
+      (config["istio"] as { ca: object }).ca = { issuer: "generated" };
+      config["mutualTls"] = {
+        exceptions: [
+          {
+            namespace: "bookinfo",
+            workload: { app: "ratings" },
+            ports: [9080],
+            mode: "PERMISSIVE",
+            reason: "a fault needs one",
+            owner: "tests",
+            until: "2999-12-31",
+          },
+        ],
+      };
+    },
+    "sandbox",
+    sandbox,
+  );
+  const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox });
   assert.equal(code, 0, stdout + stderr);
   const path = join(sandbox.folder, "project", "stacks", `Pulumi.${stack}.yaml`);
   const { config } = parse(readFileSync(path, "utf8")) as { config: Record<string, unknown> };
-  const caCertificate = await succeed("pulumi", ["stack", "output", "caCertificate", "--stack", stack]);
+  const caCertificate = await succeed("pulumi", ["stack", "output", "caCertificate", "--stack", stack], { sandbox });
   return {
     settings: loadSettings(configuration(config, stack)),
     // The Services' addresses are of this machine.

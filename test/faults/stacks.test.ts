@@ -75,6 +75,8 @@ describe("the rollout of every stack", function () {
         },
         like,
       );
+      // The shop has no pods in the sandbox, so nothing of its own to look at.
+      const untold = [...notToTell, ...(like === "prod" ? ["effect/captured"] : [])].sort();
       const prepared = like === "prod" ? await shop() : undefined;
       try {
         const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", stack]);
@@ -87,9 +89,12 @@ describe("the rollout of every stack", function () {
             settings: loadSettings(configuration(config, stack)),
             options: { dialServices: true, ...(ca.code === 0 ? { caCertificate: ca.stdout } : {}) },
           },
-          ({ failed, unknown }) => failed.length === 0 && unknown.length === notToTell.length,
+          ({ failed, unknown }) => failed.length === 0 && unknown.length === untold.length,
         );
-        assert.deepEqual(outcome, { failed: [], unknown: notToTell, evidence: "" });
+        assert.deepEqual(
+          { ...outcome, unknown: outcome.unknown.sort() },
+          { failed: [], unknown: untold, evidence: "" },
+        );
         const judge = await run("istioctl", ["analyze", "--all-namespaces", "--failure-threshold", "Warning"]);
         assert.equal(judge.code, 0, judge.stdout + judge.stderr);
         assert.match(await succeed("helm", ["status", "istiod", "-n", "istio-system"]), /^STATUS: deployed$/m);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Settings } from "../../settings/schema";
 import { issue } from "../unit/certificates";
+import { clearTextFaults } from "./clear-text";
 import type { Heal, Reference, Seeds, Thing } from "./seeds";
 
 const root = "istio-system";
@@ -65,6 +66,8 @@ export interface Fault {
   found: string[];
   /** Further checks that cannot be told while it lasts. */
   hidden?: string[];
+  /** Who puts it right, where no command does: the settings, whose key the fix names, or an owner, whom it tells what to do. */
+  fixedBy?: "settings" | "owner";
   /** Settings that the cluster is held against, where the fault is a difference between the two. */
   settings?: (settings: Settings) => Settings;
 }
@@ -106,12 +109,14 @@ export const faults: Fault[] = [
     hidden: ["identity/gateway-certificate"],
   },
   {
-    name: "a mesh without automatic mutual TLS",
+    name: "an istiod that does not look at the mesh's root namespace",
     break: (seeds) =>
       seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
-        data: { mesh: "enableAutoMtls: false\nrootNamespace: istio-system\ntrustDomain: cluster.local\n" },
+        data: {
+          mesh: "rootNamespace: istio-system\ntrustDomain: cluster.local\ndiscoverySelectors: [{ matchLabels: { istio-injection: enabled } }]\n",
+        },
       }),
-    found: ["control-plane/mesh-configuration"],
+    found: ["control-plane/discovery"],
   },
   {
     name: "a webhook with a wrong CA, which istiod is not there to put right",
@@ -176,6 +181,7 @@ export const faults: Fault[] = [
         metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } },
       }),
     found: ["injection/revision-webhook"],
+    fixedBy: "settings",
     settings: (settings) => ({
       ...settings,
       namespaces: settings.namespaces.map((each) => ({ ...each, injection: { revision: "canary" } })),
@@ -200,11 +206,6 @@ export const faults: Fault[] = [
       }
     },
     found: ["injection/pods-in-mesh"],
-  },
-  {
-    name: "a pod that opted out",
-    break: (seeds) => seeds.create(pod("apart", { "sidecar.istio.io/inject": "false" })),
-    found: ["injection/opted-out"],
   },
   {
     name: "a sidecar of another version",
@@ -270,31 +271,9 @@ export const faults: Fault[] = [
       seeds.delete({
         apiVersion: "rbac.authorization.k8s.io/v1",
         kind: "ClusterRoleBinding",
-        name: "enroute-istio-gateway",
+        name: "enroute-istio-status",
       }),
     found: ["gateway/rights"],
-  },
-  {
-    name: "no mesh-wide policy",
-    break: (seeds) => seeds.delete(meshPolicy),
-    found: ["strict/mesh-wide"],
-    hidden: ["strict/one-mesh-policy"],
-  },
-  {
-    name: "a mesh-wide policy that is PERMISSIVE",
-    break: (seeds) => seeds.patch(meshPolicy, { spec: { mtls: { mode: "PERMISSIVE" } } }),
-    found: ["strict/mesh-wide"],
-  },
-  {
-    name: "an older mesh-wide policy that is PERMISSIVE",
-    break: async (seeds) => {
-      const restore = await seeds.delete(meshPolicy);
-      const heal = await seeds.create(policy(root, "legacy", { mtls: { mode: "PERMISSIVE" } }));
-      await sleep(1100); // ages are counted in whole seconds
-      await restore();
-      return heal;
-    },
-    found: ["strict/mesh-wide", "strict/one-mesh-policy"],
   },
   {
     name: "a younger mesh-wide policy",
@@ -303,50 +282,6 @@ export const faults: Fault[] = [
       return seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } }));
     },
     found: ["strict/one-mesh-policy"],
-  },
-  {
-    name: "a PERMISSIVE policy in a namespace",
-    break: (seeds) => seeds.create(policy(workloads, "default", { mtls: { mode: "PERMISSIVE" } })),
-    found: ["strict/namespaces"],
-  },
-  {
-    name: "a PERMISSIVE policy on a workload",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", { selector: { matchLabels: { app: "reviews" } }, mtls: { mode: "PERMISSIVE" } }),
-      ),
-    found: ["strict/workloads"],
-  },
-  {
-    name: "a port without mutual TLS",
-    break: (seeds) =>
-      seeds.create(
-        policy(workloads, "weak", {
-          selector: { matchLabels: { app: "reviews" } },
-          mtls: { mode: "STRICT" },
-          portLevelMtls: { "9080": { mode: "DISABLE" } },
-        }),
-      ),
-    found: ["strict/ports"],
-  },
-  {
-    name: "a declared exception that is missing",
-    break: async (seeds) => {
-      const { items } = await seeds.api.list("security.istio.io/v1", "PeerAuthentication", workloads);
-      const [exception] = items.filter(({ metadata }) => metadata?.name?.startsWith("plain-text-"));
-      return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
-    },
-    found: ["strict/exceptions"],
-  },
-  {
-    name: "a DestinationRule that turns TLS off",
-    break: (seeds) =>
-      seeds.create(
-        object(inside("networking.istio.io/v1", "DestinationRule", workloads, "plain"), {
-          spec: { host: "productpage", trafficPolicy: { tls: { mode: "DISABLE" } } },
-        }),
-      ),
-    found: ["strict/destination-rules"],
   },
   {
     name: "an object with the mark of another stack",
@@ -388,7 +323,7 @@ export const faults: Fault[] = [
     name: "no GatewayHost",
     break: (seeds) => seeds.delete(gatewayHost),
     found: ["hosts/present"],
-    hidden: ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
+    hidden: ["hosts/unique", "hosts/tls", "hosts/secure-routes", "clear-text/hosts"],
   },
   {
     name: "a host claimed twice",
@@ -403,6 +338,19 @@ export const faults: Fault[] = [
     break: (seeds) => seeds.patch(gatewayHost, { spec: { virtualhost: { tls: null } } }),
     found: ["hosts/tls"],
   },
+  {
+    name: "gateway pods that may have read Ingresses before they lost the right",
+    break: (seeds) =>
+      seeds.patch(gateway, {
+        spec: { template: { metadata: { annotations: { "enroute-istio/ingresses": null } } } },
+      }),
+    found: ["clear-text/ingresses"],
+  },
+  // Nobody answers at the gateway's address here: what asks there cannot tell.
+  ...clearTextFaults.map(({ name, break: breakIt, found, live = [] }) => ({
+    ...{ name, break: breakIt, found },
+    hidden: live.filter((check) => check.startsWith("clear-text/")),
+  })),
   {
     name: "a route that may be used without TLS",
     break: (seeds) =>
@@ -419,6 +367,7 @@ export const faults: Fault[] = [
         }),
       ),
     found: ["hosts/secure-routes"],
+    fixedBy: "owner",
   },
   {
     name: "a Service that a host routes to, gone",
@@ -429,7 +378,7 @@ export const faults: Fault[] = [
     name: "the serving certificate's Secret deleted",
     break: (seeds) => seeds.delete(servingSecret),
     found: ["certificates/present"],
-    hidden: ["type", "key", "hosts", "valid", "renewal", "chain"].map((check) => `certificates/${check}`),
+    hidden: ["type", "key", "hosts", "taken", "valid", "renewal", "chain"].map((check) => `certificates/${check}`),
   },
   {
     name: "the Secret of a wrong type",
@@ -459,6 +408,32 @@ export const faults: Fault[] = [
     break: (seeds) =>
       replaceCertificate(seeds, { hosts: ["other.example.com"], notAfter: new Date(Date.now() + 90 * day) }),
     found: ["certificates/hosts", "certificates/chain"],
+  },
+  {
+    name: "a certificate for no name but its common name",
+    break: (seeds) => replaceCertificate(seeds, { name: host, hosts: [], notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/hosts", "certificates/chain"],
+  },
+  {
+    name: "a certificate with a key that the gateway's Envoy does not load",
+    break: (seeds) =>
+      replaceCertificate(seeds, { hosts: [host], key: "P-384", notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/taken", "certificates/chain"],
+  },
+  {
+    name: "a certificate with a short key",
+    break: (seeds) =>
+      replaceCertificate(seeds, { hosts: [host], key: "RSA-1024", notAfter: new Date(Date.now() + 90 * day) }),
+    found: ["certificates/taken", "certificates/chain"],
+  },
+  {
+    name: "a certificate for clients",
+    break: (seeds) =>
+      replaceCertificate(seeds, {
+        ...{ hosts: [host], purposes: ["1.3.6.1.5.5.7.3.2"] },
+        notAfter: new Date(Date.now() + 90 * day),
+      }),
+    found: ["certificates/taken", "certificates/chain"],
   },
   {
     name: "a certificate that ends soon",
@@ -502,6 +477,236 @@ export const faults: Fault[] = [
       return seeds.patch(authority, { data: Object.fromEntries(data) as Record<string, string> });
     },
     found: ["identity/authority", "identity/authority-renewal"],
+  },
+];
+
+/** A fault of what is in force, seeded where every pod has a real proxy. */
+export interface EffectFault extends Fault {
+  /** The Service of the sample workload that answers in plain text while it lasts; left out where none does. */
+  plain?: string;
+}
+
+const meshConfig = inside("v1", "ConfigMap", root, "istio");
+const details = deployment(workloads, "details-v1");
+
+/** The mesh's configuration with further lines, as somebody would write them into the ConfigMap. */
+async function configure(seeds: Seeds, lines: string, without = /^$/): Promise<Heal> {
+  const { data } = (await seeds.read(meshConfig)) as unknown as { data: { mesh: string } };
+  const kept = data.mesh.split("\n").filter((line) => !without.test(line));
+  return seeds.patch(meshConfig, { data: { mesh: [...kept, lines].join("\n") } });
+}
+
+const discoverySelectors = (...names: string[]) =>
+  ["discoverySelectors:", ...names.map((name) => `- matchLabels: { kubernetes.io/metadata.name: ${name} }`), ""].join(
+    "\n",
+  );
+const template = (change: object) => ({ spec: { template: change } });
+const annotated = (annotations: Record<string, string>) => (seeds: Seeds) =>
+  seeds.patch(details, template({ metadata: { annotations } }));
+
+/** Takes what is not TLS at port 9080, and passes it on as it is. */
+const plainChain = {
+  filter_chain_match: { destination_port: 9080, transport_protocol: "raw_buffer" },
+  filters: [
+    {
+      name: "envoy.filters.network.tcp_proxy",
+      typed_config: {
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+        stat_prefix: "legacy",
+        cluster: "InboundPassthroughCluster",
+      },
+    },
+  ],
+};
+
+/** Faults of what is in force: those that let plain text through are shown to do so by a real request. */
+export const effectFaults: EffectFault[] = [
+  {
+    name: "no mesh-wide policy",
+    break: (seeds) => seeds.delete(meshPolicy),
+    found: ["strict/mesh-wide", "effect/inbound", "effect/plain-text"],
+    hidden: ["strict/one-mesh-policy"],
+    plain: "details",
+  },
+  {
+    name: "a mesh-wide policy that is PERMISSIVE",
+    break: (seeds) => seeds.patch(meshPolicy, { spec: { mtls: { mode: "PERMISSIVE" } } }),
+    found: ["strict/mesh-wide", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "an older mesh-wide policy that is PERMISSIVE",
+    break: async (seeds) => {
+      const restore = await seeds.delete(meshPolicy);
+      const heal = await seeds.create(policy(root, "legacy", { mtls: { mode: "PERMISSIVE" } }));
+      await sleep(1100); // ages are counted in whole seconds
+      await restore();
+      return heal;
+    },
+    found: ["strict/mesh-wide", "strict/one-mesh-policy", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a PERMISSIVE policy in a namespace",
+    break: (seeds) => seeds.create(policy(workloads, "default", { mtls: { mode: "PERMISSIVE" } })),
+    found: ["strict/namespaces", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a PERMISSIVE policy on a workload",
+    break: (seeds) =>
+      seeds.create(
+        policy(workloads, "weak", { selector: { matchLabels: { app: "reviews" } }, mtls: { mode: "PERMISSIVE" } }),
+      ),
+    found: ["strict/workloads", "effect/inbound", "effect/plain-text"],
+    plain: "reviews",
+  },
+  {
+    name: "a port without mutual TLS",
+    break: (seeds) =>
+      seeds.create(
+        policy(workloads, "weak", {
+          selector: { matchLabels: { app: "reviews" } },
+          mtls: { mode: "STRICT" },
+          portLevelMtls: { "9080": { mode: "DISABLE" } },
+        }),
+      ),
+    found: ["strict/ports", "effect/inbound", "effect/plain-text"],
+    plain: "reviews",
+  },
+  {
+    name: "a declared exception that is missing",
+    break: async (seeds) => {
+      const { items } = await seeds.api.list("security.istio.io/v1", "PeerAuthentication", workloads);
+      const [exception] = items.filter(({ metadata }) => metadata?.name?.startsWith("plain-text-"));
+      return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
+    },
+    found: ["strict/exceptions", "effect/inbound", "effect/plain-text"],
+  },
+  {
+    name: "a DestinationRule that turns TLS off",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("networking.istio.io/v1", "DestinationRule", workloads, "plain"), {
+          spec: { host: "productpage", trafficPolicy: { tls: { mode: "DISABLE" } } },
+        }),
+      ),
+    found: ["strict/destination-rules", "effect/gateway-outbound"],
+  },
+  {
+    name: "a mesh without automatic mutual TLS",
+    break: (seeds) =>
+      seeds.patch(inside("v1", "ConfigMap", root, "istio"), {
+        data: { mesh: "enableAutoMtls: false\nrootNamespace: istio-system\ntrustDomain: cluster.local\n" },
+      }),
+    found: ["control-plane/mesh-configuration", "effect/gateway-outbound"],
+  },
+  {
+    name: "discovery selectors that leave out the root namespace",
+    break: (seeds) => configure(seeds, discoverySelectors(edge, workloads)),
+    found: ["control-plane/discovery", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "discovery selectors that leave out a namespace of the mesh",
+    break: (seeds) => configure(seeds, discoverySelectors(root, edge)),
+    found: ["control-plane/discovery", "effect/inbound", "effect/plain-text"],
+    hidden: ["effect/gateway-outbound"],
+  },
+  {
+    name: "another root namespace",
+    break: (seeds) => configure(seeds, "rootNamespace: other\n", /^rootNamespace:/),
+    found: ["control-plane/mesh-configuration", "effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "an EnvoyFilter that adds a chain without TLS",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("networking.istio.io/v1alpha3", "EnvoyFilter", workloads, "legacy"), {
+          spec: {
+            workloadSelector: { labels: { app: "details" } },
+            configPatches: [
+              {
+                applyTo: "FILTER_CHAIN",
+                match: { context: "SIDECAR_INBOUND", listener: { name: "virtualInbound" } },
+                patch: { operation: "ADD", value: plainChain },
+              },
+            ],
+          },
+        }),
+      ),
+    found: ["effect/inbound", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a port that goes past the proxy",
+    break: annotated({ "traffic.sidecar.istio.io/excludeInboundPorts": "9080" }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "other ports alone that lead through the proxy",
+    break: annotated({ "traffic.sidecar.istio.io/includeInboundPorts": "7000" }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a proxy without interception",
+    break: annotated({ "sidecar.istio.io/interceptionMode": "NONE" }),
+    found: ["effect/inbound", "effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a workload that opted out",
+    break: (seeds) => seeds.patch(details, template({ metadata: { labels: { "sidecar.istio.io/inject": "false" } } })),
+    found: ["injection/opted-out", "effect/plain-text"],
+    plain: "details",
+  },
+  {
+    name: "a workload on the host's network",
+    break: (seeds) => seeds.patch(details, template({ spec: { hostNetwork: true } })),
+    found: ["injection/pods-in-mesh", "effect/plain-text"],
+    plain: "details",
+  },
+];
+
+/** What stands against a rollout: the check of preflight that finds it, and which a command puts right. */
+export const obstacles: { name: string; break: (seeds: Seeds) => Promise<Heal>; found: string }[] = [
+  {
+    name: "a release that is pending",
+    break: (seeds) =>
+      seeds.patch(helmSecret(root, "prometheus"), { metadata: { labels: { status: "pending-upgrade" } } }),
+    found: "releases/unfinished",
+  },
+  {
+    name: "another mesh-wide policy",
+    break: (seeds) => seeds.create(policy(root, "later", { mtls: { mode: "PERMISSIVE" } })),
+    found: "mesh/other-policy",
+  },
+  {
+    name: "a label by which Istio would ignore the stack's",
+    break: (seeds) => seeds.patch(namespace(workloads), { metadata: { labels: { "istio.io/rev": "canary" } } }),
+    found: "cluster/namespace-labels",
+  },
+  {
+    name: "a host that somebody else has",
+    break: async (seeds) => {
+      const { spec } = await seeds.read(gatewayHost);
+      return seeds.create(object({ ...gatewayHost, namespace: edge, name: "thief" }, { spec }));
+    },
+    found: "ownership/hosts",
+  },
+  {
+    name: "another GlobalConfig",
+    break: (seeds) =>
+      seeds.create(
+        object(
+          { ...globalConfig, name: "other" },
+          { spec: { name: "other", type: "globalconfig_globals", config: '{"istio_enabled":true}' } },
+        ),
+      ),
+    found: "ownership/global-config",
   },
 ];
 

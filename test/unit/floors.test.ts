@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -62,6 +62,15 @@ describe("the floors of the product", () => {
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith(".") && !apart.includes(entry.name))
       .map(({ name }) => name);
     assert.deepEqual(Object.keys(floors).sort(), folders.sort());
+  });
+
+  it("are shown in ARCHITECTURE.md as they are", () => {
+    const text = readFileSync(join(root, "ARCHITECTURE.md"), "utf8");
+    const rows = [...text.matchAll(/^\| `([a-z]+)\/` +\|[^|]+\| (.+?) +\|$/gm)];
+    assert.deepEqual(
+      rows.map(([, floor, below]) => [floor, below === "–" ? [] : below!.split(", ")]),
+      Object.entries(floors).map(([floor, { imports }]) => [floor, imports]),
+    );
   });
 
   it("stand one upon the other: what is imported stands below", () => {

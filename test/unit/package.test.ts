@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { apiOf, entriesOf } from "../../docs/generate/exports";
 
 const root = join(__dirname, "../..");
 const { exports: map, bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -78,25 +79,25 @@ describe("the package", () => {
     }
   });
 
-  it("exports each family of components", () => {
-    const families = ["istio", "gateway", "certificates", "observability", "workload"];
-    const classes = families.flatMap((family) => {
-      // eslint-disable-next-line @typescript-eslint/no-require-imports
-      const module = require(resolve(`./components/${family}`)) as Record<string, unknown>;
-      return Object.keys(module).filter((name) => /^[A-Z]/.test(name));
-    });
-    assert.deepEqual(classes.sort(), [
-      "Bookinfo",
-      "EnRouteGateway",
-      "GatewayHost",
-      "IstioControlPlane",
-      "Kiali",
-      "MeshCertificateAuthority",
-      "MeshGlobalConfig",
-      "MeshMutualTls",
-      "MeshNamespace",
-      "Prometheus",
-      "ServingCertificate",
-    ]);
+  it("exports under each family all of its components", () => {
+    const { exports: api } = apiOf(entriesOf(map));
+    const families = readdirSync(join(root, "components"), { withFileTypes: true }).filter((one) => one.isDirectory());
+    assert.ok(families.length > 4);
+    for (const { name: family } of families) {
+      const folder = join(root, "components", family);
+      const components = readdirSync(folder).flatMap((file) =>
+        [...readFileSync(join(folder, file), "utf8").matchAll(/^export class (\w+) extends pulumi/gm)].map(
+          ([, name]) => name!,
+        ),
+      );
+      const exported = (api[`enroute-istio/components/${family}`] ?? []).filter(({ kind }) => kind === "class");
+      assert.deepEqual(exported.map(({ name }) => name).sort(), components.sort(), family);
+    }
+  });
+
+  it("exports every type that an export's declaration names, so that a program can name it, too", () => {
+    assert.deepEqual(apiOf(entriesOf(map)).unnamed, []);
+    const alone = { "enroute-istio": "automation/options.ts" };
+    assert.ok(apiOf(alone).unnamed.includes("SettingsInput (used by EnvironmentOptions)"), "a forgotten one is found");
   });
 });

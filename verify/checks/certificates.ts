@@ -1,8 +1,17 @@
 import { type X509Certificate, createPublicKey } from "node:crypto";
-import { commonName, isPubliclyTrusted, isSignedBy, iso, parseChain, tryParse } from "../../base/certificate";
+import {
+  commonName,
+  isPubliclyTrusted,
+  isSignedBy,
+  iso,
+  parseChain,
+  tryParse,
+  uncoveredHosts,
+} from "../../base/certificate";
+import { enroute } from "../../mesh/enroute";
 import { count, listed } from "../../base/text";
 import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
-import { leafLife } from "../../mesh/serving-certificate";
+import { type ServingEnvoy, envoyOf, keyText, leafLife, servingProblems } from "../../mesh/serving-certificate";
 import { hostNamespaces, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -87,7 +96,9 @@ const type = verifyCheck({
   needs: ["servingSecrets"],
   subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
   fix: ({ settings }) =>
-    `a Secret's type cannot be changed: delete it, then ${servingRemedies[settings.certificate.issuer].repair}`,
+    `a Secret's type cannot be changed: ${hostNamespaces(settings)
+      .map((namespace) => `kubectl -n ${namespace} delete secret ${servingSecret(settings)}`)
+      .join("; ")}; then ${servingRemedies[settings.certificate.issuer].repair}`,
   docs: {
     meaning: "the Secret is of type `kubernetes.io/tls`",
     fix: "delete it, then `pulumi up --refresh`, or its issuer",
@@ -134,16 +145,45 @@ const coversHosts = verifyCheck({
   run(view, { settings }, problem) {
     const covered = ofChains(view, settings, ({ where, namespace, leaf }) => {
       const hosts = settings.hosts.filter((host) => host.namespace === namespace).map(({ host }) => host);
-      const uncovered = hosts.filter((host) => leaf.checkHost(host) === undefined);
-      if (uncovered.length > 0)
-        problem(`${where} does not cover ${listed(uncovered)}; it is for ${leaf.subjectAltName ?? "no name at all"}`, {
-          subject: where,
-        });
+      const uncovered = uncoveredHosts(leaf, hosts);
+      if (uncovered !== undefined) problem(`${where} ${uncovered}`, { subject: where });
       return hosts;
     });
     return listed(covered.flat());
   },
 });
+
+const taken = verifyCheck({
+  id: "certificates/taken",
+  title: "the gateway's Envoy loads the certificate, and clients take it",
+  needs: ["servingSecrets", "deployments"],
+  subject: ({ settings }) => `Secret ${servingSecret(settings)}`,
+  fix: ({ settings }) => servingRemedies[settings.certificate.issuer].replace,
+  docs: {
+    meaning:
+      "key type and size are such that the Envoy which runs loads them (it resets the host's handshakes otherwise), and the chain is for servers, signed by no broken hash and by no short key",
+    fix: "have it issued with another key: ECDSA P-256, or RSA of 2048 bits",
+  },
+  run(view, { settings }, problem) {
+    const envoy = runningEnvoy(view, settings);
+    const kinds = ofChains(view, settings, ({ where, chain: certificates }) => {
+      for (const what of servingProblems(certificates, envoy)) problem(`${where} ${what}`, { subject: where });
+      return keyText(certificates[0]!);
+    });
+    return `${listed([...new Set(kinds)])}, for ${envoy.name}`;
+  },
+});
+
+/** The Envoy of the gateway's Deployment. */
+function runningEnvoy({ deployments }: Pick<ClusterView, "deployments">, settings: Settings): ServingEnvoy {
+  const { name: namespace } = settings.gateway.namespace;
+  const found = valueOf(deployments[namespace], `Deployments of namespace ${namespace}`)?.find(
+    ({ metadata }) => metadata.name === enroute.deployment,
+  );
+  const image = found?.spec.template?.spec?.containers?.find(({ name }) => name === "envoy")?.image;
+  if (image === undefined) throw notThere("no Envoy in the gateway's Deployment", "gateway/replicas");
+  return envoyOf(/:([\w][\w.-]*)(?:@|$)/.exec(image)?.[1] ?? "of a tag that does not tell");
+}
 
 const valid = verifyCheck({
   id: "certificates/valid",
@@ -254,6 +294,7 @@ export const certificatesChecks: readonly VerifyCheck[] = [
   type,
   keyMatches,
   coversHosts,
+  taken,
   valid,
   endsSoon,
   chain,

@@ -1,25 +1,28 @@
 import { X509Certificate } from "node:crypto";
 import { parse } from "yaml";
-import { count } from "../../base/text";
+import { count, listed } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { defaultTrustDomain } from "../../mesh/istio";
-import { istiodName, leastIstiods, meshConfigName } from "../../settings/expected";
+import { effectiveMeshConfig } from "../../settings/effective";
+import { istiodName, leastIstiods, meshConfigName, wantedNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
+import { restoring, updating } from "./fixes";
 import { certificateTexts, itemsOf, valueOf } from "./reading";
 
 const ready = verifyCheck({
   id: "control-plane/istiod-ready",
   title: "istiod is ready",
-  needs: ["deployments"],
+  needs: ["deployments", "releases"],
   subject: ({ settings }) => `Deployment ${settings.istio.namespace.name}/${istiodName(settings)}`,
   fix: ({ settings }) =>
-    `look at: kubectl -n ${settings.istio.namespace.name} describe deployment ${istiodName(settings)}; then run pulumi up --refresh`,
+    `see why: kubectl -n ${settings.istio.namespace.name} describe deployment ${istiodName(settings)}`,
   docs: {
     meaning: "as many istiods are ready as the profile asks for",
-    fix: "describe the Deployment; `pulumi up --refresh`",
+    fix: "describe the Deployment; scale it up; where it is gone, `helm rollback`",
   },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.istio.namespace;
@@ -28,7 +31,9 @@ const ready = verifyCheck({
       ({ metadata }) => metadata.name === name,
     );
     if (deployment === undefined) {
-      problem(`there is no Deployment ${name} in namespace ${namespace}`, { fix: "run pulumi up --refresh" });
+      problem(`there is no Deployment ${name} in namespace ${namespace}`, {
+        fix: restoring(view, namespace, "istiod"),
+      });
       return "";
     }
     const wanted = Math.max(leastIstiods(settings), deployment.spec.replicas ?? 1);
@@ -36,6 +41,9 @@ const ready = verifyCheck({
     if (readyReplicas < wanted)
       problem(
         `${readyReplicas} of ${wanted} ${name} pods are ready${deployment.spec.replicas === 0 ? ": it is scaled to zero" : ""}`,
+        deployment.spec.replicas !== undefined && deployment.spec.replicas < wanted
+          ? { fix: `kubectl -n ${namespace} scale deployment ${name} --replicas=${wanted}` }
+          : {},
       );
     else if (observedGeneration < (deployment.metadata.generation ?? 0) || updatedReplicas < wanted)
       throw new CannotTell(`Deployment ${name} is being rolled out`, "wait, and verify again");
@@ -46,12 +54,12 @@ const ready = verifyCheck({
 const service = verifyCheck({
   id: "control-plane/istiod-service",
   title: "istiod can be reached through its Service",
-  needs: ["services", "endpointSlices"],
+  needs: ["services", "endpointSlices", "releases"],
   subject: ({ settings }) => `Service ${settings.istio.namespace.name}/${istiodName(settings)}`,
-  fix: "run pulumi up --refresh",
+  fix: "make istiod ready: see control-plane/istiod-ready",
   docs: {
     meaning: "istiod's Service has ready endpoints, and the ports for webhooks and certificates",
-    fix: "`pulumi up --refresh`",
+    fix: "make istiod ready; where the Service was changed or deleted, `helm rollback`",
   },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.istio.namespace;
@@ -60,11 +68,14 @@ const service = verifyCheck({
       ({ metadata }) => metadata.name === name,
     );
     if (found === undefined) {
-      problem(`there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`);
+      problem(`there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`, {
+        fix: restoring(view, namespace, "istiod"),
+      });
       return "";
     }
     const missing = [15012, 443].filter((port) => !found.spec.ports?.some((one) => one.port === port));
-    if (missing.length > 0) problem(`Service ${name} lacks port ${missing.join(" and ")}`);
+    if (missing.length > 0)
+      problem(`Service ${name} lacks port ${missing.join(" and ")}`, { fix: restoring(view, namespace, "istiod") });
     const endpoints = itemsOf(view.endpointSlices, `EndpointSlices of namespace ${namespace}`)
       .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name)
       .flatMap((slice) => slice.endpoints ?? [])
@@ -72,7 +83,7 @@ const service = verifyCheck({
     const selector = JSON.stringify(found.spec.selector ?? {});
     if (endpoints.length === 0)
       problem(`Service ${name} has no ready endpoint: no ready pod has the labels ${selector}`, {
-        fix: `make istiod ready (control-plane/istiod-ready), or put the Service's selector right with pulumi up --refresh`,
+        fix: `make istiod ready (control-plane/istiod-ready); where it is, ${restoring(view, namespace, "istiod")}`,
       });
     return `${count(endpoints.length, "ready endpoint")} on ports ${found.spec.ports?.map(({ port }) => port).join(", ")}`;
   },
@@ -81,39 +92,85 @@ const service = verifyCheck({
 const configuration = verifyCheck({
   id: "control-plane/mesh-configuration",
   title: "the mesh's root namespace, trust domain and automatic mutual TLS are as the stack says",
-  needs: ["meshConfig"],
+  needs: ["meshConfig", "releases"],
   subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
-  fix: "run pulumi up --refresh",
+  fix: "run pulumi up",
   docs: {
     meaning: "root namespace and trust domain are those of the stack; automatic mutual TLS is on",
-    fix: "`pulumi up --refresh`",
+    fix: "`pulumi up`, if the stack was changed since; else `helm rollback`",
   },
   run(view, { settings }, problem) {
     const { trustDomain, namespace } = settings.istio;
     const name = meshConfigName(settings);
     const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
+    const fix = updating(view, namespace.name, "istiod");
     if (map === undefined) {
-      problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`);
+      problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`, { fix });
       return "";
     }
     let mesh: { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean };
     try {
       mesh = (parse(map.data?.["mesh"] ?? "") ?? {}) as typeof mesh;
     } catch {
-      problem(`key mesh of ConfigMap ${name} is not YAML`);
+      problem(`key mesh of ConfigMap ${name} is not YAML`, { fix });
       return "";
     }
     const root = mesh.rootNamespace ?? namespace.name;
     if (root !== namespace.name)
-      problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`);
+      problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`, { fix });
     const domain = mesh.trustDomain ?? defaultTrustDomain;
-    if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`);
-    // A stack may say so itself; then its reasons are its own, but the clients speak plain text all the same.
+    if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`, { fix });
     if (mesh.enableAutoMtls === false)
       problem("enableAutoMtls is false: proxies send plain text unless a DestinationRule says otherwise", {
-        fix: "leave enableAutoMtls out of istio.meshConfig",
+        fix,
       });
     return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
+  },
+});
+
+const discovery = verifyCheck({
+  id: "control-plane/discovery",
+  title: "istiod looks at every namespace of the mesh",
+  needs: ["meshConfig", "namespaces", "releases"],
+  subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
+  fix: "run pulumi up",
+  docs: {
+    meaning:
+      "`discoverySelectors` of the mesh's configuration, if it has any, match every namespace of the mesh, the root namespace too: in others no policy counts",
+    fix: "label the namespace, or correct `istio.meshConfig.discoverySelectors`",
+  },
+  run(view, { settings }, problem) {
+    const name = meshConfigName(settings);
+    const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
+    if (map === undefined) throw notThere(`no ConfigMap ${name}`, "control-plane/mesh-configuration");
+    let mesh: unknown;
+    try {
+      mesh = parse(map.data?.["mesh"] ?? "");
+    } catch {
+      throw notThere(`no configuration that can be read in ConfigMap ${name}`, "control-plane/mesh-configuration");
+    }
+    const selectors = discoverySelectorsOf(mesh);
+    // By the stack's own selectors it would come to the same again.
+    const declared = discoverySelectorsOf(effectiveMeshConfig(settings));
+    const missing: string[] = [];
+    for (const { key, name: namespace, labels: wanted } of wantedNamespaces(settings)) {
+      const labels = valueOf(view.namespaces[namespace], `namespace ${namespace}`);
+      if (labels === undefined) missing.push(namespace);
+      else if (isDiscovered(selectors, { name: namespace, labels }) !== true)
+        problem(`no selector of discoverySelectors matches namespace ${namespace}: ${undiscovered}`, {
+          subject: `Namespace ${namespace}`,
+          fix:
+            isDiscovered(declared, { name: namespace, labels }) === true
+              ? updating(view, settings.istio.namespace.name, "istiod")
+              : isDiscovered(declared, { name: namespace, labels: { ...labels, ...wanted } }) === true
+                ? "run pulumi up --refresh, which labels it again"
+                : `add ${selectorByName(namespace)} to istio.meshConfig.discoverySelectors, or a label that one of them asks for to ${key}.labels, and run pulumi up`,
+        });
+    }
+    if (missing.length > 0) throw notThere(`no namespace ${listed(missing)}`, "injection/namespace-labels");
+    return selectors === undefined || selectors.length === 0
+      ? "no selectors: it looks at all"
+      : `${count(selectors.length, "selector")}, for each of them`;
   },
 });
 
@@ -148,17 +205,18 @@ function validatorsOf(view: Pick<ClusterView, "validatingWebhooks">, settings: S
 const injectionWebhook = verifyCheck({
   id: "control-plane/injection-webhook",
   title: "the API server asks this istiod for sidecars, and creates no pod without an answer",
-  needs: ["mutatingWebhooks"],
+  needs: ["mutatingWebhooks", "releases"],
   subject: "injection webhook",
-  fix: "run pulumi up --refresh",
-  docs: { meaning: "the injection webhooks call this istiod, and fail closed", fix: "`pulumi up --refresh`" },
+  fix: "have Helm put it back",
+  docs: { meaning: "the injection webhooks call this istiod, and fail closed", fix: "`helm rollback`" },
   run(view, { settings }, problem) {
     const injectors = injectorsOf(view, settings);
-    if (injectors.length === 0) problem("no MutatingWebhookConfiguration of this istiod injects sidecars");
-    callsIstiod(injectors, settings, problem);
+    const fix = restoring(view, settings.istio.namespace.name, "istiod");
+    if (injectors.length === 0) problem("no MutatingWebhookConfiguration of this istiod injects sidecars", { fix });
+    callsIstiod(injectors, settings, (what) => problem(what, { fix }));
     for (const { name, failurePolicy } of injectors)
       if (failurePolicy === "Ignore")
-        problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`);
+        problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`, { fix });
     return `${count(injectors.length, "webhook")} of ${[...new Set(injectors.map((one) => one.configuration))].join(", ")}`;
   },
 });
@@ -167,18 +225,20 @@ const validationWebhook = verifyCheck({
   id: "control-plane/validation-webhook",
   title: "the API server has Istio's objects checked by this istiod",
   severity: "warning",
-  needs: ["validatingWebhooks"],
+  needs: ["validatingWebhooks", "releases"],
   subject: "validation webhook",
-  fix: "istiod sets failurePolicy Fail by itself soon after its start; if it does not, look at its log, then pulumi up --refresh",
+  fix: ({ settings }) =>
+    `istiod sets failurePolicy Fail by itself soon after its start: kubectl -n ${settings.istio.namespace.name} rollout restart deployment ${istiodName(settings)}`,
   docs: {
     meaning: "the validation webhooks call this istiod, and fail closed (istiod sees to that soon after its start)",
-    fix: "istiod's log",
+    fix: "restart istiod; where they are gone, `helm rollback`",
   },
   run(view, { settings }, problem) {
+    const root = settings.istio.namespace.name;
+    const fix = [restoring(view, root, "istio-base"), restoring(view, root, "istiod")].join("; ");
     const validators = validatorsOf(view, settings);
-    if (validators.length === 0)
-      problem("no ValidatingWebhookConfiguration of this istiod", { fix: "run pulumi up --refresh" });
-    callsIstiod(validators, settings, problem);
+    if (validators.length === 0) problem("no ValidatingWebhookConfiguration of this istiod", { fix });
+    callsIstiod(validators, settings, (what) => problem(what, { fix }));
     for (const { name, configuration: owner, failurePolicy } of validators)
       if (failurePolicy === "Ignore") problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
     return `${count(validators.length, "webhook")} of ${[...new Set(validators.map((one) => one.configuration))].join(", ")}`;
@@ -245,6 +305,7 @@ export const controlPlaneChecks: readonly VerifyCheck[] = [
   ready,
   service,
   configuration,
+  discovery,
   injectionWebhook,
   validationWebhook,
   webhookCa,

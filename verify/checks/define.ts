@@ -1,16 +1,45 @@
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
-import type { HostProbe } from "../probes/client-leg";
+import type { HostProbe, HttpAttempt } from "../probes/client-leg";
+import type { ProxyInbound } from "../../mesh/proxy-inbound";
+import type { ProxyOutbound } from "../../mesh/proxy-outbound";
 import type { SigningAttempt } from "../probes/identity";
+import type { PortProbe } from "../probes/workload-leg";
 import type { ClusterView } from "../view";
 
 /** What clients saw, by host; undefined where the gateway has no address to connect to. */
 export type ClientLegProbes = Record<string, HostProbe> | undefined;
 
+/** What plain requests for Ingresses' paths came to, by `host/path`; undefined where the gateway has no address to connect to. */
+export type IngressProbes = Record<string, HttpAttempt> | undefined;
+/** What istiod sends to the proxy of a pod, as far as it is judged; or why that is not known. */
+export type ProxyFact<Value> = { state: "sent"; value: Value } | { state: "unknown"; reason: string };
+
+/** What istiod sends to the proxies of the mesh's namespaces, by `namespace/pod`. */
+export interface ProxyFacts {
+  /** Of workloads. */
+  inbound: Record<string, ProxyFact<ProxyInbound>>;
+  /** Of the gateway. */
+  outbound: Record<string, ProxyFact<ProxyOutbound[]>>;
+  /** Pods that were not asked about, as `sample` bounds it. */
+  leftOut: number;
+}
+
+/** What connections to the ports of workloads came to, by `namespace/Service:port`. */
+export interface WorkloadLegFacts {
+  ports: Record<string, PortProbe>;
+  /** Ports that were not connected to, as `sample` bounds it. */
+  leftOut: number;
+}
+
 /** What live connections came to. */
 export interface Probes {
   clientLeg: ClientLegProbes;
+  ingressAnswers: IngressProbes;
   signing: SigningAttempt;
+  proxies: ProxyFacts;
+  /** Undefined where Services cannot be dialled. */
+  workloadLeg: WorkloadLegFacts | undefined;
 }
 
 /** Everything that the checks of verify look at. */

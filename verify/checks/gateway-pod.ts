@@ -7,12 +7,13 @@ import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
+import { restoring, updating } from "./fixes";
 import { livePods, proxyOf } from "./injection";
 import { itemsOf, selects, valueOf } from "./reading";
 
 const wantedContainers = ["enroute", "envoy", "redis", "cert-server", "istio-proxy"];
 
-function pods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+function gatewayPods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   const { name: namespace } = settings.gateway.namespace;
   return livePods(itemsOf(view.pods[namespace], `pods of namespace ${namespace}`)).filter(({ metadata }) =>
     selects({ matchLabels: { ...enroute.selector } }, metadata.labels ?? {}),
@@ -20,8 +21,8 @@ function pods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
 }
 
 /** The pods, at least one: with none there is nothing to tell, and `gateway/replicas` says so. */
-function somePods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
-  const found = pods(view, settings);
+export function somePods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+  const found = gatewayPods(view, settings);
   if (found.length === 0) throw notThere("the gateway has no pod", "gateway/replicas");
   return found;
 }
@@ -29,21 +30,26 @@ function somePods(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
 const containers = verifyCheck({
   id: "gateway/containers",
   title: `every gateway pod runs ${wantedContainers.join(", ")}`,
-  needs: ["pods"],
+  needs: ["pods", "releases"],
   subject: ({ settings }) => `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}`,
   fix: ({ settings }) =>
-    "run pulumi up --refresh; then restart: kubectl -n " +
-    `${settings.gateway.namespace.name} rollout restart deployment ${enroute.deployment}`,
+    `kubectl -n ${settings.gateway.namespace.name} rollout restart deployment ${enroute.deployment}`,
   docs: {
     meaning: "in each pod, enroute, envoy, redis, cert-server and istio-proxy are there and ready: five of five",
-    fix: "describe the pod",
+    fix: "describe the pod; where a container is gone, `helm rollback`; without istio-proxy, restart it",
   },
   run(view, { settings }, problem) {
     const found = somePods(view, settings);
     for (const { metadata, spec, status } of found) {
       const present = [...spec.containers, ...(spec.initContainers ?? [])].map(({ name }) => name);
       const missing = wantedContainers.filter((name) => !present.includes(name));
-      if (missing.length > 0) problem(`pod ${metadata.name} lacks ${missing.join(", ")}`);
+      if (missing.length > 0)
+        problem(
+          `pod ${metadata.name} lacks ${missing.join(", ")}`,
+          missing.some((name) => name !== "istio-proxy")
+            ? { fix: restoring(view, settings.gateway.namespace.name, enroute.release) }
+            : {},
+        );
       const states = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])];
       const unready = wantedContainers.filter(
         (name) => present.includes(name) && states.find((state) => state.name === name)?.ready !== true,
@@ -60,10 +66,13 @@ const containers = verifyCheck({
 const replicas = verifyCheck({
   id: "gateway/replicas",
   title: "the gateway has at least as many replicas as the stack asks for",
-  needs: ["deployments"],
+  needs: ["deployments", "releases"],
   subject: ({ settings }) => `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}`,
-  fix: "run pulumi up --refresh",
-  docs: { meaning: "as many replicas as the stack asks for are wanted, and ready", fix: "`pulumi up --refresh`" },
+  fix: "run pulumi up",
+  docs: {
+    meaning: "as many replicas as the stack asks for are wanted, and ready",
+    fix: "`pulumi up`, if the stack was changed since; else `helm rollback`",
+  },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.gateway.namespace;
     const wanted = settings.gateway.replicas;
@@ -71,12 +80,17 @@ const replicas = verifyCheck({
       ({ metadata }) => metadata.name === enroute.deployment,
     );
     if (deployment === undefined) {
-      problem(`there is no Deployment ${enroute.deployment} in namespace ${namespace}`);
+      problem(`there is no Deployment ${enroute.deployment} in namespace ${namespace}`, {
+        fix: restoring(view, namespace, enroute.release),
+      });
       return "";
     }
     const asked = deployment.spec.replicas ?? 1;
     const ready = deployment.status?.readyReplicas ?? 0;
-    if (asked < wanted) problem(`the Deployment asks for ${count(asked, "replica")} instead of ${wanted}`);
+    if (asked < wanted)
+      problem(`the Deployment asks for ${count(asked, "replica")} instead of ${wanted}`, {
+        fix: updating(view, namespace, enroute.release),
+      });
     else if (ready < wanted)
       problem(`${ready} of ${wanted} replicas are ready`, {
         fix: `look at: kubectl -n ${namespace} describe deployment ${enroute.deployment}`,
@@ -88,27 +102,30 @@ const replicas = verifyCheck({
 const annotations = verifyCheck({
   id: "gateway/certificate-annotations",
   title: "the sidecar writes the gateway's mesh certificate to files (OUTPUT_CERTS)",
-  needs: ["pods"],
+  needs: ["pods", "releases"],
   subject: ({ settings }) => `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}`,
-  fix: "leave istioPodAnnotations out of gateway.values, use gateway.workloadCertificate instead, and run pulumi up --refresh",
+  fix: "run pulumi up",
   docs: {
     meaning:
       "the running pod asks for `OUTPUT_CERTS` (and `SECRET_TTL`) as the stack says, and its proxy was started with it",
-    fix: "use `gateway.workloadCertificate`, not `gateway.values`",
+    fix: "`pulumi up`, if `gateway.workloadCertificate` was changed since; else `helm rollback`",
   },
   run(view, { settings }, problem) {
     const path = outputPath(settings);
     const ttl = settings.gateway.workloadCertificate?.ttl;
+    const fix = updating(view, settings.gateway.namespace.name, enroute.release);
     const bare: string[] = [];
     for (const pod of somePods(view, settings)) {
       const { name } = pod.metadata;
       const text = pod.metadata.annotations?.["proxy.istio.io/config"];
       const metadata = proxyMetadata(text);
-      if (metadata === undefined) problem(`annotation proxy.istio.io/config of pod ${name} is not YAML`);
+      if (metadata === undefined) problem(`annotation proxy.istio.io/config of pod ${name} is not YAML`, { fix });
       else if (metadata["OUTPUT_CERTS"] !== path)
-        problem(`pod ${name} asks for OUTPUT_CERTS ${metadata["OUTPUT_CERTS"] ?? "(not set)"} instead of ${path}`);
+        problem(`pod ${name} asks for OUTPUT_CERTS ${metadata["OUTPUT_CERTS"] ?? "(not set)"} instead of ${path}`, {
+          fix,
+        });
       else if (ttl !== undefined && metadata["SECRET_TTL"] !== ttl)
-        problem(`pod ${name} asks for SECRET_TTL ${metadata["SECRET_TTL"] ?? "(not set)"} instead of ${ttl}`);
+        problem(`pod ${name} asks for SECRET_TTL ${metadata["SECRET_TTL"] ?? "(not set)"} instead of ${ttl}`, { fix });
       // The annotation counts when the pod is created; what the proxy was given then is what it does.
       const proxy = proxyOf(pod);
       if (proxy === undefined) bare.push(name);
@@ -134,15 +151,16 @@ function proxyMetadata(text: string | undefined): Record<string, string> | undef
 const mount = verifyCheck({
   id: "gateway/certificate-mount",
   title: "sidecar and cert-server share a volume for the mesh certificate",
-  needs: ["pods"],
+  needs: ["pods", "releases"],
   subject: ({ settings }) => `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}`,
-  fix: "leave istioPodAnnotations and volumes out of gateway.values, and run pulumi up --refresh",
+  fix: "run pulumi up",
   docs: {
     meaning: "sidecar and cert-server share a volume, in memory, at that path",
-    fix: "leave the volumes out of `gateway.values`",
+    fix: "`helm rollback`",
   },
   run(view, { settings }, problem) {
     const path = outputPath(settings);
+    const fix = updating(view, settings.gateway.namespace.name, enroute.release);
     const bare: string[] = [];
     const volumes = new Set<string>();
     for (const pod of somePods(view, settings)) {
@@ -156,15 +174,19 @@ const mount = verifyCheck({
       const trim = (folder: string) => folder.replace(/\/+$/, "");
       const written = proxy.volumeMounts?.find(({ mountPath }) => trim(mountPath) === trim(path))?.name;
       if (written === undefined) {
-        problem(`nothing is mounted at ${path} in the proxy of pod ${name}: the certificate stays inside of it`);
+        problem(`nothing is mounted at ${path} in the proxy of pod ${name}: the certificate stays inside of it`, {
+          fix,
+        });
         continue;
       }
       volumes.add(written);
       if (!certServer.volumeMounts?.some((one) => one.name === written))
-        problem(`volume ${written}, which the proxy of pod ${name} writes to, is not mounted in its cert-server`);
+        problem(`volume ${written}, which the proxy of pod ${name} writes to, is not mounted in its cert-server`, {
+          fix,
+        });
       const volume = pod.spec.volumes?.find((one) => one.name === written);
       if (volume?.emptyDir?.medium !== "Memory")
-        problem(`volume ${written} of pod ${name} is not held in memory: private keys reach the node's disk`);
+        problem(`volume ${written} of pod ${name} is not held in memory: private keys reach the node's disk`, { fix });
     }
     if (bare.length > 0) throw notThere(`no proxy, or no cert-server, in pod ${listed(bare)}`, "gateway/containers");
     return `volume ${[...volumes].join(", ")} at ${path}`;

@@ -15,6 +15,7 @@ import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
+import { declaredWays } from "./clear-text";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf } from "./reading";
 
@@ -139,7 +140,7 @@ const secureRoutes = verifyCheck({
   fix: "declare the route in hosts[].routes[].permitInsecure with a reason, or take permitInsecure away",
   docs: {
     meaning:
-      "no route of a host, from a GatewayHost or a ServiceRoute, has `permitInsecure`, but for those that `hosts[].routes[].permitInsecure` declares with a reason",
+      "no route of a host, from its GatewayHost, from one that it delegates to, or from a ServiceRoute, has `permitInsecure`, but for those that `hosts[].routes[].permitInsecure` declares with a reason",
     fix: "declare it, or take `permitInsecure` away",
   },
   run(view, { settings }, problem) {
@@ -158,6 +159,14 @@ const secureRoutes = verifyCheck({
         problem(`${titleOf(object)} serves ${listed(open)} in clear text on port 80 by permitInsecure`, {
           subject: titleOf(object),
           fix: `declare the route in hosts[].routes[].permitInsecure with a reason, or take permitInsecure away: kubectl -n ${metadata.namespace} edit ${kind.toLowerCase()} ${metadata.name}`,
+        });
+    }
+    for (const { source, host, prefix } of declaredWays(view)) {
+      const isOther = all.every(({ object }) => object.metadata !== source.metadata);
+      if (isOther && settings.hosts.some((own) => own.host === host))
+        problem(`${titleOf(source)}, to which ${host} delegates, serves ${prefix} in clear text on port 80`, {
+          subject: titleOf(source),
+          fix: `take permitInsecure away: kubectl -n ${source.metadata.namespace} edit gatewayhost ${source.metadata.name}`,
         });
     }
     thereIsEach(view, settings);
@@ -184,7 +193,13 @@ const backends = verifyCheck({
       const services = itemsOf(view.services[namespace], `Services of namespace ${namespace}`);
       return wanted.map(({ service, port }) => {
         const found = services.find(({ metadata }) => metadata.name === service);
-        if (found === undefined) problem(`${host} routes to Service ${namespace}/${service}, which does not exist`);
+        if (found === undefined)
+          problem(
+            `${host} routes to Service ${namespace}/${service}, which does not exist`,
+            namespace === settings.bookinfo?.namespace
+              ? { fix: "run pulumi up --refresh, if it is one of Bookinfo's; else install the workload" }
+              : {},
+          );
         else if (!found.spec.ports?.some((one) => one.port === port))
           problem(
             `${host} routes to port ${port} of Service ${namespace}/${service}, which has ${found.spec.ports?.map((one) => one.port).join(", ") || "none"}`,

@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { chainProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
 import { listed } from "../../base/text";
 import type { TrustedRoots } from "../../mesh/authority";
+import { enroute } from "../../mesh/enroute";
 import { isDue, meshRenewal, timeLeft } from "../../mesh/lives";
 import {
   authoritySecretName,
@@ -9,11 +10,12 @@ import {
   meshRootOf,
   meshRoots as generatedRoots,
 } from "../../mesh/mesh-authority";
-import { gatewayIdentity, meshMembers } from "../../settings/expected";
+import { gatewayIdentity, istiodName, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView, MeshAuthority } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
+import { restoring } from "./fixes";
 import { certificateTexts, valueOf } from "./reading";
 
 /** A root, as the texts call it: by its name where it is one of ours, else by what its certificate says. */
@@ -158,7 +160,7 @@ const authority = verifyCheck({
     if (published.length === 0) throw notPublished();
     if (!published.includes(name))
       problem(`root ${name} is not in ConfigMap istio-ca-root-cert: istiod runs with another CA`, {
-        fix: "restart istiod",
+        fix: `have istiod load it: kubectl -n ${settings.istio.namespace.name} rollout restart deployment ${istiodName(settings)}`,
       });
     return `${commonName(chain[0]?.subject ?? "")} below root ${name}`;
   },
@@ -193,15 +195,16 @@ const authorityLasts = verifyCheck({
 const signing = verifyCheck({
   id: "identity/gateway-certificate",
   title: "istiod signs a certificate for the gateway, in its name",
-  needs: ["signing"],
+  needs: ["signing", "releases"],
   subject: ({ settings }) => gatewayIdentity(settings),
-  fix: ({ settings }) => `look at istiod's log: kubectl -n ${settings.istio.namespace.name} logs deployment/istiod`,
+  fix: ({ settings }) =>
+    `look at istiod's log: kubectl -n ${settings.istio.namespace.name} logs deployment/${istiodName(settings)}`,
   docs: {
     meaning:
       "istiod, asked as the gateway's sidecar asks it (a token of the service account `enroute`, a fresh key, TLS by the mesh's root), signs a certificate that names `spiffe://<trust domain>/ns/<namespace>/sa/enroute` and leads to the root. istiod is reached through the API server's port-forward, or by its cluster IP with `--dial-services`",
     fix: "istiod's log; where it cannot be reached, could not tell",
   },
-  run({ signing: attempt }, { settings }, problem) {
+  run({ signing: attempt, releases }, { settings }, problem) {
     const identity = gatewayIdentity(settings);
     if (attempt.outcome === "silent")
       throw new CannotTell(
@@ -209,7 +212,12 @@ const signing = verifyCheck({
         "verify with rights to port-forward and to make tokens, or from inside the cluster with --dial-services",
       );
     if (attempt.outcome === "denied") {
-      problem(`istiod signs nothing for it: ${attempt.reason}`);
+      problem(
+        `istiod signs nothing for it: ${attempt.reason}`,
+        attempt.noAccount === true
+          ? { fix: restoring({ releases }, settings.gateway.namespace.name, enroute.release) }
+          : {},
+      );
       return "";
     }
     const names = attempt.names.split(", ");

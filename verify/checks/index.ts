@@ -1,7 +1,9 @@
 import { certificatesChecks } from "./certificates";
+import { clearTextChecks } from "./clear-text";
 import { clientLegChecks } from "./client-leg";
 import { controlPlaneChecks } from "./control-plane";
 import type { VerifyCheck } from "./define";
+import { effectChecks } from "./effect";
 import { gatewayPodChecks } from "./gateway-pod";
 import { globalConfigChecks } from "./global-config";
 import { hostsChecks } from "./hosts";
@@ -19,8 +21,10 @@ export const verifyChecks: readonly VerifyCheck[] = [
   ...injectionChecks,
   ...gatewayPodChecks,
   ...strictChecks,
+  ...effectChecks,
   ...globalConfigChecks,
   ...hostsChecks,
+  ...clearTextChecks,
   ...certificatesChecks,
   ...clientLegChecks,
   ...identityChecks,

@@ -15,6 +15,7 @@ import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { isInjector } from "./control-plane";
+import { restarting } from "./fixes";
 import { itemsOf, selects, valueOf } from "./reading";
 
 const labels = verifyCheck({
@@ -22,7 +23,7 @@ const labels = verifyCheck({
   title: "the mesh's namespaces are labelled for injection",
   needs: ["namespaces"],
   subject: "the mesh's namespaces",
-  fix: "run pulumi up --refresh, then restart what runs there: kubectl -n <namespace> rollout restart deployment",
+  fix: "run pulumi up --refresh; injection/pods-in-mesh names what has to restart afterwards",
   docs: {
     meaning:
       "each has exactly the injection label of the stack, and is no namespace that Istio never injects (`kube-system` and the like)",
@@ -41,9 +42,16 @@ const labels = verifyCheck({
       }
       const wanted = injectionLabels(injection);
       const [is, ought] = [injectionText(found), injectionText(wanted)];
+      // A label that the stack does not set, an update does not take away.
+      const foreign = injectionLabelKeys.filter((label) => label in found && !(label in wanted));
       if (is !== ought)
         problem(`namespace ${name} has ${is || "no injection label"} instead of ${ought}`, {
           subject: `Namespace ${name}`,
+          ...(foreign.length === 0
+            ? {}
+            : {
+                fix: `agree with whoever set it: kubectl label namespace ${name} ${foreign.map((label) => `${label}-`).join(" ")}; then run pulumi up --refresh`,
+              }),
         });
       else if (!isInjected({ metadata: { name, labels: found } }))
         problem(`Istio injects no pod of namespace ${name}, whatever its labels`, {
@@ -116,7 +124,7 @@ function members(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
 }
 
 /** Those of them with a proxy, at least one. */
-function withProxy(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
+export function withProxy(view: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   const pods = members(view, settings).filter((pod) => proxyOf(pod) !== undefined);
   if (pods.length === 0) throw notThere("no pod with a proxy", "injection/pods-in-mesh");
   return pods;
@@ -127,7 +135,7 @@ const podsInMesh = verifyCheck({
   title: "every pod of the mesh's namespaces carries a proxy",
   needs: ["pods"],
   subject: "the mesh's namespaces",
-  fix: "restart what started before its namespace had the label: kubectl -n <namespace> rollout restart deployment",
+  fix: "restart what started before its namespace had the label",
   docs: {
     meaning: "every pod has the container `istio-proxy`, as container or as init container; those without are named",
     fix: "restart them: they started before the label",
@@ -137,7 +145,10 @@ const podsInMesh = verifyCheck({
     const outside = pods.filter((pod) => proxyOf(pod) === undefined);
     const onHost = outside.filter(({ spec }) => spec.hostNetwork === true);
     const rest = outside.filter(({ spec }) => spec.hostNetwork !== true);
-    if (rest.length > 0) problem(`without a proxy: ${listed(rest.map(placeOf))}`);
+    if (rest.length > 0)
+      problem(`without a proxy: ${listed(rest.map(placeOf))}`, {
+        fix: `restart what started before its namespace had the label: ${restarting(rest)}`,
+      });
     if (onHost.length > 0)
       problem(`without a proxy, being on the host's network: ${listed(onHost.map(placeOf))}`, {
         fix: "Istio injects no pod with hostNetwork: move it to a namespace outside of the mesh",
@@ -158,7 +169,10 @@ const optedOut = verifyCheck({
   run(view, { settings }, problem) {
     const pods = members(view, settings);
     const out = pods.filter((pod) => isOptedOut(pod) && proxyOf(pod) === undefined);
-    if (out.length > 0) problem(`speaks plain text by sidecar.istio.io/inject=false: ${listed(out.map(placeOf))}`);
+    if (out.length > 0)
+      problem(`speaks plain text by sidecar.istio.io/inject=false: ${listed(out.map(placeOf))}`, {
+        fix: `take sidecar.istio.io/inject=false from its pod template, or move it to a namespace outside of the mesh; then ${restarting(out)}`,
+      });
     return `none of ${count(pods.length, "pod")}`;
   },
 });
@@ -168,7 +182,7 @@ const proxiesReady = verifyCheck({
   title: "every proxy is ready",
   needs: ["pods"],
   subject: "the mesh's namespaces",
-  fix: "look at: kubectl -n <namespace> logs <pod> -c istio-proxy; a proxy that cannot reach istiod never gets ready",
+  fix: "see its log; a proxy that cannot reach istiod never gets ready",
   docs: { meaning: "every proxy is ready", fix: "its log; often it cannot reach istiod" },
   run(view, { settings }, problem) {
     const pods = withProxy(view, settings);
@@ -178,7 +192,11 @@ const proxiesReady = verifyCheck({
       );
     const starting = pods.filter((pod) => statusOf(pod) === undefined);
     const waiting = pods.filter((pod) => statusOf(pod)?.ready === false);
-    if (waiting.length > 0) problem(`not ready: ${listed(waiting.map(placeOf))}`);
+    const [first] = waiting;
+    if (first !== undefined)
+      problem(`not ready: ${listed(waiting.map(placeOf))}`, {
+        fix: `see why, where a proxy that cannot reach istiod never gets ready: kubectl -n ${first.metadata.namespace} logs ${first.metadata.name} -c istio-proxy`,
+      });
     if (starting.length > 0)
       throw new CannotTell(`not started yet: ${listed(starting.map(placeOf))}`, "wait, and verify again");
     return `${count(pods.length, "proxy")} ready`;
@@ -191,7 +209,7 @@ const proxiesCurrent = verifyCheck({
   severity: "warning",
   needs: ["pods"],
   subject: "the mesh's namespaces",
-  fix: "restart what still has the sidecar of before: kubectl -n <namespace> rollout restart deployment",
+  fix: "restart what still has the sidecar of before",
   docs: {
     meaning: "every proxy has the version of the stack: after an upgrade, running pods keep the old one",
     fix: "restart the workloads",
@@ -203,6 +221,7 @@ const proxiesCurrent = verifyCheck({
     if (stale.length > 0)
       problem(
         `not ${wanted}: ${listed(stale.map((pod) => `${placeOf(pod)} (${tagOf(proxyOf(pod)?.image) ?? "no tag"})`))}`,
+        { fix: `restart what still has the sidecar of before: ${restarting(stale)}` },
       );
     return `all ${wanted}`;
   },

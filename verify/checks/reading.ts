@@ -1,5 +1,5 @@
 import { pemBlocks } from "../../base/certificate";
-import type { LabelSelector } from "../../cluster/kinds";
+import { type LabelSelector, satisfies } from "../../mesh/label-selector";
 import { CannotTell } from "../check";
 import type { Read } from "../facts";
 
@@ -18,25 +18,7 @@ export function itemsOf<Item>(read: Read<Item[]> | undefined, what: string): Ite
 
 /** Whether labels satisfy a selector, as the API server decides it. */
 export function selects(selector: LabelSelector | undefined, labels: Record<string, string>): boolean {
-  const equal = Object.entries(selector?.matchLabels ?? {}).every(([key, value]) => labels[key] === value);
-  return (
-    equal &&
-    (selector?.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      switch (operator) {
-        case "In":
-          return value !== undefined && values.includes(value);
-        case "NotIn":
-          return value === undefined || !values.includes(value);
-        case "Exists":
-          return value !== undefined;
-        case "DoesNotExist":
-          return value === undefined;
-        default:
-          return false;
-      }
-    })
-  );
+  return satisfies(selector, labels) === true;
 }
 
 /** The certificates of a PEM text, to be compared by content. */

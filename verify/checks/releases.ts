@@ -6,6 +6,7 @@ import { expectedReleases, istiodName } from "../../settings/expected";
 import { notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
+import { updating } from "./fixes";
 import { itemsOf, valueOf } from "./reading";
 
 const deployed = verifyCheck({
@@ -13,10 +14,10 @@ const deployed = verifyCheck({
   title: "every Helm release is deployed",
   needs: ["releases"],
   subject: "Helm releases",
-  fix: "run pulumi up",
+  fix: "run pulumi up --refresh, which makes it again",
   docs: {
     meaning: "Helm's latest revision of every release of the stack is `deployed`",
-    fix: "`npm run recover -- --stack <stack> --yes`, then `pulumi up`",
+    fix: "`npm run recover -- --stack <stack> --yes`, then `pulumi up`; where it is gone, `pulumi up --refresh`",
   },
   run(view, { settings }, problem) {
     const expected = expectedReleases(settings);
@@ -59,10 +60,13 @@ export function explainRelease(release: HelmRelease, namespace: string): [string
 const versions = verifyCheck({
   id: "releases/versions",
   title: "the installed charts are the versions that the stack names",
-  needs: ["deployments", "validatingWebhooks"],
+  needs: ["deployments", "validatingWebhooks", "releases"],
   subject: "Helm releases",
   fix: "run pulumi up",
-  docs: { meaning: "the label `helm.sh/chart` on what is installed is the version of the stack", fix: "`pulumi up`" },
+  docs: {
+    meaning: "the label `helm.sh/chart` on what is installed is the version of the stack",
+    fix: "`pulumi up`, if the stack was changed since; else `helm rollback`",
+  },
   run(view, { settings }, problem) {
     // By the label that the charts put on what they install: it says what is there, not what was meant to be.
     const labelled: Record<string, () => Named | undefined> = {
@@ -86,6 +90,7 @@ const versions = verifyCheck({
       if (found !== `${chart}-${version}`.replaceAll("+", "_"))
         problem(`release ${name} has chart ${found} instead of ${chart}-${version}`, {
           subject: `release ${namespace}/${name}`,
+          fix: updating(view, namespace, name),
         });
       return [found];
     });

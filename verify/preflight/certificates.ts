@@ -1,12 +1,12 @@
 import type { X509Certificate } from "node:crypto";
-import { certificateProblems, commonName, isSignedBy, iso, tryParse } from "../../base/certificate";
+import { commonName, isPubliclyTrusted, isSignedBy, iso, tryParse } from "../../base/certificate";
 import { durationSeconds } from "../../base/duration";
 import type { Cluster } from "../../cluster/client";
 import { type TrustedRoots, skippedPhase } from "../../mesh/authority";
 import { type CertManagerCertificate, certManagerGroup } from "../../mesh/cert-manager";
 import { isDue, servingRemedies, timeLeft } from "../../mesh/lives";
-import { leafLife, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
-import { hostNamespaces, servingSecret } from "../../settings/expected";
+import { leafLife, servedProblems, servingRootOf, servingRoots } from "../../mesh/serving-certificate";
+import { hostNamespaces, servingEnvoy, servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import { valueOf } from "../checks/reading";
@@ -88,8 +88,15 @@ const existingSecret = preflightCheck({
         });
         return "";
       }
-      const hosts = settings.hosts.filter((host) => host.namespace === namespace).map(({ host }) => host);
-      for (const what of contentProblems(secret, hosts, now)) problem(`${where}: ${what}`, { subject: where });
+      for (const what of contentProblems(secret, settings, namespace, now))
+        problem(`${where}: ${what}`, { subject: where });
+      const doubt = chainDoubt(secret);
+      if (doubt !== undefined)
+        problem(`${where}: ${doubt}`, {
+          subject: where,
+          severity: "warning",
+          fix: "put missing issuers into tls.crt, after the certificate; nothing to do where clients know that issuer",
+        });
       return where;
     });
     return seen.join(", ");
@@ -97,12 +104,15 @@ const existingSecret = preflightCheck({
 });
 
 function contentProblems(
-  { type, certificateChain = "", publicKey = "", ca }: ServingSecret,
-  hosts: string[],
+  { type, certificateChain = "", publicKey = "" }: ServingSecret,
+  settings: Settings,
+  namespace: string,
   now: Date,
 ) {
   const parts = { certificateChain: "tls.crt", privateKey: "tls.key", caCertificate: "ca.crt" };
-  const problems = certificateProblems({ certificateChain, publicKey, caCertificate: ca }, hosts, now);
+  const hosts = settings.hosts.filter((host) => host.namespace === namespace).map(({ host }) => host);
+  // Without its ca.crt: that may be empty, or of the CA of somebody's clients.
+  const problems = servedProblems({ certificateChain, publicKey }, { hosts, envoy: servingEnvoy(settings), now });
   return [
     ...(type === "kubernetes.io/tls" ? [] : [`is of type ${type || "(none)"} instead of kubernetes.io/tls`]),
     ...problems.map(
@@ -110,6 +120,15 @@ function contentProblems(
         `${parts[part]} ${problem.replace("certificateChain", "tls.crt").replace("caCertificate", "ca.crt")}`,
     ),
   ];
+}
+
+/** What cannot be told of the end of a chain: its issuer is neither public, nor in ca.crt, which has another CA. */
+function chainDoubt({ certificateChain, ca }: ServingSecret): string | undefined {
+  const last = tryParse(certificateChain)?.at(-1);
+  const known = tryParse(ca) ?? [];
+  if (last === undefined || known.length === 0 || isSignedBy(last, last) || isPubliclyTrusted(last)) return undefined;
+  if (known.some((one) => one.fingerprint256 === last.fingerprint256 || isSignedBy(last, one))) return undefined;
+  return `tls.crt ends at ${commonName(last.subject)}, issued by ${commonName(last.issuer)}, which ca.crt does not hold: an intermediate is missing, or ca.crt is of other certificates`;
 }
 
 const certManager = preflightCheck({

@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
+import { request } from "node:https";
+import { rootCertificates } from "node:tls";
 import { parse } from "yaml";
 import type { Issue } from "../../base/issue";
 import { messageOf } from "../../cluster/client";
+import { isLoopbackUrl, loginOf } from "../../mesh/charts";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { notThere } from "../check";
@@ -8,21 +12,51 @@ import { type PreflightCheck, preflightCheck } from "./define";
 
 type Fetch = (url: string, init?: RequestInit) => Promise<Response>;
 
+/** Fetches with the CAs of a repository, and `folder` as the place that a relative path starts from. */
+function fetcherFor({ chartRepositoryAuth: auth }: ExpectedRelease): Fetch {
+  const { caFile } = auth ?? {};
+  if (caFile === undefined) return fetch;
+  return (url, { method = "GET", headers, signal } = {}) =>
+    new Promise((resolve, reject) => {
+      const ca = [...rootCertificates, readFileSync(caFile, "utf8")];
+      const options = { method, ca, headers: Object.fromEntries(new Headers(headers)), ...(signal ? { signal } : {}) };
+      const asked = request(url, options, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk)).on("error", reject);
+        answer.on("end", () => {
+          const { statusCode = 500, headers: told } = answer;
+          const entries = Object.entries(told).map(([key, value]) => [key, String(value)] as [string, string]);
+          const body = [204, 304].includes(statusCode) || method === "HEAD" ? null : Buffer.concat(chunks);
+          resolve(new Response(body, { status: statusCode, headers: entries }));
+        });
+      });
+      asked.on("error", reject).end();
+    });
+}
+
+/** The header of a login with user and password, as Helm sends it. */
+function basic({ chartRepositoryAuth }: ExpectedRelease): { Authorization?: string } {
+  const login = loginOf(chartRepositoryAuth);
+  if (login === undefined) return {};
+  const credentials = Buffer.from(`${login.username}:${login.password}`).toString("base64");
+  return { Authorization: `Basic ${credentials}` };
+}
+
 /** How long a repository may take, its index included, in milliseconds: the largest index is some megabytes. */
 const patience = 20_000;
 
 /**
- * Whether the chart repositories can be reached from this machine and have the versions that the stack names. Asks them as
- * anybody may, without credentials.
+ * Whether the chart repositories can be reached from this machine and have the versions that the stack names, asked with the
+ * stack's own logins.
  */
-export async function chartFindings(settings: Settings, fetcher: Fetch = fetch): Promise<Issue[]> {
+export async function chartFindings(settings: Settings, fetcher?: Fetch): Promise<Issue[]> {
   const releases = expectedReleases(settings);
   const repositories = [...new Set(releases.map(({ chartRepository }) => chartRepository))];
   const findings = await Promise.all(
     repositories.map((repository) => {
       const wanted = releases.filter(({ chartRepository }) => chartRepository === repository);
       const signal = AbortSignal.timeout(patience);
-      const bounded: Fetch = (url, init) => fetcher(url, { ...init, signal });
+      const bounded: Fetch = (url, init) => (fetcher ?? fetcherFor(wanted[0]!))(url, { ...init, signal });
       return repository.startsWith("oci://")
         ? Promise.all(wanted.map((release) => inRegistry(repository, release, bounded))).then((all) => all.flat())
         : inRepository(repository, wanted, bounded);
@@ -43,6 +77,18 @@ function unreachable(repository: string, reason: string, severity: Issue["severi
   };
 }
 
+function refused(repository: string, url: string, status: number, login: { Authorization?: string }): Issue {
+  const isLogin = login.Authorization !== undefined;
+  return {
+    ...unreachable(
+      repository,
+      `${url} ${isLogin ? "refuses the login" : "is for those who have logged in"} (HTTP ${status})`,
+    ),
+    severity: "error",
+    fix: isLogin ? "correct chartRepositoryAuth" : "set chartRepositoryAuth: username and password, or token",
+  };
+}
+
 function missing(repository: string, { chart, version }: ExpectedRelease, known: readonly string[]): Issue {
   return {
     id: "charts/version",
@@ -59,8 +105,10 @@ function missing(repository: string, { chart, version }: ExpectedRelease, known:
 async function inRepository(repository: string, wanted: ExpectedRelease[], fetcher: Fetch): Promise<Issue[]> {
   const url = `${repository.replace(/\/+$/, "")}/index.yaml`;
   try {
-    const response = await fetcher(url);
+    const login = basic(wanted.find(({ chartRepositoryAuth }) => chartRepositoryAuth !== undefined) ?? wanted[0]!);
+    const response = await fetcher(url, { headers: login });
     const index = await response.text();
+    if ([401, 403].includes(response.status)) return [refused(repository, url, response.status, login)];
     if (!response.ok) return [unreachable(repository, `${url} answers HTTP ${response.status}`)];
     const findings: Issue[] = [];
     for (const release of wanted) {
@@ -103,17 +151,22 @@ async function inRegistry(repository: string, release: ExpectedRelease, fetcher:
     .split("/");
   // A tag has no "+"; Helm writes build metadata with "_".
   const tag = release.version.replaceAll("+", "_");
-  const url = `https://${host}/v2/${[...path, release.chart].join("/")}/manifests/${tag}`;
+  const url = `${await schemeOf(host, fetcher)}://${host}/v2/${[...path, release.chart].join("/")}/manifests/${tag}`;
   const headers = { Accept: "application/vnd.oci.image.manifest.v1+json" };
+  const login = basic(release);
   try {
     let response = await fetcher(url, { method: "HEAD", headers });
     if (response.status === 401) {
-      const token = await anonymousToken(response.headers.get("www-authenticate") ?? "", fetcher);
-      if (token !== undefined)
-        response = await fetcher(url, { method: "HEAD", headers: { ...headers, Authorization: `Bearer ${token}` } });
+      const challenge = response.headers.get("www-authenticate") ?? "";
+      const token = await bearerToken(challenge, login, fetcher);
+      const Authorization = token === undefined ? login.Authorization : `Bearer ${token}`;
+      if (Authorization !== undefined)
+        response = await fetcher(url, { method: "HEAD", headers: { ...headers, Authorization } });
     }
     if (response.ok) return [];
     if (response.status === 404) return [missing(repository, release, [])];
+    if ((response.status === 401 || response.status === 403) && login.Authorization !== undefined)
+      return [refused(repository, url, response.status, login)];
     if (response.status === 401 || response.status === 403)
       // Helm may have credentials that we do not look for.
       return [
@@ -129,13 +182,27 @@ async function inRegistry(repository: string, release: ExpectedRelease, fetcher:
   }
 }
 
-async function anonymousToken(challenge: string, fetcher: Fetch): Promise<string | undefined> {
+/** Helm speaks plain HTTP to a registry on this machine that answers nothing else (helm.sh/helm/v3, pkg/registry/fallback.go). */
+async function schemeOf(host: string, fetcher: Fetch): Promise<"http" | "https"> {
+  if (!isLoopbackUrl(`https://${host}`)) return "https";
+  return fetcher(`https://${host}/v2/`).then(
+    () => "https",
+    () => "http",
+  );
+}
+
+/** The token that a registry asks for; for everybody where there is no login. */
+async function bearerToken(
+  challenge: string,
+  login: { Authorization?: string },
+  fetcher: Fetch,
+): Promise<string | undefined> {
   const parts = Object.fromEntries([...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key!, value!]));
   if (!/^bearer /i.test(challenge) || parts["realm"] === undefined) return undefined;
   const { realm, ...query } = parts;
   const url = new URL(realm);
   for (const key of ["service", "scope"]) if (query[key] !== undefined) url.searchParams.set(key, query[key]);
-  const response = await fetcher(url.toString());
+  const response = await fetcher(url.toString(), { headers: login });
   if (!response.ok) return undefined;
   const { token, access_token } = (await response.json()) as { token?: string; access_token?: string };
   return token ?? access_token;
@@ -158,7 +225,7 @@ const reachable = preflightCheck({
   fix: "check its URL (chartRepository), and that this machine may connect to it",
   docs: {
     meaning:
-      "a chart repository does not answer. Asked without credentials and without a proxy: where one is set, or a registry wants a login, it is a warning only",
+      "a chart repository does not answer. Asked with `chartRepositoryAuth`, and without a proxy: where one is set, or a registry wants a login that is not in the settings, it is a warning only",
     fix: "check `chartRepository`, and that this machine may connect to it",
   },
   run({ charts }, { settings }, problem) {

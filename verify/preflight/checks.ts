@@ -1,9 +1,11 @@
 import { certificatesChecks } from "./certificates";
 import { chartsChecks } from "./charts";
+import { clearTextCheck } from "./clear-text";
 import { clusterStateChecks } from "./cluster-state";
 import { connectionChecks } from "./connection";
 import type { PreflightCheck } from "./define";
 import { meshAuthorityChecks } from "./mesh-authority";
+import { meshConfigurationChecks } from "./mesh-configuration";
 import { rightsChecks } from "./rights";
 import { versionCheck } from "./versions";
 
@@ -13,6 +15,8 @@ export const preflightChecks: readonly PreflightCheck[] = [
   versionCheck,
   ...rightsChecks,
   ...clusterStateChecks,
+  ...meshConfigurationChecks,
+  clearTextCheck,
   ...certificatesChecks,
   ...meshAuthorityChecks,
   ...chartsChecks,

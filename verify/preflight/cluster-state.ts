@@ -35,6 +35,7 @@ const nodes = preflightCheck({
     else if (unready.length > 0)
       problem(`${unready.length} of ${nodes.length} nodes are not ready: ${unready.join(", ")}`, {
         severity: unready.length === nodes.length ? "error" : "warning",
+        fix: `repair it, or add nodes; why one is not ready: kubectl describe node ${unready[0]}`,
       });
     return `${count(nodes.length, "node")}, all ready`;
   },

@@ -1,4 +1,5 @@
 import { count } from "../../base/text";
+import { kubeconfigName } from "../../settings/kubeconfig";
 import { CannotTell, type Problem } from "../check";
 import { type PreflightCheck, type PreflightContext, preflightCheck } from "./define";
 
@@ -26,8 +27,7 @@ const kubeconfig = preflightCheck({
   },
   run(_, context, problem) {
     judgeConnection("cluster/kubeconfig", context, problem);
-    const { kubeconfig } = context.settings;
-    return kubeconfig === "" ? "the usual one (KUBECONFIG or ~/.kube/config)" : kubeconfig;
+    return kubeconfigName(context.settings);
   },
 });
 

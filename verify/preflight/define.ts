@@ -1,6 +1,15 @@
 import type { Issue } from "../../base/issue";
 import type { HelmRelease } from "../../cluster/helm-releases";
-import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, Pod } from "../../cluster/kinds";
+import type {
+  GatewayHost,
+  GlobalConfig,
+  Named,
+  PeerAuthentication,
+  Pod,
+  ServiceRoute,
+  WebhookConfiguration,
+} from "../../cluster/kinds";
+import type { MeshObject } from "../../mesh/object";
 import type { Claim, Claimant, Planned } from "../../mesh/ownership";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
@@ -28,6 +37,9 @@ export interface PreflightFacts {
   /** Every istiod of the cluster. */
   istiods: Read<Named[]>;
   gatewayHosts: Read<GatewayHost[]>;
+  serviceRoutes: Read<ServiceRoute[]>;
+  /** None is read where the stack lets EnRoute serve none. */
+  ingresses: Read<MeshObject[]>;
   globalConfigs: Read<GlobalConfig[]>;
   /** What the stack's state holds. */
   held: HeldState;
@@ -39,6 +51,8 @@ export interface PreflightFacts {
   comparison: Read<Comparison>;
   /** The Deployment of istiod. */
   istiod: Read<Named | undefined>;
+  /** Webhooks that change objects, those that inject sidecars among them. */
+  injectors: Read<WebhookConfiguration[]>;
   /** Of the mesh's root namespace. */
   policies: Read<PeerAuthentication[]>;
   /** By namespace: the serving certificate. */
@@ -66,6 +80,8 @@ export interface PreflightContext {
   claimant: Claimant | undefined;
   /** The moment to judge validity by. */
   now: Date;
+  /** It is for a preview, which changes nothing. */
+  isPreview: boolean;
   /** The cluster: its address, or why it cannot be worked with. */
   connection: { server: string } | { issue: Issue };
   /** How many facts were read from the cluster, and those that could not be. */

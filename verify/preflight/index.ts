@@ -1,6 +1,8 @@
 import { type Finding, type Issue, findingOf, issueText } from "../../base/issue";
 import { type Report, type Result, reportOf } from "../../base/report";
+import type { ClusterAccess } from "../../cluster/access";
 import { type Cluster, openCluster, unreachable } from "../../cluster/client";
+import { providerProblem } from "../../cluster/kubeconfig";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, judge } from "../check";
 import { readFacts, readsOf } from "../facts";
@@ -26,6 +28,8 @@ export interface PreflightOptions {
   only?: readonly string[];
   /** The moment to judge validity by. @default now */
   now?: Date;
+  /** For a preview, which changes nothing: what these credentials may not change is a warning then. @default false */
+  isPreview?: boolean;
   /** The stack itself: what it holds, and by which name it marks that. @default marks alone tell what is its own */
   stack?: StackView;
 }
@@ -52,14 +56,14 @@ export async function preflight(settings: Settings, options: PreflightOptions = 
  * @throws UnknownCheckError if `only` names a check that does not exist.
  */
 export async function preflightReport(settings: Settings, options: PreflightOptions = {}): Promise<PreflightReport> {
-  const { charts = false, only, now = new Date(), stack } = options;
+  const { charts = false, only, now = new Date(), stack, isPreview = false } = options;
   const possible = preflightChecks.filter(({ withStack }) => isPossible(withStack, stack));
   // A group is what of it this run can look at; a check by its id is told of in any case.
   const selected = select(preflightChecks, only).filter(
     (check) => possible.includes(check) || only?.includes(check.id),
   );
   const asked = only === undefined ? selected.filter((check) => isFor(check, settings, charts)) : selected;
-  const results = await run(asked, { settings, now, stack });
+  const results = await run(asked, { settings, now, stack, isPreview });
   const all = possible.filter((check) => isFor(check, settings, true)).length;
   const report = reportOf(results, only === undefined ? undefined : { run: results.map(({ id }) => id), of: all });
   const issues = results.flatMap((result) => result.issues);
@@ -78,9 +82,14 @@ function isFor({ when, needs }: PreflightCheck, settings: Settings, charts: bool
 /** Runs checks. Where the cluster cannot be worked with, that is told whether it was asked for or not. */
 async function run(
   checks: readonly PreflightCheck[],
-  { settings, now, stack }: { settings: Settings; now: Date; stack: StackView | undefined },
+  {
+    settings,
+    now,
+    stack,
+    isPreview,
+  }: { settings: Settings; now: Date; stack: StackView | undefined; isPreview: boolean },
 ): Promise<Result[]> {
-  const connected = await connect(settings);
+  const connected = await connect(settings, stack?.providerFolder);
   const connection = "issue" in connected ? connected : { server: connected.cluster.server };
   const isApart = ({ needs }: PreflightCheck) => needs.length > 0 && needs.every((need) => need === "charts");
   const possible = checks.filter(
@@ -94,7 +103,7 @@ async function run(
   // A check sees no more than it needs, so what is missing here is never looked at.
   const facts = read as PreflightFacts;
   const claimant = stack === undefined ? undefined : claimantOf(stack, settings);
-  const context = { settings, claimant, now, connection, ...readingsOf(facts) };
+  const context = { settings, claimant, now, isPreview, connection, ...readingsOf(facts) };
   const always = connectionChecks
     .map((check) => judge(check, facts, context))
     .filter(({ id, status }) => status === "failed" && !checks.some((check) => check.id === id));
@@ -121,9 +130,19 @@ function decidable(
   return cannot("the cluster was not looked at", `see ${connection.issue.id}`);
 }
 
-async function connect(settings: Settings): Promise<{ cluster: Cluster; version: ServerVersion } | { issue: Issue }> {
+async function connect(
+  settings: Settings,
+  providerFolder: string | undefined,
+): Promise<{ cluster: Cluster; version: ServerVersion } | { issue: Issue }> {
   const cluster = openCluster(settings);
   if ("problem" in cluster) return { issue: cluster };
+  const { target } = cluster.config as Partial<ClusterAccess>;
+  const differs =
+    providerFolder === undefined || target === undefined
+      ? undefined
+      : providerProblem(settings.kubeconfig, target, providerFolder);
+  if (differs !== undefined)
+    return { issue: { id: "cluster/kubeconfig", severity: "error", subject: "kubeconfig", ...differs } };
   try {
     return { cluster, version: await cluster.get("/version") };
   } catch (error) {
@@ -146,8 +165,10 @@ export function errorsOf<One extends Pick<Issue, "severity">>(findings: readonly
   return findings.filter(({ severity }) => severity === "error");
 }
 
-/** The error text of a preflight that did not pass. */
+/** The error text of a preflight that did not pass: each finding with its check, as verify names it. */
 export function preflightError(findings: readonly Issue[]): string {
-  const lines = findings.map((finding) => `  - ${issueText(finding)}`);
+  const lines = findings.map(
+    (finding) => `  - ${finding.severity === "error" ? "FAILED" : "warning"}: ${finding.id}: ${issueText(finding)}`,
+  );
   return [`The cluster is not ready for the rollout; nothing was changed.`, ...lines].join("\n");
 }

@@ -111,6 +111,10 @@ function changeOf({ istiods, authority, published }: AuthorityState, settings: S
         : { roots: roots(authority.rootCertificates), signer: rootText(signer) };
   if (before === undefined) return undefined;
   const after = wantedRoots(settings);
+  // A CA whose root istiod does not tell of, it does not sign by: somebody changed the Secret, and what the stack asks for is still
+  // in force. Putting it back is no change of roots.
+  if (after !== undefined && !trusted.includes(before.signer) && after.roots.every((name) => trusted.includes(name)))
+    return { trusted, before: after, after, dropped: [], switches: false };
   const dropped = after === undefined ? [] : before.roots.filter((name) => !after.roots.includes(name));
   return { trusted, before, after, dropped, switches: after !== undefined && after.signer !== before.signer };
 }

@@ -1,5 +1,4 @@
 import type { Named } from "../../cluster/kinds";
-import { injectionLabels } from "../../mesh/injection";
 import {
   type Held,
   type LabelConflict,
@@ -9,8 +8,7 @@ import {
   ownerOf,
   ownerValue,
 } from "../../mesh/ownership";
-import { defaultInjection } from "../../settings/expected";
-import type { Settings } from "../../settings/schema";
+import { type WantedNamespace, wantedNamespaces } from "../../settings/expected";
 import { valueOf } from "../checks/reading";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
 import { heldOf } from "./stack-view";
@@ -19,32 +17,6 @@ export type NamespaceObject = Named & {
   metadata: { managedFields?: { manager?: string; fieldsV1?: object }[] };
   status?: { phase?: string };
 };
-
-/** A namespace of the settings: under which key, and with which labels. */
-interface WantedNamespace {
-  key: string;
-  name: string;
-  create: boolean | "adopt";
-  labels: Record<string, string>;
-}
-
-/** The namespaces of the stack. */
-export function wantedNamespaces(settings: Settings): WantedNamespace[] {
-  const { istio, gateway, namespaces } = settings;
-  const members = [
-    { key: "gateway.namespace", ...gateway.namespace },
-    ...namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
-  ];
-  return [
-    { key: "istio.namespace", ...istio.namespace, labels: istio.namespace.labels ?? {} },
-    ...members.map(({ key, name, create, labels = {}, injection = defaultInjection(settings) }) => ({
-      key,
-      name,
-      create,
-      labels: { ...labels, ...injectionLabels(injection) },
-    })),
-  ];
-}
 
 type Facts = Pick<PreflightFacts, "namespaces" | "held">;
 

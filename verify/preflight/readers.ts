@@ -1,7 +1,17 @@
 import type { Cluster } from "../../cluster/client";
 import { helmReleases } from "../../cluster/helm-releases";
-import type { GatewayHost, GlobalConfig, Named, PeerAuthentication, SecretObject } from "../../cluster/kinds";
-import { expectedReleases, hostNamespaces, istiodName, servingSecret } from "../../settings/expected";
+import type {
+  GatewayHost,
+  GlobalConfig,
+  Named,
+  PeerAuthentication,
+  SecretObject,
+  ServiceRoute,
+  WebhookConfiguration,
+} from "../../cluster/kinds";
+import { ingressResource } from "../../mesh/gateway-rights";
+import type { MeshObject } from "../../mesh/object";
+import { expectedReleases, hostNamespaces, istiodName, servingSecret, wantedNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { type Readers, read, readEach } from "../facts";
 import { withoutKey } from "../view";
@@ -11,7 +21,7 @@ import { type Node, readClaims, readIstiods } from "./cluster-state";
 import { existing, listed } from "./lookup";
 import type { PreflightFacts } from "./define";
 import { readAuthority, readProxies } from "./mesh-authority";
-import { type NamespaceObject, wantedNamespaces } from "./namespaces";
+import type { NamespaceObject } from "./namespaces";
 import { readRights } from "./rights";
 import { type StackView, compare, readClaim, readHeld } from "./stack-view";
 import type { ServerVersion } from "./versions";
@@ -55,6 +65,19 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
     what: "the GatewayHosts",
     read: ({ cluster }) => read(() => listed<GatewayHost>(cluster, `${enrouteApi}/gatewayhosts`)),
   },
+  serviceRoutes: {
+    what: "the ServiceRoutes",
+    read: ({ cluster }) => read(() => listed<ServiceRoute>(cluster, `${enrouteApi}/serviceroutes`)),
+  },
+  ingresses: {
+    what: "the Ingresses, where the stack wants them served",
+    read: ({ cluster, settings }) =>
+      read(() =>
+        settings.gateway.ingresses === undefined
+          ? Promise.resolve([])
+          : listed<MeshObject>(cluster, `/apis/${ingressResource.group}/v1/${ingressResource.resource}`),
+      ),
+  },
   globalConfigs: {
     what: "the GlobalConfigs",
     read: ({ cluster }) => read(() => listed<GlobalConfig>(cluster, `${enrouteApi}/globalconfigs`)),
@@ -81,6 +104,13 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
       const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${istiodName(settings)}`;
       return read(() => existing<Named>(cluster, path));
     },
+  },
+  injectors: {
+    what: "the webhooks that inject",
+    read: ({ cluster }) =>
+      read(() =>
+        listed<WebhookConfiguration>(cluster, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"),
+      ),
   },
   policies: {
     what: "the mesh's policies",

@@ -1,6 +1,7 @@
 import { count } from "../../base/text";
 import type { Cluster } from "../../cluster/client";
-import { hostNamespaces } from "../../settings/expected";
+import { effectiveIstiod } from "../../settings/effective";
+import { hostNamespaces, leastIstiods } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { valueOf } from "../checks/reading";
 import { isDenial } from "./connection";
@@ -41,8 +42,10 @@ export function neededKinds(settings: Settings): NeededKind[] {
     // Helm keeps its releases in Secrets.
     ...inside(root, "secrets", "serviceaccounts", "configmaps", "services", "deployments.apps"),
     ...inside(root, "roles.rbac.authorization.k8s.io", "rolebindings.rbac.authorization.k8s.io"),
-    ...(istio.profile === "small" ? [] : inside(root, "horizontalpodautoscalers.autoscaling")),
-    ...(istio.profile === "ha" ? inside(root, "poddisruptionbudgets.policy") : []),
+    ...(effectiveIstiod(settings)["autoscaleEnabled"] === false
+      ? []
+      : inside(root, "horizontalpodautoscalers.autoscaling")),
+    ...(leastIstiods(settings) > 1 ? inside(root, "poddisruptionbudgets.policy") : []),
     ...inside(root, "peerauthentications.security.istio.io"),
     ...inside(edge, "secrets", "serviceaccounts", "services", "deployments.apps", "globalconfigs.enroute.saaras.io"),
     ...(gateway.replicas > 1 ? inside(edge, "poddisruptionbudgets.policy") : []),
@@ -97,18 +100,30 @@ const needed = preflightCheck({
   fix: "use credentials that may administer the cluster, such as those of the ClusterRole cluster-admin",
   docs: {
     meaning:
-      "the API server was asked for each kind that the stack makes (SelfSubjectAccessReview), and said no; or something could not be looked at for lack of rights, a warning",
+      "the API server was asked for each kind that the stack makes (SelfSubjectAccessReview), and said no, which is a warning in a preview where the credentials may look; or something could not be looked at for lack of rights, a warning",
     fix: "use credentials of the ClusterRole `cluster-admin`",
   },
-  run({ rights }, { unread }, problem) {
+  run({ rights }, { unread, isPreview }, problem) {
     const byKind = new Map<string, string[]>();
     for (const question of rights.state === "read" ? denied(rights.value) : [])
       if (question.verb !== "escalate")
         byKind.set(kindText(question), [...(byKind.get(kindText(question)) ?? []), question.verb]);
+    const named = (kinds: typeof byKind) => [...kinds].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ");
+    // A preview by an account that may look and nothing else, as a workflow for pull requests has it, is right so.
+    const looks = new Map(
+      [...byKind].flatMap(([kind, verbs]) => (verbs.some(isLook) ? [[kind, verbs.filter(isLook)]] : [])),
+    );
+    const isEnough = isPreview && looks.size === 0;
     if (byKind.size > 0)
       problem(
-        `these credentials may not ${[...byKind].map(([kind, verbs]) => `${verbs.join("/")} ${kind}`).join(", ")}`,
+        `these credentials may not ${named(isPreview && !isEnough ? looks : byKind)}`,
+        isEnough ? { severity: "warning", fix: "nothing for a preview; pulumi up takes credentials that may" } : {},
       );
+    if (rights.state === "unreadable" && isDenial(rights)) {
+      // Nothing else that was asked tells anything then.
+      problem(`these credentials may not even ask what they may do: ${rights.reason}`);
+      return "";
+    }
     for (const { what, reason } of unread.filter(isDenial))
       // What the rollout itself needs is asked for by name, and missing there it is an error.
       problem(`${what} could not be looked at: ${reason}`, {
@@ -141,6 +156,11 @@ const escalation = preflightCheck({
 
 /** Whether these credentials may make what the rollout makes. */
 export const rightsChecks: readonly PreflightCheck[] = [needed, escalation];
+
+/** Whether a verb looks, and changes nothing. */
+function isLook(verb: string): boolean {
+  return ["get", "list", "watch"].includes(verb);
+}
 
 type Question = { verb: string; group: string; resource: string; namespace?: string };
 

@@ -20,6 +20,8 @@ import { type LiveObject, existing, lookUp } from "./lookup";
 export interface StackView {
   /** `organization/project/stack`. */
   owner: string;
+  /** Folder that its provider runs in; without it, nobody checks whether it finds the same cluster there. */
+  providerFolder?: string;
   /** What its state holds. */
   held: () => Promise<Held>;
   /** What its program would make. */

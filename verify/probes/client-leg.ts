@@ -12,7 +12,13 @@ export type TlsAttempt =
   | { outcome: "silent"; reason: string };
 
 export type HttpAttempt =
-  | { outcome: "answered"; status: number; location?: string }
+  | {
+      outcome: "answered";
+      status: number;
+      location?: string;
+      /** Whether the answer came from a workload behind the gateway: Envoy then adds how long that took. */
+      isFromWorkload?: true;
+    }
   | { outcome: "closed"; reason: string }
   | { outcome: "silent"; reason: string };
 
@@ -90,13 +96,14 @@ function shakeHands(options: HostProbeOptions, maxVersion?: SecureVersion): Prom
   });
 }
 
-function requestPlain({
+/** A request without TLS. */
+export function requestPlain({
   address,
   host,
   path = "/",
   httpPort = 80,
   timeout = 3000,
-}: HostProbeOptions): Promise<HttpAttempt> {
+}: Omit<HostProbeOptions, "minimumTlsVersion">): Promise<HttpAttempt> {
   return new Promise((resolve) => {
     const call = request({
       host: address,
@@ -112,9 +119,15 @@ function requestPlain({
       resolve(attempt);
     };
     const timer = setTimeout(() => end({ outcome: "silent", reason: `no answer within ${timeout / 1000} s` }), timeout);
-    call.on("response", ({ statusCode = 0, headers: { location } }: IncomingMessage) =>
-      end({ outcome: "answered", status: statusCode, ...(location === undefined ? {} : { location }) }),
-    );
+    call.on("response", ({ statusCode = 0, headers }: IncomingMessage) => {
+      const { location } = headers;
+      const isFromWorkload = headers["x-envoy-upstream-service-time"] !== undefined;
+      end({
+        ...{ outcome: "answered", status: statusCode },
+        ...(location === undefined ? {} : { location }),
+        ...(isFromWorkload ? { isFromWorkload } : {}),
+      });
+    });
     call.on("error", (error: NodeJS.ErrnoException) =>
       end({
         outcome: error.code === "ECONNREFUSED" || error.code === "ECONNRESET" ? "closed" : "silent",

@@ -1,32 +1,23 @@
-import { X509Certificate, webcrypto } from "node:crypto";
-import { type AddressInfo, type Server, type Socket, createServer } from "node:net";
-import { PortForward } from "@kubernetes/client-node";
+import { X509Certificate, createPrivateKey, webcrypto } from "node:crypto";
 import { BinaryReader, BinaryWriter } from "google-protobuf";
 import { pemBlocks } from "../../base/certificate";
-import { type Cluster, isAbsent, messageOf } from "../../cluster/client";
+import { isAbsent, messageOf } from "../../cluster/client";
+import { IstiodError, type IstiodOptions, meshToken, withIstiod } from "./istiod";
 
 /** What asking istiod for a certificate came to. `silent` tells nothing about istiod: it could not be asked. */
 export type SigningAttempt =
   | { outcome: "signed"; names: string; trusted: boolean; validUntil: string }
-  | { outcome: "denied"; reason: string }
+  | {
+      outcome: "denied";
+      reason: string;
+      /** The gateway has no service account, and so no name to ask in. */
+      noAccount?: true;
+    }
   | { outcome: "silent"; reason: string };
 
-export interface SigningOptions {
-  cluster: Cluster;
-  /** Namespace of istiod. */
-  rootNamespace: string;
-  /** Name of istiod's Service; its certificate is for that name. */
-  service: string;
-  /** How to reach it: a Service address that can be dialled from here, or else a pod, through the API server. */
-  route: { clusterIP: string } | { pod: string };
-  /** Port of its certificate authority. @default 15012 */
-  port?: number;
+export interface SigningOptions extends IstiodOptions {
   /** Whose certificate is asked for. */
   account: { namespace: string; name: string };
-  /** The mesh's root certificates, PEM. */
-  roots: string;
-  /** In milliseconds. @default 5000 */
-  timeout?: number;
 }
 
 /**
@@ -34,75 +25,59 @@ export interface SigningOptions {
  * and trusting nothing but the mesh's root. The key is made for this and forgotten; the certificate lasts ten minutes.
  */
 export async function probeSigning(options: SigningOptions): Promise<SigningAttempt> {
-  const { cluster, account, route, port = 15012 } = options;
-  let token: string;
-  try {
-    token = (
-      await cluster.ask<{ status: { token: string } }>(
-        `/api/v1/namespaces/${account.namespace}/serviceaccounts/${account.name}/token`,
-        {
-          apiVersion: "authentication.k8s.io/v1",
-          kind: "TokenRequest",
-          spec: { audiences: ["istio-ca"], expirationSeconds: 600 },
-        },
-      )
-    ).status.token;
-  } catch (error) {
-    // Without its service account the gateway's own sidecar gets none either.
-    return {
-      outcome: isAbsent(error) ? "denied" : "silent",
-      reason: `no token for ${account.namespace}/${account.name}: ${messageOf(error)}`,
-    };
-  }
-  if ("clusterIP" in route) return sign(`${route.clusterIP}:${port}`, token, options);
-  const tunnel = await openTunnel(cluster, options.rootNamespace, route.pod, port);
-  try {
-    const attempt = await sign(`127.0.0.1:${tunnel.port}`, token, options);
-    return attempt.outcome === "silent"
-      ? { ...attempt, reason: tunnel.failure() ?? `through a port-forward to pod ${route.pod}: ${attempt.reason}` }
-      : attempt;
-  } finally {
-    tunnel.close();
-  }
+  const answer = await requestCertificate(options);
+  return "outcome" in answer ? answer : examine(answer.chain, answer.keys, options.roots);
 }
 
-async function sign(address: string, token: string, options: SigningOptions): Promise<SigningAttempt> {
-  // Loaded here: whoever verifies no identity need not wait for them.
-  const grpc = await import("@grpc/grpc-js");
-  const { rootNamespace, service, roots, timeout = 5000 } = options;
-  const { request, keys } = await certificateRequest();
-  const name = `${service}.${rootNamespace}.svc`;
-  const client = new grpc.Client(address, grpc.credentials.createSsl(Buffer.from(roots)), {
-    "grpc.ssl_target_name_override": name,
-    "grpc.default_authority": name,
-    "grpc.enable_http_proxy": 0,
-  });
-  const metadata = new grpc.Metadata();
-  metadata.set("authorization", `Bearer ${token}`);
+/** A certificate of the mesh with its key, PEM: for a connection of this process, and never written down. */
+export interface MeshCredentials {
+  chain: string;
+  privateKey: string;
+}
+
+/** Gets a certificate for an account from istiod, for ten minutes, to connect in its name. */
+export async function meshCredentials(options: SigningOptions): Promise<MeshCredentials | SigningAttempt> {
+  const answer = await requestCertificate(options);
+  if ("outcome" in answer) return answer;
+  const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", answer.keys.privateKey));
+  const privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" }).export({ type: "pkcs8", format: "pem" });
+  return { chain: answer.chain.join("\n"), privateKey: privateKey.toString() };
+}
+
+async function requestCertificate(
+  options: SigningOptions,
+): Promise<{ chain: string[]; keys: webcrypto.CryptoKeyPair } | Exclude<SigningAttempt, { outcome: "signed" }>> {
+  const { cluster, account } = options;
+  let token: string;
   try {
-    const chain = await new Promise<string[]>((resolve, reject) => {
-      client.makeUnaryRequest(
-        "/istio.v1.auth.IstioCertificateService/CreateCertificate",
-        encodeRequest,
-        decodeResponse,
-        { csr: request, seconds: 600 },
-        metadata,
-        { deadline: Date.now() + timeout },
-        (error, value) => (error === null ? resolve(value ?? []) : reject(error)),
-      );
-    });
-    return examine(chain, keys, roots);
+    token = await meshToken(cluster, account);
   } catch (error) {
-    const { code, details } = error as { code?: number; details?: string };
-    const { UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
-    const unreached = code === UNAVAILABLE || code === DEADLINE_EXCEEDED || code === undefined;
-    const reason = details ?? messageOf(error);
-    // A certificate of istiod that the mesh's root does not vouch for stops every proxy in the same way.
-    return unreached && !/certificate|altname/i.test(reason)
-      ? { outcome: "silent", reason }
-      : { outcome: "denied", reason };
-  } finally {
-    client.close();
+    // Without its service account the gateway's own sidecar gets none either.
+    const reason = messageOf(error);
+    return isAbsent(error) ? { outcome: "denied", reason, noAccount: true } : { outcome: "silent", reason };
+  }
+  const { request, keys } = await certificateRequest();
+  try {
+    const chain = await withIstiod(
+      options,
+      token,
+      ({ client, metadata, timeout }) =>
+        new Promise<string[]>((resolve, reject) => {
+          client.makeUnaryRequest(
+            "/istio.v1.auth.IstioCertificateService/CreateCertificate",
+            encodeRequest,
+            decodeResponse,
+            { csr: request, seconds: 600 },
+            metadata,
+            { deadline: Date.now() + timeout },
+            (error, value) => (error === null ? resolve(value ?? []) : reject(error)),
+          );
+        }),
+    );
+    return { chain, keys };
+  } catch (error) {
+    if (!(error instanceof IstiodError)) throw error;
+    return { outcome: error.unreached ? "silent" : "denied", reason: error.message };
   }
 }
 
@@ -138,7 +113,7 @@ async function certificateRequest(): Promise<{ request: string; keys: webcrypto.
   const x509 = await import("@peculiar/x509");
   x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await webcrypto.subtle.generateKey(algorithm, false, ["sign", "verify"]);
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const request = await x509.Pkcs10CertificateRequestGenerator.create({ keys, signingAlgorithm: algorithm });
   return { request: request.toString("pem"), keys };
 }
@@ -165,39 +140,4 @@ function decodeResponse(message: Buffer): string[] {
     else reader.skipField();
   }
   return chain;
-}
-
-interface Tunnel {
-  port: number;
-  /** Why the API server does not forward, if it said so. */
-  failure: () => string | undefined;
-  close: () => void;
-}
-
-/** A port of this machine that leads to a port of a pod, through the API server, as `kubectl port-forward` does. */
-async function openTunnel(cluster: Cluster, namespace: string, pod: string, port: number): Promise<Tunnel> {
-  const forward = new PortForward(cluster.config, true);
-  let failure: string | undefined;
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {}).on("close", () => sockets.delete(socket));
-    forward.portForward(namespace, pod, [port], socket, null, socket).then(
-      // Its type belongs to a package that has none.
-      (websocket: unknown) => socket.on("close", () => (websocket as { close?: () => void }).close?.()),
-      (error: unknown) => {
-        failure = `the API server forwards nothing to pod ${pod}: ${messageOf(error)}`;
-        socket.destroy();
-      },
-    );
-  });
-  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    failure: () => failure,
-    close: () => {
-      server.close();
-      sockets.forEach((socket) => socket.destroy());
-    },
-  };
 }

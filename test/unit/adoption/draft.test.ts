@@ -52,6 +52,8 @@ function byHand(change: Partial<Survey> = {}): Survey {
     globalConfigs: [],
     gatewayHosts: [host()],
     serviceRoutes: [],
+    ingresses: [],
+    rights: [],
     tlsSecrets,
     claim: undefined,
     hasAuthority: false,
@@ -243,8 +245,7 @@ describe("policies that are taken over", () => {
           policy("tight", { mtls: { mode: "STRICT" } }, "tight"),
         ],
       },
-      root,
-      now,
+      { root, members: ["shop", "open", "tight"], now },
     );
     const unknown = { reason: "found as PeerAuthentication shop/ports", until: "2027-03-01" };
     const common = { namespace: "shop", workload: { app: "legacy" }, ...unknown };
@@ -265,7 +266,10 @@ describe("policies that are taken over", () => {
   it("say that the mesh becomes STRICT, and stay where two speak of one workload", () => {
     const weak = policy("default", { mtls: { mode: "PERMISSIVE" } }, root);
     const same = (name: string) => policy(name, { ...legacy, mtls: { mode: "PERMISSIVE" } });
-    const { exceptions, issues } = draftExceptions({ policies: [weak, same("a"), same("b")] }, root, now);
+    const { exceptions, issues } = draftExceptions(
+      { policies: [weak, same("a"), same("b")] },
+      { root, members: ["shop"], now },
+    );
     assert.equal(exceptions.length, 1);
     assert.match(
       issues.map(({ problem }) => problem).join("\n"),

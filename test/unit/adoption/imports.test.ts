@@ -56,6 +56,8 @@ function found(change: Partial<Survey> = {}): Survey {
       gateways: [],
       gatewayPods: [],
       serviceRoutes: [],
+      ingresses: [],
+      rights: [],
       tlsSecrets: [],
       claim: undefined,
       hasAuthority: false,

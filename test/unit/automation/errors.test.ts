@@ -32,6 +32,41 @@ describe("errors of the library", () => {
       "backend-unavailable",
       'error: performing HTTP request: Get "https://127.0.0.1:1/api/user": dial tcp 127.0.0.1:1: connect: connection refused',
     ],
+    // Buckets, by the errors of gocloud.dev/blob with each cloud's SDK, and Pulumi Cloud.
+    [
+      "backend-unavailable",
+      'error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=Unknown): operation error S3: GetObject, get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, canceled, context deadline exceeded',
+    ],
+    [
+      "backend-unavailable",
+      'error: failed to load checkpoint: blob (key ".pulumi/stacks/enroute-istio/dev.json") (code=Unknown): operation error S3: GetObject, https response error StatusCode: 400, api error ExpiredToken: The provided token has expired.',
+    ],
+    [
+      "backend-unavailable",
+      'error: read ".pulumi/meta.yaml": blob (key ".pulumi/meta.yaml") (code=PermissionDenied): operation error S3: GetObject, https response error StatusCode: 403, api error InvalidAccessKeyId: The AWS Access Key Id you provided does not exist in our records.',
+    ],
+    [
+      "backend-unavailable",
+      "error: could not list bucket: blob (code=Unknown): DefaultAzureCredential: failed to acquire a token.\nAttempted credentials:\n\tEnvironmentCredential: missing environment variable AZURE_TENANT_ID",
+    ],
+    [
+      "backend-unavailable",
+      'error: reading checkpoint: blob (key ".pulumi/stacks/p/dev.json") (code=PermissionDenied): GET https://a.blob.core.windows.net/s\nRESPONSE 403: 403 Server failed to authenticate the request.\nERROR CODE: AuthenticationFailed',
+    ],
+    [
+      "backend-unavailable",
+      "error: unable to open bucket gs://state: unable to load application default credentials: google: could not find default credentials.",
+    ],
+    [
+      "backend-unavailable",
+      'error: loading checkpoint: blob (key ".pulumi/stacks/p/dev.json") (code=Unknown): Get "https://storage.googleapis.com/s": oauth2: cannot fetch token: 400 Bad Request\nResponse: {"error": "invalid_grant"}',
+    ],
+    ["backend-unavailable", "error: [401] Unauthorized: No credentials provided or are invalid."],
+    ["backend-unavailable", "error: [403] Forbidden: the access token has expired"],
+    [
+      "operation-failed",
+      "kubernetes:core/v1:Secret resource 'x' has a problem: Unauthorized: getting credentials: exec: executable aws failed with exit code 255: The SSO session has expired",
+    ],
     ["pulumi-missing", "Command failed with ENOENT: pulumi version\nspawn pulumi ENOENT"],
     ["pulumi-missing", "Minimum version requirement failed. The minimum CLI version requirement is 3.2.0"],
     ["project-not-found", "error: no Pulumi.yaml project file found (searching upwards from /tmp)."],
@@ -171,7 +206,7 @@ describe("errors of the library", () => {
 
   describe("advise by what Helm made of a release that failed", () => {
     const gone =
-      /pods with it: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp tells why, for an hour; raise its timeoutSeconds/;
+      /and its pods: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp shows why, for an hour; raise its timeoutSeconds/;
     const cases: [string, string, string, RegExp][] = [
       [
         "its pods are still there",
@@ -201,7 +236,7 @@ describe("errors of the library", () => {
         "it was rolled back for another reason",
         'release enroute-istio failed, and has been rolled back due to atomic being set: cannot patch "x": Internal error occurred: failed calling webhook "validation.istio.io": no endpoints available',
         "webhook-unavailable",
-        /^Helm went back to what ran before, .*; see that the webhook's pods/,
+        /^Helm went back to what ran before, .*; make sure that the webhook's pods/,
       ],
       [
         "the roll-back failed, too",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { EngineEvent, OpType, StepEventMetadata } from "@pulumi/pulumi/automation";
-import { EventTranslator, type RolloutEvent } from "../../../automation/events";
+import { EventTranslator } from "../../../automation/event-translator";
+import type { RolloutEvent } from "../../../automation/events";
 
 const urn = (types: string, name: string) => `urn:pulumi:test::enroute-istio::${types}::${name}`;
 const stack = urn("pulumi:pulumi:Stack", "enroute-istio-test");
@@ -152,6 +153,39 @@ describe("events of the library", () => {
     ]);
     const unchanged = told.filter((event) => event.kind === "resource" && event.change === "unchanged");
     assert.equal(unchanged.length, 1, "what stays is told once, when it is known to");
+  });
+
+  const orders: [string, OpType[]][] = [
+    ["the new one first", ["create-replacement", "replace", "delete-replaced"]],
+    ["the old one first", ["delete-replaced", "replace", "create-replacement"]],
+  ];
+  for (const [what, steps] of orders)
+    it(`count a replacement once, of the engine's three steps: ${what}`, () => {
+      for (const op of steps) {
+        step("pre", release, op, control);
+        step("out", release, op, control, op === "create-replacement" ? { diffs: ["name"] } : {});
+      }
+      events.finish("succeeded");
+      assert.deepEqual(events.counts, { replace: 1 });
+      assert.deepEqual(
+        events.changed.map(({ change, differs }) => [change, differs]),
+        [["replace", ["name"]]],
+      );
+      const seen = told.flatMap((event) => (event.kind === "resource" ? `${event.change} ${event.status}` : []));
+      assert.deepEqual(seen, ["replace started", "replace done"]);
+    });
+
+  it("count an old one that an earlier update left as deleted", () => {
+    step("pre", release, "delete-replaced", control);
+    step("out", release, "delete-replaced", control);
+    events.finish("succeeded");
+    assert.deepEqual(events.counts, { delete: 1 });
+  });
+
+  it("take secrets and URLs' passwords out of what tools say", () => {
+    events.hide = (text) => text.replaceAll("s3cret", "[secret]");
+    say({ urn: release, message: "bad value s3cret of https://me:pass@charts.example.com/x", severity: "error" });
+    assert.equal(events.errors[0]?.text, "bad value [secret] of https://[secret]@charts.example.com/x");
   });
 
   it("tell a policy's violation, and remember the mandatory ones", () => {

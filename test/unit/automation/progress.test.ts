@@ -78,7 +78,15 @@ describe("progress", () => {
       at(1, { kind: "resource", resource: resource("istiod"), change: "delete", status });
     const during = play([gone("started")]);
     assert.equal(during.components[0]!.status, "running");
-    assert.equal(play([gone("done")], during).components[0]!.status, "done");
+    const after = play([gone("done")], during);
+    assert.equal(after.components[0]!.status, "deleted");
+    assert.match(picture(after, { colour: false, columns: 80, rows: 10 })[1]!, /^ {2}− IstioControlPlane istio/);
+  });
+
+  it("is not gone while the program has it, whatever of it is", () => {
+    const gone = (status: string) =>
+      at(1, { kind: "resource", resource: resource("istiod"), change: "delete", status });
+    assert.equal(play([gone("done")], play([gone("started")], play(begin))).components[0]!.status, "done");
   });
 
   it("begins anew with the update after the preview before it", () => {

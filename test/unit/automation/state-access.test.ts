@@ -168,7 +168,7 @@ describe("the state of a stack", () => {
     it("that is damaged without a whole copy says where it is", async () => {
       write("stacks/enroute-istio/dev.json", '{"checkpo');
       const error = await explain(eof);
-      assert.match(error.message, /no whole copy of it: .*dev\.json$/);
+      assert.match(error.message, /it has no intact copy: .*dev\.json$/);
       assert.match(error.next, /your own backup/);
     });
 

@@ -133,6 +133,7 @@ describe("where a stack stands", () => {
       assert.deepEqual(standingOf({ ...nothing, ...status }), {
         summary,
         isDeployed,
+        needsRecovery: next === "recover the stack, then run up again",
         ...(next === undefined ? {} : { next }),
       });
     });
@@ -162,7 +163,7 @@ describe("where a stack stands", () => {
 describe("what recover prints", () => {
   const clean: StackRecovery = { locks: [], cutShort: [], forget: [], pending: [], done: false };
   const text = (found: Partial<StackRecovery>) => recoveryText({ ...clean, ...found }, "dev");
-  const command = "Put it right with: enroute-istio recover --stack dev --yes";
+  const command = "Repair it with: enroute-istio recover --stack dev --yes";
 
   it("is that nothing was cut off, where nothing was", () => {
     assert.equal(text({}), "Nothing of stack dev was cut off.");

@@ -145,6 +145,51 @@ describe("a cluster", () => {
   });
 });
 
+describe("a long list", () => {
+  const pod = (name: string) => ({ metadata: { name }, spec: { containers: [] } });
+  async function listing(answers: (token: string | null, asked: number) => unknown) {
+    let asked = 0;
+    const api = await fakeApi({
+      "/api/v1/pods": ({ path }: { path: string }) =>
+        answers(new URL(path, "http://x").searchParams.get("continue"), ++asked),
+    });
+    const cluster = openCluster({ kubeconfig: api.kubeconfig, context: "fake" });
+    if ("problem" in cluster) throw new Error(cluster.problem);
+    try {
+      return await cluster.list<{ metadata: { name: string } }, string>(
+        "/api/v1/pods",
+        ({ metadata }) => metadata.name,
+      );
+    } finally {
+      await api.close();
+    }
+  }
+
+  it("is read page by page, and of each item what is wanted is kept", async () => {
+    const names = await listing((token) =>
+      token === "a b"
+        ? { metadata: {}, items: [pod("three")] }
+        : { metadata: { continue: "a b" }, items: [pod("one"), pod("two")] },
+    );
+    assert.deepEqual(names, ["one", "two", "three"]);
+  });
+
+  it("is read again from its beginning where the server forgot the place, once", async () => {
+    const gone = new Status(410, "the provided continue parameter is too old");
+    const first = { metadata: { continue: "x" }, items: [pod("one")] };
+    const names = await listing((token, asked) =>
+      asked === 2 ? gone : token === null ? first : { items: [pod("two")] },
+    );
+    assert.deepEqual(names, ["one", "two"]);
+    await assert.rejects(
+      listing((token) => (token === null ? first : gone)),
+      /too old/,
+    );
+  });
+
+  it("may be empty, as `null`, too", async () => assert.deepEqual(await listing(() => ({ items: null })), []));
+});
+
 describe("verify", () => {
   it("reads what its checks need, and nothing else", async () => {
     const api = await fakeApi({ "/version": { major: "1", minor: "36" } });
@@ -152,8 +197,8 @@ describe("verify", () => {
     try {
       const report = await verify(settings, { only: ["hosts/tls", "global-config"] });
       assert.deepEqual([...new Set(api.asked.map(({ path }) => path))].sort(), [
-        "/apis/enroute.saaras.io/v1/gatewayhosts",
-        "/apis/enroute.saaras.io/v1/globalconfigs",
+        "/apis/enroute.saaras.io/v1/gatewayhosts?limit=100",
+        "/apis/enroute.saaras.io/v1/globalconfigs?limit=100",
         "/version",
       ]);
       const run = ["global-config/one", "global-config/json", "global-config/istio-enabled", "hosts/tls"];

@@ -128,6 +128,18 @@ describe("GatewayHost", () => {
       ],
     });
   });
+
+  it("refuses two routes with one prefix, of which EnRoute would drop one", async () => {
+    const routes = [
+      { service: "web", port: 80 },
+      { prefix: "/", service: "api", port: 8080 },
+    ];
+    const args = { host: "shop.example.com", namespace: "shop", tlsSecretName: "tls", routes };
+    await assert.rejects(
+      deploy((opts) => new GatewayHost("shop.example.com", args, opts)),
+      /routes\[1\] of shop\.example\.com has the prefix of routes\[0\]/,
+    );
+  });
 });
 
 describe("Prometheus", () => {

@@ -93,4 +93,22 @@ describe("Verification", () => {
     assert.ok(!names().some((name) => name.includes("erification")));
     assert.ok(!("verification" in result));
   });
+
+  it("is told what leaves with the update", async () => {
+    const leaving = ["PeerAuthentication shop/weak", "Release mesh/kiali"];
+    const known: unknown[] = [];
+    const { result } = await run(
+      () =>
+        new Verification("verification", {
+          caCertificate: undefined,
+          leaving: () => Promise.resolve(leaving),
+          verify: (given) => {
+            known.push(given);
+            return Promise.resolve(report("passed"));
+          },
+        }).summary,
+    );
+    assert.equal((await valueOf(result)).status, "passed");
+    assert.deepEqual(known, [{ leaving }]);
+  });
 });

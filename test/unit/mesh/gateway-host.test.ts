@@ -4,10 +4,12 @@ import {
   clientLegOf,
   declaredReasons,
   fqdnOf,
+  isPattern,
   oldestTlsOf,
   plainRoutes,
   prefixOf,
   reasonAnnotations,
+  repeatedPrefixes,
   routesOf,
   securePath,
   undeclaredPlainRoutes,
@@ -62,6 +64,26 @@ describe("a route", () => {
   it("has a prefix, `/` if it names none", () => {
     assert.deepEqual([route("/a"), route(), {}, undefined].map(prefixOf), ["/a", "/", "/", "/"]);
     assert.equal(prefixOf({ conditions: [{ header: { name: "h" } }, { prefix: "/b" }] }), "/b");
+  });
+
+  it("has a prefix with single slashes (mergePathConditions, conditions.go)", () =>
+    assert.equal(prefixOf(route("//a///b/")), "/a/b/"));
+
+  it("is a pattern by some characters (mergePathConditions)", () => {
+    const patterns = ["/a^", "/a+", "/a*", "/[a]", "/a%20"];
+    assert.deepEqual(patterns.map(isPattern), [true, true, true, true, true]);
+    assert.deepEqual(["/", "/a.b/c-d_~", "/a?b", "/(a)"].map(isPattern), [false, false, false, false]);
+  });
+
+  it("has a prefix of its own, or EnRoute drops it (addRoute, dag.go)", () => {
+    const repeated = (...prefixes: (string | undefined)[]) =>
+      repeatedPrefixes(prefixes.map((prefix) => (prefix === undefined ? {} : { prefix })));
+    assert.deepEqual(repeated("/", "/a", "/a/", "/A"), []);
+    assert.deepEqual(repeated("/a", "/", "/a", undefined, "//a"), [
+      { index: 2, first: 0 },
+      { index: 3, first: 1 },
+      { index: 4, first: 0 },
+    ]);
   });
 
   it("stands in a GatewayHost's list, or alone in a ServiceRoute", () => {

@@ -391,6 +391,63 @@ describe("all judges agree", () => {
     });
   });
 
+  describe("whether the gateway may list Ingresses", () => {
+    const release: PolicyObject = {
+      apiVersion: "helm.sh/v3",
+      kind: "Release",
+      metadata: { name: "enroute-istio", namespace: edge },
+      chart: "enroute",
+      values: { istio: { enable: true } },
+    };
+    const binding = (subjects: string, annotations = "{}") =>
+      object(
+        `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRoleBinding, metadata: {name: enroute-istio-gateway, annotations: ${annotations}}, roleRef: {kind: ClusterRole, name: enroute}, subjects: ${subjects}}`,
+      );
+    const account = `[{kind: ServiceAccount, name: enroute, namespace: ${edge}}]`;
+    const declared = "{enroute-istio/reason: old charts}";
+    const stack = structuredClone(settings);
+    stack.gateway.ingresses = { reason: "old charts" };
+    const allowed = ({ view }: Seen) =>
+      void (view.ingressRight = { state: "read", value: { allowed: true, reason: "" } });
+
+    it("though nobody says why: no", () => {
+      assert.ok(verifyFinds(["clear-text/ingresses"], allowed));
+      assert.ok(policyFinds(["gateway-ingresses"], binding(account), [release]));
+    });
+    it("as the stack says: yes", () => {
+      assert.ok(!verifyFinds(["clear-text/ingresses"], () => undefined, stack));
+      assert.ok(!policyFinds(["gateway-ingresses"], binding(account, declared), [release]));
+    });
+    it("where the chart's role is bound to nobody: it does not", () => {
+      assert.ok(!verifyFinds(["clear-text/ingresses"], () => undefined));
+      assert.ok(!policyFinds(["gateway-ingresses"], binding("[]"), [release]));
+    });
+    it("is news to a reviewer in any case, with the reason where there is one", () => {
+      const texts = (before: KubernetesObject, after: KubernetesObject) =>
+        changes([{ object: before }], [{ object: after }])
+          .changes.flatMap(({ marks }) => marks)
+          .filter(({ topic }) => topic === "encryption")
+          .map(({ text }) => text);
+      const served = "EnRoute serves every Ingress without a class annotation in plain text";
+      assert.deepEqual(texts(binding("[]"), binding(account)), [served]);
+      assert.deepEqual(texts(binding("[]"), binding(account, declared)), [`${served}: old charts`]);
+      assert.deepEqual(texts(binding(account), binding("[]")), [
+        "EnRoute may no longer list Ingresses by it, and serves none for it",
+      ]);
+      assert.deepEqual(texts(binding(account), binding(account, declared)), []);
+    });
+    it("by a role of its own that gains them", () => {
+      const role = (resources: string) =>
+        object(
+          `{apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: enroute}, rules: [{apiGroups: [networking.k8s.io], resources: ${resources}, verbs: [list]}]}`,
+        );
+      const bound = binding(account);
+      assert.ok(reviewFinds([role("[networkpolicies]"), bound], [role("[ingresses]"), bound]));
+      assert.ok(!reviewFinds([role("[ingresses]"), bound], [role("[ingresses]"), bound]));
+      assert.ok(!reviewFinds([role("[networkpolicies]")], [role("[ingresses]")]), "bound to nobody");
+    });
+  });
+
   describe("what cannot be changed in place", () => {
     const fields: [apiVersion: string, kind: string, path: string, replaced: boolean][] = [
       ["v1", "Service", "spec.clusterIP", true],

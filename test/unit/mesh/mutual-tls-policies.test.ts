@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type MutualTlsException,
   compileExceptions,
+  declaredModes,
   exceptionProblems,
   isPast,
 } from "../../../mesh/mutual-tls-policies";
@@ -124,7 +125,6 @@ describe("exceptionProblems", () => {
         exception({ workload }),
         exception({ workload, ports: [80] }),
         exception({ workload: { app: "web" } }),
-        exception({ namespace: "istio-system", workload }),
       ),
       [],
     );
@@ -142,6 +142,13 @@ describe("exceptionProblems", () => {
     assert.match(problems(exception({ namespace: "istio-system" }))[0]!, /^0: in the root namespace istio-system/);
   });
 
+  it("refuses one in the root namespace for a workload, which has no sidecar there", () => {
+    assert.match(
+      problems(exception({ namespace: "istio-system", workload: { app: "api" } }))[0]!,
+      /^0: in the root namespace istio-system no pod has a sidecar/,
+    );
+  });
+
   it("refuses the same workloads, namespace or port twice", () => {
     const workload = { app: "api" };
     assert.match(problems(exception({}), exception({ mode: "DISABLE" }))[0]!, /^1: .*already \(see exceptions\[0\]\)/);
@@ -155,5 +162,31 @@ describe("exceptionProblems", () => {
   it("refuses a selector within another's, of which Istio obeys only the oldest", () => {
     const found = problems(exception({ workload: { app: "api", v: "1" } }), exception({ workload: { app: "api" } }));
     assert.match(found[0]!, /^1: it selects workloads that another exception selects/);
+  });
+});
+
+describe("declaredModes", () => {
+  const workload = { app: "api" };
+  const of = (exceptions: MutualTlsException[], labels: Record<string, string> = workload) =>
+    declaredModes(exceptions, { namespace: "shop", labels });
+
+  it("is STRICT where no exception is for the pod", () => {
+    for (const exceptions of [[], [exception({ namespace: "other" })], [exception({ workload: { app: "web" } })]])
+      assert.deepEqual(of(exceptions), [{ all: "STRICT", ports: {} }]);
+  });
+
+  it("is the workload's exception, and the namespace's only where there is none", () => {
+    const exceptions = [exception({ mode: "DISABLE" }), exception({ workload, ports: [9102] })];
+    assert.deepEqual(of(exceptions), [{ all: "DISABLE", ports: { 9102: "PERMISSIVE" } }]);
+    assert.deepEqual(of(exceptions, { app: "web" }), [{ all: "DISABLE", ports: {} }]);
+    assert.deepEqual(of([exception({ workload, ports: [9102] })]), [{ all: "STRICT", ports: { 9102: "PERMISSIVE" } }]);
+  });
+
+  it("is one of several where their policies select the same pod: Istio obeys the oldest", () => {
+    const exceptions = [exception({ workload }), exception({ workload: { tier: "back" }, mode: "DISABLE" })];
+    assert.deepEqual(
+      of(exceptions, { app: "api", tier: "back" }).map(({ all }) => all),
+      ["PERMISSIVE", "DISABLE"],
+    );
   });
 });

@@ -21,6 +21,7 @@ describe("names and defaults", () => {
   it("of annotations and labels", () => {
     assert.deepEqual(constants(annotations), {
       extraNamesAnnotation: "enroute-istio/extra-names",
+      ingressesAnnotation: "enroute-istio/ingresses",
       insecureRoutesAnnotation: "enroute-istio/insecure-routes",
       ownerAnnotation: "enroute-istio/owner",
       reasonAnnotation: "enroute-istio/reason",
@@ -41,6 +42,7 @@ describe("names and defaults", () => {
   it("of Istio", () => {
     const { istioProfiles, ...rest } = constants(istio);
     assert.deepEqual(rest, {
+      authorityAnnotation: "enroute-istio/certificate-authority",
       defaultHub: "docker.io/istio",
       defaultIstioNamespace: "istio-system",
       defaultProfile: "standard",
@@ -71,6 +73,7 @@ describe("names and defaults", () => {
   it("of EnRoute", () => {
     assert.deepEqual(constants(enroute), {
       defaultCpuPercent: 70,
+      defaultEnvoyTag: "v1.27.0",
       defaultGatewayNamespace: "enroute-system",
       defaultLogLevel: "info",
       defaultOutputPath: "/etc/istio-certs",
@@ -82,6 +85,7 @@ describe("names and defaults", () => {
         service: "enroute",
         serviceAccount: "enroute",
         clusterRole: "enroute",
+        ingressBinding: "enroute-istio-gateway",
         selector: { "app.kubernetes.io/name": "enroute", "app.kubernetes.io/instance": "enroute-istio" },
       },
       enrouteCharts: "https://helm.getenroute.io",

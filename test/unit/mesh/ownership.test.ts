@@ -5,6 +5,7 @@ import {
   claimOf,
   isStack,
   labelConflicts,
+  leftovers,
   newOwner,
   stackAnnotation,
   ownerName,
@@ -109,4 +110,38 @@ describe("another stack", () => {
         ),
         owner,
       ));
+});
+
+describe("what a stack no longer makes", () => {
+  const held = (kind: string, group: string, name: string, patch = false, namespace = "shop") => ({
+    ...{ kind, group, name, patch, urn: "u" },
+    ...(namespace === "" ? {} : { namespace }),
+  });
+  const made = (kind: string, group: string, name: string) => ({
+    ...{ apiVersion: `${group}/v1`, group, kind, name, namespace: "shop" },
+  });
+  const release = (name: string) => ({ name, namespace: "mesh", chart: "c", version: "1", values: {} });
+
+  it("is what its state holds beyond the program, but what it only patches", () => {
+    const objects = [
+      held("PeerAuthentication", "security.istio.io", "gone"),
+      held("PeerAuthentication", "security.istio.io", "kept"),
+      held("Namespace", "", "patched", true, ""),
+      held("Namespace", "", "left", false, ""),
+    ];
+    const planned = { objects: [made("PeerAuthentication", "security.istio.io", "kept")], releases: [release("a")] };
+    assert.deepEqual(leftovers({ objects, releases: ["mesh/a", "mesh/b"] }, planned), [
+      "PeerAuthentication shop/gone",
+      "Namespace left",
+      "Release mesh/b",
+    ]);
+  });
+
+  it("knows a GatewayHost by its former name", () => {
+    const planned = { objects: [made("GatewayHost", "enroute.saaras.io", "a.b.example")], releases: [] };
+    const of = (name: string) =>
+      leftovers({ objects: [held("GatewayHost", "enroute.saaras.io", name)], releases: [] }, planned);
+    assert.deepEqual([of("a-b-example"), of("a.b.example")], [[], []]);
+    assert.deepEqual(of("b-a-example"), ["GatewayHost shop/b-a-example"]);
+  });
 });

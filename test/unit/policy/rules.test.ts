@@ -34,6 +34,7 @@ const policy = (name: string, spec: Tree, annotations: Record<string, string> = 
   metadata: { name, namespace: "shop", annotations },
   spec,
 });
+const gatewayAccount = { kind: "ServiceAccount", name: "enroute", namespace: "enroute-system" };
 const declared = { "enroute-istio/reason": "r", "enroute-istio/owner": "team-a", "enroute-istio/until": "2026-12-31" };
 const permissive = { mtls: { mode: "PERMISSIVE" } };
 
@@ -94,7 +95,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "mtls-strict",
       add: [policy("legacy", permissive)],
       object: "PeerAuthentication shop/legacy",
-      says: /mtls\.mode is PERMISSIVE: .*nobody has said why/,
+      says: /mtls\.mode is PERMISSIVE: .*no reason is declared/,
     },
     {
       title: "a port that is DISABLEd",
@@ -122,7 +123,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "mtls-exceptions",
       add: [policy("legacy", permissive, { ...declared, "enroute-istio/until": "soon" })],
       object: "PeerAuthentication shop/legacy",
-      says: /end soon is no date/,
+      says: /end soon is not a date/,
     },
     {
       title: "an exception that is over",
@@ -154,6 +155,51 @@ async function seeds(): Promise<Seed[]> {
       remove: ["PeerAuthentication default"],
       object: "Release istio-system/istiod",
       says: /no policy in istio-system is for the whole mesh/,
+    },
+    {
+      title: "a mesh whose istiod does not look at its root namespace",
+      rule: "mesh-discovery",
+      change: [
+        [
+          "Release istiod",
+          "values.meshConfig.discoverySelectors",
+          [{ matchExpressions: [{ key: "istio-injection", operator: "Exists" }] }],
+        ],
+      ],
+      object: "Release istio-system/istiod",
+      says: /none of its discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
+    },
+    {
+      title: "the same in the chart's ConfigMap",
+      rule: "mesh-discovery",
+      add: [
+        configMap("istio-1-31", {
+          mesh: "discoverySelectors: [{ matchLabels: { kubernetes.io/metadata.name: istio-system } }, { matchLabels: { kubernetes.io/metadata.name: enroute-system } }]",
+        }),
+      ],
+      object: "ConfigMap istio-system/istio-1-31",
+      says: /matches namespace shop/,
+    },
+    {
+      title: "a port that no sidecar captures",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.global.proxy.excludeInboundPorts", "8080"]],
+      object: "Release istio-system/istiod",
+      says: /values\.global\.proxy\.excludeInboundPorts is "8080": what its sidecar does not capture/,
+    },
+    {
+      title: "a mesh that captures nothing",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.pilot.meshConfig.defaultConfig.interceptionMode", "NONE"]],
+      object: "Release istio-system/istiod",
+      says: /interceptionMode is "NONE"/,
+    },
+    {
+      title: "a mesh without automatic mutual TLS",
+      rule: "mesh-capture",
+      change: [["Release istiod", "values.meshConfig.enableAutoMtls", false]],
+      object: "Release istio-system/istiod",
+      says: /enableAutoMtls is false: without it proxies send plain text/,
     },
     {
       title: "a gateway without its cert-server",
@@ -221,6 +267,34 @@ async function seeds(): Promise<Seed[]> {
       ],
       object: "ServiceRoute shop/more",
       says: /route \/more has permitInsecure/,
+    },
+    {
+      title: "the chart's role for the gateway, which nobody has given a reason for",
+      rule: "gateway-ingresses",
+      change: [["ClusterRoleBinding enroute-istio-gateway", "subjects", [gatewayAccount]]],
+      object: "ClusterRoleBinding enroute-istio-gateway",
+      says: /may list Ingresses by it: EnRoute serves each without a class annotation in clear text/,
+    },
+    {
+      title: "another role for the gateway, with Ingresses",
+      rule: "gateway-ingresses",
+      add: [
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "ClusterRole",
+          metadata: { name: "reader" },
+          rules: [{ apiGroups: ["*"], resources: ["*"], verbs: ["get", "list"] }],
+        },
+        {
+          apiVersion: "rbac.authorization.k8s.io/v1",
+          kind: "ClusterRoleBinding",
+          metadata: { name: "readers" },
+          roleRef: { kind: "ClusterRole", name: "reader" },
+          subjects: [{ kind: "Group", name: "system:serviceaccounts" }],
+        },
+      ],
+      object: "ClusterRoleBinding readers",
+      says: /may list Ingresses/,
     },
     {
       title: "a DestinationRule that turns TLS off",
@@ -305,7 +379,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "private-keys",
       add: [{ ...tlsSecret(foreign), metadata: { name: "x", namespace: "y" }, plainKeyPaths: ["stringData.tls.key"] }],
       object: "Secret y/x",
-      says: /stringData\.tls\.key holds a private key that is no Pulumi secret/,
+      says: /stringData\.tls\.key holds a private key that is not a Pulumi secret/,
     },
     {
       title: "an RSA key of 1024 bits",
@@ -327,6 +401,29 @@ async function seeds(): Promise<Seed[]> {
       add: [certificate({ privateKey: { algorithm: "RSA", size: 1024 } })],
       object: "Certificate shop/shop-tls",
       says: /RSA of 1024 bits/,
+    },
+    {
+      title: "a key that the stack's Envoy does not load, in a Secret",
+      rule: "certificate-taken",
+      change: [["Release enroute-istio", "values.images.envoy.tag", "v1.27.0"]],
+      add: [tlsSecret(await issue({ hosts: ["shop.example.com"], key: "P-384" }))],
+      object: "Secret shop/shop-tls",
+      says: /has an ECDSA key on P-384: Envoy v1\.27\.0 loads ECDSA on P-256, or RSA, alone/,
+    },
+    {
+      title: "the same that cert-manager is to make",
+      rule: "certificate-taken",
+      change: [["Release enroute-istio", "values.images.envoy.tag", "v1.27.0"]],
+      add: [certificate({ privateKey: { algorithm: "ECDSA", size: 521 } })],
+      object: "Certificate shop/shop-tls",
+      says: /has an ECDSA key on P-521/,
+    },
+    {
+      title: "a certificate for clients",
+      rule: "certificate-taken",
+      add: [certificate({ usages: ["client auth"] })],
+      object: "Certificate shop/shop-tls",
+      says: /is not for servers: spec\.usages lacks server auth/,
     },
     {
       title: "a certificate of more than 398 days in a Secret",
@@ -375,7 +472,7 @@ async function seeds(): Promise<Seed[]> {
       rule: "chart-versions",
       change: [["Release istiod", "version", "^1.31.0"]],
       object: "Release istio-system/istiod",
-      says: /"\^1\.31\.0": the next update would install whatever is newest/,
+      says: /"\^1\.31\.0": the next update would install the newest version/,
     },
     {
       title: "no chart version",
@@ -443,7 +540,7 @@ async function seeds(): Promise<Seed[]> {
       onlyInProduction: true,
       change: [["Release enroute-istio", "values.images.redis.tag", "7.4"]],
       object: "Release enroute-system/enroute-istio",
-      says: /7\.4 is no full version/,
+      says: /7\.4 is not a full version/,
     },
     {
       title: "in production, one istiod",
@@ -631,11 +728,15 @@ describe("the policy rules", () => {
         "gateway-in-mesh: mandatory, stack",
         "host-tls: mandatory, object",
         "host-insecure-routes: mandatory, object",
+        "gateway-ingresses: mandatory, stack",
         "destination-rule-tls: mandatory, object",
         "namespace-injection: mandatory, stack",
+        "mesh-discovery: mandatory, stack",
+        "mesh-capture: mandatory, object",
         "private-keys: mandatory, object",
         "key-strength: mandatory, object",
         "certificate-life: mandatory, object",
+        "certificate-taken: mandatory, stack",
         "certificate-names: mandatory, stack",
         "chart-versions: mandatory, object",
         "retired-hosts: mandatory, object",
@@ -736,7 +837,7 @@ describe("the policy rules", () => {
           /the level of mtls-strict is "warn", but must be one of advisory, mandatory, disabled/,
         );
         write("{");
-        assert.throws(() => loadLevels("dev", folder), /dev\.json is no JSON/);
+        assert.throws(() => loadLevels("dev", folder), /dev\.json is not JSON/);
         write("[]");
         assert.throws(() => loadLevels("dev", folder), /an object of levels by rule/);
       } finally {

@@ -92,7 +92,7 @@ describe("a state file", () => {
 
   it("without any whole copy is an error that says where it is", () => {
     write("stacks/enroute-istio/dev.json", "");
-    assert.throws(find, /cut short, and there is no whole copy of it: .*dev\.json/);
+    assert.throws(find, /cut short, and it has no intact copy: .*dev\.json/);
   });
 
   it("is there also where the CLI compresses it", () => {

@@ -130,7 +130,7 @@ describe("marks of the leg client → gateway", () => {
     ]);
     const root = (validity: number) =>
       own(`{apiVersion: tls, kind: SelfSignedCert, metadata: {name: ca}, validityPeriodHours: ${validity}}`);
-    assert.match(marks([root(1)], [root(2)])[0]!, /^danger certificate: CA ca is made anew/);
+    assert.match(marks([root(1)], [root(2)])[0]!, /^danger certificate: CA ca is replaced/);
   });
 });
 

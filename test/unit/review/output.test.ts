@@ -100,7 +100,7 @@ describe("a manifest of Helm", () => {
   it("that is no YAML is refused with its release", () => {
     assert.throws(
       () => parseManifest("---\na: [\n", { name: "r", namespace: "n" }),
-      /Release r of the head renders to something that is no YAML/,
+      /Release r of the head renders to something that is not YAML/,
     );
   });
 });

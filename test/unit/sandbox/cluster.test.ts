@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse, parseAllDocuments } from "yaml";
@@ -13,7 +13,7 @@ import { type Pod, environmentOf, groupPods, isReady, isTold, statusPatch } from
 import { kwokConfiguration } from "../../../sandbox/cluster/kwok";
 import { BoundedLog } from "../../../sandbox/cluster/log";
 import { mostNodes, nodeManifest } from "../../../sandbox/cluster/nodes";
-import { type Service, routesOf } from "../../../sandbox/cluster/network";
+import { type Service, ServiceNetwork, routesOf } from "../../../sandbox/cluster/network";
 import { backoffMilliseconds } from "../../../sandbox/cluster/part";
 
 interface PodOptions {
@@ -216,6 +216,54 @@ describe("routes of Services", () => {
     ];
     assert.equal(routesOf(services, [backend("127.100.1.20", pod("a"))]).size, 0);
     assert.equal(routesOf([good], []).size, 0);
+  });
+
+  it("lead to the sidecar of a pod for the ports that it catches, and past it for the others", () => {
+    const caught = (captures: (port: number) => boolean) => ({
+      ...backend("127.100.1.20", pod("a")),
+      inbound: { path: "traffic/a/inbound.sock", captures },
+    });
+    const route = (captures: (port: number) => boolean) =>
+      routesOf([service("istiod", { app: "istiod" }, 15017)], [caught(captures)]).get("127.100.0.7:443");
+    const past = { address: "127.100.1.20", port: 40_001 };
+    assert.deepEqual(
+      route((port) => port === 15017),
+      { ...past, inbound: "traffic/a/inbound.sock" },
+    );
+    assert.deepEqual(
+      route((port) => port === 40_001),
+      past,
+    );
+  });
+
+  it("tell the sidecar where a connection was going, before its first byte", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "inbound-"));
+    const [path, port] = [join(folder, "s"), await choosePort("127.0.0.1", 0)];
+    const received = new Promise<string>((resolve) => {
+      const server = createServer((socket) => {
+        let text = "";
+        socket.setEncoding("utf8").on("data", (chunk: string) => {
+          text += chunk;
+          if (text.endsWith("hello")) {
+            resolve(text);
+            socket.end();
+            server.close();
+          }
+        });
+      }).listen(path);
+    });
+    const network = new ServiceNetwork(() => {}, join(folder, "recordings"));
+    try {
+      network.update(new Map([[`127.0.0.1:${port}`, { address: "127.100.1.20", port: 9080, inbound: path }]]));
+      const client = connect({ host: "127.0.0.1", port }).on("error", () => {});
+      client.write("hello");
+      const sent = await received;
+      assert.match(sent, /^PROXY TCP4 127\.0\.0\.1 127\.100\.1\.20 \d+ 9080\r\nhello$/);
+      client.destroy();
+    } finally {
+      network.close();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
 

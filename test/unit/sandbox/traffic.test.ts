@@ -7,10 +7,11 @@ import {
   istiodOf,
   meshConfiguration,
   podInfo,
+  isCaptured,
   sharedCertificates,
   sidecarConfiguration,
 } from "../../../sandbox/cluster/sidecar";
-import { wantedPods } from "../../../sandbox/cluster/traffic";
+import { mostPods, wantedPods } from "../../../sandbox/cluster/traffic";
 import { reasonOf } from "../../../sandbox/envoy";
 
 const sidecar: Container = {
@@ -53,35 +54,75 @@ describe("pods that carry traffic", () => {
     },
   ];
 
-  it("are the gateway's and those of the Services that hosts route to, with their container ports", () => {
+  const outside = (name: string, namespace: string, ports = [named(name)]): Pod => {
+    const made = pod(name, { app: name }, ports);
+    return { ...made, metadata: { ...made.metadata, namespace }, spec: { ...made.spec, initContainers: [] } };
+  };
+
+  it("are every gateway's, and all of namespaces that are in the mesh or routed to, with the ports they are reached at", () => {
     const wanted = wantedPods({
       pods: [
-        pod("gateway-1", { app: "enroute", "pod-template-hash": "g" }, [named("enroute"), named("envoy")]),
         pod("web-1", { app: "web", "pod-template-hash": "w" }, [named("web")]),
         pod("other-1", { app: "other", "pod-template-hash": "o" }, [named("other")]),
+        outside("opted-out", "shop"),
+        outside("elsewhere", "kube-system"),
+        pod("gateway-1", { app: "enroute", "pod-template-hash": "g" }, [named("enroute"), named("envoy")]),
       ],
-      services: [service("web", { app: "web" }, "http"), service("other", { app: "other" })],
+      services: [service("web", { app: "web" }, "http"), service("other", { app: "other" }, 7000)],
       gatewayHosts,
     });
     assert.deepEqual(
       [...wanted].map(([key, { kind, ports }]) => [key, kind, ports]),
       [
-        ["shop_gateway_g", "gateway", [8080, 8443]],
-        ["shop_web_w", "workload", [9080]],
+        ["shop_gateway_gateway-1", "gateway", [8080, 8443]],
+        ["shop_opted-out", "workload", [9080]],
+        ["shop_other-1", "workload", [7000, 9080]],
+        ["shop_web-1", "workload", [9080]],
       ],
     );
   });
 
-  it("are of the newest generation while a Deployment rolls over", () => {
+  it("have their role in common with the generation that takes their place", () => {
     const wanted = wantedPods({
       pods: [
-        pod("web-1", { app: "web", "pod-template-hash": "old" }, [named("web")], "1"),
-        pod("web-2", { app: "web", "pod-template-hash": "new" }, [named("web")], "2"),
+        pod("web-old-1", { app: "web", "pod-template-hash": "old" }, [named("web")], "1"),
+        pod("web-new-2", { app: "web", "pod-template-hash": "new" }, [named("web")], "2"),
       ],
-      services: [service("web", { app: "web" }, 9080)],
+      services: [],
       gatewayHosts,
     });
-    assert.deepEqual([...wanted.keys()], ["shop_web_new"]);
+    assert.deepEqual(
+      [...wanted.values()].map(({ role }) => role),
+      ["shop_web", "shop_web"],
+    );
+  });
+
+  it("are so many at most, the gateway's first", () => {
+    const many = Array.from({ length: mostPods + 5 }, (_, index) =>
+      pod(`web-${index}`, { app: "web" }, [named("web")]),
+    );
+    const gateway = pod("gateway-1", { app: "enroute" }, [named("enroute"), named("envoy")], "9");
+    const wanted = wantedPods({ pods: [...many, gateway], services: [], gatewayHosts });
+    assert.equal(wanted.size, mostPods);
+    assert.equal([...wanted.keys()][0], "shop_gateway_gateway-1");
+  });
+
+  it("have caught what istio-init would catch, and nothing without it", () => {
+    const withRules = (...args: string[]): Pod => {
+      const made = pod("web", { app: "web" });
+      return {
+        ...made,
+        spec: {
+          ...made.spec,
+          initContainers: [{ name: "istio-init", image: "proxyv2", args: ["istio-iptables", ...args] }],
+        },
+      };
+    };
+    assert.equal(isCaptured(withRules("-b", "*", "-d", "15090,15021"), 9080), true);
+    assert.equal(isCaptured(withRules("-b", "*", "-d", "15090,9080"), 9080), false);
+    assert.equal(isCaptured(withRules("-b", "7000, 9080", "-d", ""), 9080), true);
+    assert.equal(isCaptured(withRules("-b", "", "-d", ""), 9080), false);
+    assert.equal(isCaptured(pod("web", { app: "web" }), 9080), false);
   });
 });
 
@@ -92,12 +133,7 @@ describe("the real agent of a sidecar", () => {
     folder: "/folder",
     binary: "pilot-agent",
     istiodAddress: "127.9.0.2",
-  };
-  const envoy = {
-    binary: "envoy",
-    template: "t",
-    address: "127.9.1.60",
-    ports: { admin: 1, prometheus: 2, status: 3 },
+    envoy: { binary: "envoy", template: "t", address: "127.9.1.60", ports: { admin: 1, prometheus: 2, status: 3 } },
   };
 
   it("finds istiod where the injected environment says, by name and by the Service's address", () => {
@@ -121,34 +157,35 @@ describe("the real agent of a sidecar", () => {
     assert.equal(cwd, "/folder");
     assert.equal(env!["OUTPUT_CERTS"], "/folder/etc/istio-certs");
     assert.match(env!["PROXY_CONFIG"]!, /"SECRET_TTL":"1h"/);
-    assert.equal(env!["DISABLE_ENVOY"], "true");
     assert.equal(env!["POD_NAME"], "web-1");
   });
 
   it("runs Envoy at the pod's own address, with no port open to the network", () => {
-    const { env } = agent("sidecar", { ...options, envoy });
+    const { env } = agent("sidecar", options);
     assert.equal(env!["INSTANCE_IP"], "127.9.1.60");
-    assert.equal(env!["ISTIO_META_INTERCEPTION_MODE"], "NONE");
-    assert.equal(env!["DISABLE_ENVOY"], undefined);
+    assert.equal(env!["ISTIO_META_INTERCEPTION_MODE"], "REDIRECT", "as injected: istiod configures it as on a cluster");
     assert.match(podInfo(options.pod).annotations, /^status\.sidecar\.istio\.io\/port="0"$/m);
     const template = '"{{ .wildcard }}" "{{ .localhost }}" "{{- .wildcard -}}" "{{ .nodeID }}"';
     assert.equal(bootstrapTemplate(template, "127.9.1.60"), '"127.9.1.60" "127.9.1.60" "127.9.1.60" "{{ .nodeID }}"');
   });
 
-  it("has istiod configure a listener at the container's port, by which policies go", () => {
-    const object = sidecarConfiguration(options.pod, "web", "127.9.1.60", [{ port: 9080, application: 4242 }]);
-    assert.deepEqual((object as { spec: unknown }).spec, {
-      workloadSelector: { labels: { app: "web" } },
-      ingress: [
-        {
-          port: { number: 9080, protocol: "HTTP", name: "http-9080" },
-          bind: "127.9.1.60",
-          captureMode: "NONE",
-          defaultEndpoint: "127.0.0.1:4242",
-        },
+  it("has Envoy take at a socket what the pod's network would catch, and changes nothing else of istiod's", () => {
+    const { metadata, spec } = sidecarConfiguration("shop") as {
+      metadata: { namespace: string };
+      spec: {
+        configPatches: { applyTo: string; match: { context: string }; patch: { operation: string; value?: object } }[];
+      };
+    };
+    assert.equal(metadata.namespace, "shop");
+    assert.deepEqual(
+      spec.configPatches.map(({ applyTo, match, patch }) => [applyTo, match.context, patch.operation]),
+      [
+        ["LISTENER", "SIDECAR_INBOUND", "MERGE"],
+        ["LISTENER_FILTER", "SIDECAR_INBOUND", "REPLACE"],
+        ["LISTENER", "SIDECAR_OUTBOUND", "REMOVE"],
       ],
-      egress: [{ hosts: ["~/*"] }],
-    });
+    );
+    assert.deepEqual(spec.configPatches[0]!.patch.value, { address: { pipe: { path: "inbound.sock" } } });
   });
 
   it("shares its certificates with whoever mounts the same volume, wherever that is", () => {

@@ -186,6 +186,46 @@ describe("loadSettings", () => {
       /hosts\[0\]\.routes\[0\]\.permitInsecure\n.*\n\s+allowed: an object with the keys reason/,
     ],
     [
+      "two routes of a host with one prefix",
+      {
+        hosts: [
+          {
+            ...bookinfoHost,
+            routes: [
+              { prefix: "/a", service: "productpage", port: 9080 },
+              { prefix: "//a", service: "reviews", port: 9080 },
+            ],
+          },
+        ],
+      },
+      /hosts\[0\]\.routes\[1\]\.prefix\n.*\/\/a.*\n\s+allowed: each prefix once in a host .* routes\[0\] has it already, and EnRoute would drop one of them/,
+    ],
+    [
+      "two routes of a host without a prefix",
+      {
+        hosts: [
+          {
+            ...bookinfoHost,
+            routes: [
+              { service: "productpage", port: 9080 },
+              { prefix: "/", service: "reviews", port: 9080 },
+            ],
+          },
+        ],
+      },
+      /hosts\[0\]\.routes\[1\]\.prefix\n/,
+    ],
+    [
+      "a prefix that EnRoute takes to be a regular expression",
+      { hosts: [{ ...bookinfoHost, routes: [{ prefix: "/a+b", service: "productpage", port: 9080 }] }] },
+      /hosts\[0\]\.routes\[0\]\.prefix\n.*\n\s+allowed: a path prefix such as \/api, without any of \^ \+ \* \[ \] %/,
+    ],
+    [
+      "Ingresses that nobody gives a reason for",
+      { "gateway.ingresses": true },
+      /gateway\.ingresses\n.*\n\s+allowed: an object with the keys reason/,
+    ],
+    [
       "a deletion of an object without a kind",
       { deletionProtection: { except: [{ object: "shop/web", reason: "gone" }] } },
       /deletionProtection\.except\[0\]\.object\n.*\n\s+allowed: an object as Kind namespace\/name/,
@@ -452,6 +492,24 @@ describe("loadSettings", () => {
     assert.equal(settings.hosts[0]!.minimumTlsVersion, "1.3");
   });
 
+  describe("with a kind of key that is to be made", () => {
+    const asked = (certificate: Tree, more: Tree = {}) => dev({ certificate, ...more });
+    const generated = { issuer: "generated", keyAlgorithm: "ECDSA-P384" };
+    const managed = { ...generated, issuer: "certManager", issuerRef: { name: "x" } };
+    for (const certificate of [generated, managed])
+      it(`refuses one that the stack's Envoy does not load: ${certificate.issuer}`, () => {
+        const text = refusal(asked(certificate));
+        assert.match(
+          text,
+          /certificate\.keyAlgorithm\n\s+found: +"ECDSA-P384"\n\s+allowed: one of ECDSA-P256, RSA-2048, RSA-4096/,
+        );
+        assert.match(text, /Envoy v1\.27\.0 loads ECDSA on P-256, or RSA, alone.*gateway\.images\.envoy\.tag/);
+        const newer = { "gateway.images.envoy": { tag: "v1.33.0" } };
+        loadSettings(asked(certificate, newer));
+        loadSettings(asked({ ...certificate, keyAlgorithm: "RSA-4096" }));
+      });
+  });
+
   describe("with a provided certificate", () => {
     const provided = (certificateChain: string, privateKey: string) => ({
       certificate: { issuer: "provided", certificateChain, privateKey },
@@ -502,6 +560,34 @@ describe("loadSettings", () => {
         refusal(dev(withCa, secret)),
         /certificate\.certificateChain\n\s+allowed: is incomplete, or of another CA: .* issued by root/,
       );
+    });
+
+    const untaken: [what: string, options: Parameters<typeof issue>[0], expected: RegExp][] = [
+      [
+        "on a curve that the stack's Envoy does not load",
+        { key: "P-384" },
+        /has an ECDSA key on P-384: Envoy v1\.27\.0/,
+      ],
+      ["of a kind that it does not load", { key: "Ed25519" }, /has an Ed25519 key: Envoy v1\.27\.0/],
+      ["with a short key", { key: "RSA-1024" }, /has an RSA key of 1024 bits/],
+      ["with a common name alone", { hosts: [], name: "a.example.com" }, /no subject alternative name/],
+      ["for clients", { purposes: ["1.3.6.1.5.5.7.3.2"] }, /is not for servers/],
+      ["by a wildcard of another level", { hosts: ["*.b.example.com"] }, /does not cover a\.example\.com/],
+    ];
+    for (const [what, options, expected] of untaken)
+      it(`refuses a certificate ${what}`, async () => {
+        const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], ...options });
+        const text = refusal(dev(provided(certificate, privateKey), secret));
+        assert.match(text, /^1 setting is wrong/);
+        assert.match(text, expected);
+      });
+
+    it("takes what a newer Envoy of the stack loads", async () => {
+      for (const key of ["P-384", "Ed25519"] as const) {
+        const { certificate, privateKey } = await issue({ hosts: ["a.example.com"], key });
+        const given = { ...provided(certificate, privateKey), "gateway.images.envoy": { tag: "v1.33.1" } };
+        loadSettings(dev(given, secret));
+      }
     });
 
     it("warns ahead of its end, and where nobody can tell whether its chain is whole", async () => {

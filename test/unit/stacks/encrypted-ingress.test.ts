@@ -300,10 +300,10 @@ describe("encryptedIngress", () => {
     assert.equal(await valueOf(result.gatewayAddress), "192.0.2.10");
     assert.deepEqual(result.hosts, ["https://bookinfo.dev.example.com"]);
     assert.equal(result.gatewayIdentity, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
-    assert.match((await valueOf(result.caCertificate))!, /BEGIN CERTIFICATE/);
+    assert.match((await valueOf(result.caCertificate!))!, /BEGIN CERTIFICATE/);
     assert.deepEqual(result.workloadCertificate, { ttl: "24h", outputPath: "/etc/istio-certs", maxTtl: "2160h" });
     assert.equal(result.meshRootCertificates, undefined, "istiod's own, which nobody here knows");
-    assert.match((await valueOf(result.certificateEndOfValidity))!, /^\d{4}-/);
+    assert.match((await valueOf(result.certificateEndOfValidity!))!, /^\d{4}-/);
     assert.match(result.keptOnDestroy.join(), /CustomResourceDefinitions/);
   });
 

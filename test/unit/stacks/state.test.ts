@@ -25,6 +25,17 @@ describe("what a state holds", () => {
           metadata: { name: "h", namespace: "shop" },
         },
       },
+      f: {
+        type: "kubernetes:core/v1:Service",
+        outputs: {
+          ...{ apiVersion: "v1", kind: "Service" },
+          metadata: {
+            name: "enroute",
+            namespace: "edge",
+            annotations: { "meta.helm.sh/release-name": "enroute-istio" },
+          },
+        },
+      },
       e: { type: "tls:index/privateKey:PrivateKey", outputs: {} },
     });
     assert.deepEqual(held, {
@@ -40,6 +51,8 @@ describe("what a state holds", () => {
         },
         { kind: "Namespace", group: "", name: "shop", patch: true, urn: "b" },
         { kind: "GatewayHost", group: "enroute.saaras.io", namespace: "shop", name: "h", patch: false, urn: "d" },
+        // Helm made it.
+        { kind: "Service", group: "", namespace: "edge", name: "enroute", patch: true, urn: "f" },
       ],
       releases: ["istio-system/istiod"],
     });

@@ -14,10 +14,11 @@ async function findings(
   certificate: Settings["certificate"],
   answers: Record<string, Answer> = {},
   now?: Date,
+  more: Partial<Settings> = {},
 ): Promise<Finding[]> {
   const api = await fakeApi({ "/version": { major: "1", minor: "36" }, ...answers });
   try {
-    const settings = { ...stackFile("dev"), certificate, kubeconfig: api.kubeconfig, context: "fake" };
+    const settings = { ...stackFile("dev"), ...more, certificate, kubeconfig: api.kubeconfig, context: "fake" };
     return await preflight(settings, { only: ["certificates"], ...(now === undefined ? {} : { now }) });
   } finally {
     await api.close();
@@ -61,13 +62,36 @@ describe("preflight, on an existing Secret", () => {
       /tls\.crt does not cover bookinfo\.dev\.example\.com/,
     ],
     [
-      "with an incomplete chain",
+      "whose key the gateway's Envoy does not load",
       async () => {
-        const middle = await issue({ name: "middle", ca: true, issuer: ca });
-        const below = await issue({ hosts: [host], issuer: middle });
-        return secret(below.certificate, below, ca.certificate);
+        const strong = await issue({ hosts: [host], issuer: ca, key: "P-384" });
+        return secret(strong.certificate, strong);
       },
-      /tls\.crt is incomplete, or of another CA: .* issued by middle, which ca\.crt does not hold/,
+      /tls\.crt has an ECDSA key on P-384: Envoy v1\.27\.0 loads ECDSA on P-256, or RSA, alone/,
+    ],
+    [
+      "with a short key",
+      async () => {
+        const short = await issue({ hosts: [host], issuer: ca, key: "RSA-1024" });
+        return secret(short.certificate, short);
+      },
+      /tls\.crt has an RSA key of 1024 bits/,
+    ],
+    [
+      "that has a common name alone",
+      async () => {
+        const bare = await issue({ name: host, issuer: ca });
+        return secret(bare.certificate, bare);
+      },
+      /tls\.crt does not cover .* no subject alternative name/,
+    ],
+    [
+      "that is for clients",
+      async () => {
+        const client = await issue({ hosts: [host], issuer: ca, purposes: ["1.3.6.1.5.5.7.3.2"] });
+        return secret(client.certificate, client);
+      },
+      /tls\.crt is not for servers/,
     ],
     [
       "in the wrong order",
@@ -83,6 +107,33 @@ describe("preflight, on an existing Secret", () => {
       assert.match(found[0]!.problem, expected);
       assert.doesNotMatch(JSON.stringify(found), /PRIVATE/);
     });
+
+  it("warns of a chain that may be incomplete: its issuer is not in ca.crt", async () => {
+    const middle = await issue({ name: "middle", ca: true, issuer: ca });
+    const below = await issue({ hosts: [host], issuer: middle });
+    const found = await findings(given, { [path]: secret(below.certificate, below, ca.certificate) });
+    assert.deepEqual(brief(found), ["certificates/existing-secret warning"]);
+    assert.match(found[0]!.problem, /issued by middle, which ca\.crt does not hold: an intermediate is missing, or/);
+  });
+
+  it("lets ca.crt be empty, or of the CA of somebody's clients", async () => {
+    assert.deepEqual(await findings(given, { [path]: secret(leaf.certificate, leaf, "") }), []);
+    const clients = await issue({ name: "clients", ca: true });
+    const found = await findings(given, { [path]: secret(leaf.certificate, leaf, clients.certificate) });
+    assert.deepEqual(errorsOf(found), []);
+    const notCa = await issue({ name: "no CA" });
+    assert.deepEqual(
+      errorsOf(await findings(given, { [path]: secret(leaf.certificate, leaf, notCa.certificate) })),
+      [],
+    );
+  });
+
+  it("takes a key for which the stack runs a newer Envoy", async () => {
+    const strong = await issue({ hosts: [host], issuer: ca, key: "P-384" });
+    const own = stackFile("dev");
+    const gateway = { ...own.gateway, images: { ...own.gateway.images, envoy: { tag: "v1.33.0" } } };
+    assert.deepEqual(await findings(given, { [path]: secret(strong.certificate, strong) }, undefined, { gateway }), []);
+  });
 
   it("warns as many days ahead as the stack says, and of a short life in its last third", async () => {
     const at = (when: number, warnBefore = "336h") =>

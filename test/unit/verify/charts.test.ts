@@ -148,6 +148,32 @@ describe("chartFindings", () => {
     );
   });
 
+  describe("with a login", () => {
+    const basic = `Basic ${Buffer.from("robot:pass-word").toString("base64")}`;
+    const login = (settings: Settings, auth: Settings["istio"]["chartRepositoryAuth"] & object): Settings => {
+      for (const part of [settings.istio, settings.gateway, settings.prometheus!, settings.kiali!])
+        part.chartRepositoryAuth = auth;
+      return settings;
+    };
+    const guarded: Handler = ({ headers }, response) =>
+      headers.authorization === basic
+        ? response.end(stringify(all, { indentSeq: false }))
+        : response.writeHead(401).end();
+
+    it("goes in with it, and says so where there is none, or another is needed; never by showing it", async () => {
+      await withRepository(guarded, async (settings) => {
+        const right = { username: "robot", password: "pass-word" };
+        assert.deepEqual(await chartFindings(login(structuredClone(settings), right)), []);
+        const [without] = await chartFindings(settings);
+        assert.match(without!.problem, /index\.yaml is for those who have logged in \(HTTP 401\)$/);
+        assert.match(without!.fix, /set chartRepositoryAuth/);
+        const [wrong] = await chartFindings(login(settings, { token: "other-word" }));
+        assert.match(wrong!.problem, /refuses the login \(HTTP 401\)$/);
+        assert.doesNotMatch(JSON.stringify(wrong), /other-word/);
+      });
+    });
+  });
+
   describe("in a registry", () => {
     const settings = (): Settings => {
       const rest = from("http://127.0.0.1:1");
@@ -188,6 +214,22 @@ describe("chartFindings", () => {
       assert.ok(asked.includes("HEAD https://registry.example.com/v2/charts/base/manifests/1.31.0"));
       assert.ok(asked.includes("HEAD https://registry.example.com/v2/charts/enroute/manifests/0.8.7_build.1"));
       assert.ok(asked.includes("GET https://registry.example.com/token?service=r&scope=s%3Apull"));
+    });
+
+    it("asks for the token with the stack's own login, and takes a refusal for an error", async () => {
+      const own = settings();
+      for (const part of [own.istio, own.gateway]) part.chartRepositoryAuth = { username: "u", password: "p" };
+      const basic = `Basic ${Buffer.from("u:p").toString("base64")}`;
+      const of = (headers: unknown) => (headers as Record<string, string>)["Authorization"];
+      const challenge = { "www-authenticate": `Bearer realm="https://registry.example.com/token"` };
+      const { fetcher } = registry((url, { headers }) => {
+        if (url.includes("/token")) return Response.json({ token: of(headers) === basic ? "t" : "none" });
+        return new Response(null, of(headers) === "Bearer t" ? {} : { status: 401, headers: challenge });
+      });
+      assert.deepEqual(await chartFindings(own, fetcher), []);
+      const refused = registry(() => new Response(null, { status: 403 }));
+      const findings = await chartFindings(own, refused.fetcher);
+      assert.ok(findings.every(({ severity, problem }) => severity === "error" && /refuses the login/.test(problem)));
     });
 
     it("names a version that is not there; one behind a login is only a warning", async () => {

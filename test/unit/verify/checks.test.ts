@@ -6,11 +6,23 @@ import type { Result, Status } from "../../../base/report";
 import { judge } from "../../../verify/check";
 import { verifyChecks } from "../../../verify/checks";
 import type { VerifyFacts } from "../../../verify/checks/define";
+import { withoutLeaving } from "../../../verify/leaving";
 import { verifyReaders } from "../../../verify/readers";
 import { allChecks } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 import { stackFile, stackNames } from "../stack-files";
-import { type Seen, type Serving, fingerprintOf, healthy, meshPod, publicKeyOf, serving, valueIn } from "./healthy";
+import {
+  type Seen,
+  type Serving,
+  fingerprintOf,
+  healthy,
+  meshPod,
+  nothingProbed,
+  publicKeyOf,
+  serving,
+  valueIn,
+} from "./healthy";
+import { effectFaults } from "./effect-faults";
 
 const day = 24 * 3600_000;
 
@@ -145,6 +157,32 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["control-plane/mesh-configuration"],
     /counts for nothing/,
   ],
+  "the gateway's Envoy does not load the key of the certificate": [
+    async (seen) => {
+      await replaceLeaf(seen, { key: "P-384" });
+      valueIn(seen.view.deployments[edge])[0]!.spec.template!.spec!.containers![0]!.image = "envoyproxy/envoy:v1.32.3";
+    },
+    ["certificates/taken"],
+    /Secret bookinfo\/\S+ has an ECDSA key on P-384: Envoy v1\.32\.3 loads/,
+  ],
+  "the certificate is for clients": [
+    (seen) => replaceLeaf(seen, { purposes: ["1.3.6.1.5.5.7.3.2"] }),
+    ["certificates/taken"],
+    /is not for servers: its extended key usage lacks serverAuth/,
+  ],
+  "the certificate has a common name alone": [
+    (seen) => replaceLeaf(seen, { name: settings.hosts[0]!.host, hosts: [] }),
+    ["certificates/hosts"],
+    /no subject alternative name, and clients do not look at its common name/,
+  ],
+  "istiod does not look at the mesh's root namespace": [
+    ({ view }) =>
+      void (valueIn(view.meshConfig).data = {
+        mesh: "discoverySelectors: [{ matchLabels: { istio-injection: enabled } }]",
+      }),
+    ["control-plane/discovery"],
+    /no selector of discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
+  ],
   "automatic mutual TLS is off": [
     ({ view }) => void (valueIn(view.meshConfig).data = { mesh: "enableAutoMtls: false" }),
     ["control-plane/mesh-configuration"],
@@ -257,7 +295,10 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
   ],
   "the gateway has one replica where two are asked for": [
     ({ view }) =>
-      void Object.assign(valueIn(view.deployments[edge])[0]!, { spec: { replicas: 1 }, status: { readyReplicas: 1 } }),
+      void Object.assign(valueIn(view.deployments[edge])[0]!, {
+        spec: { ...valueIn(view.deployments[edge])[0]!.spec, replicas: 1 },
+        status: { readyReplicas: 1 },
+      }),
     ["gateway/replicas"],
     /asks for 1 replica instead of 2/,
   ],
@@ -388,6 +429,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["strict/exceptions"],
     /obeys the older shop\/old/,
   ],
+  ...effectFaults,
   "a DestinationRule turns TLS off for a Service": [
     ({ view }) => void valueIn(view.destinationRules).push(rule("productpage", disable)),
     ["strict/destination-rules"],
@@ -488,6 +530,84 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
       }),
     ["hosts/secure-routes"],
     /ServiceRoute shop\/open/,
+  ],
+  "a host delegates to a GatewayHost with a route that may be used without TLS": [
+    (seen) => {
+      const routes = firstHost(seen).spec!.routes as unknown[];
+      routes.push({ conditions: [{ prefix: "/more" }], delegate: { name: "more", namespace: "shop" } });
+      valueIn(seen.view.gatewayHosts).push({
+        metadata: { name: "more", namespace: "shop" },
+        spec: { routes: [{ services: [{ name: "web", port: 80 }], permitInsecure: true }] },
+      });
+    },
+    ["hosts/secure-routes"],
+    /GatewayHost shop\/more, to which bookinfo\.staging\.example\.com delegates, serves \/ in clear text/,
+  ],
+  "EnRoute may list Ingresses": [
+    (seen) =>
+      void (seen.view.ingressRight = {
+        state: "read",
+        value: { allowed: true, reason: 'RBAC: allowed by ClusterRoleBinding "other" of ClusterRole "view" to …' },
+      }),
+    ["clear-text/ingresses"],
+    /EnRoute may list Ingresses \(.*"other".*\), and serves them in clear text: it serves wiki\.example\.com\/ of Ingress tools\/wiki$/,
+  ],
+  "EnRoute may list Ingresses, of which there is none": [
+    (seen) => {
+      seen.view.ingresses = { state: "read", value: [] };
+      seen.view.ingressRight = { state: "read", value: { allowed: true, reason: "" } };
+    },
+    ["clear-text/ingresses"],
+    /there is none yet/,
+  ],
+  "EnRoute may not list the Ingresses that the stack wants served": [
+    (seen) => {
+      seen.settings.gateway.ingresses = { reason: "old charts" };
+      for (const pod of gatewayPods(seen)) pod.metadata.annotations!["enroute-istio/ingresses"] = "served";
+    },
+    ["clear-text/ingresses"],
+    /may not list Ingresses, which gateway\.ingresses of the stack wants served/,
+  ],
+  "a gateway pod started while EnRoute might list Ingresses": [
+    (seen) => void delete gatewayPods(seen)[1]!.metadata.annotations!["enroute-istio/ingresses"],
+    ["clear-text/ingresses"],
+    /pod enroute-1 did not start with Ingresses left alone: it keeps those that it has read/,
+  ],
+  "an Ingress is answered all the same": [
+    (seen) => void (seen.probes.ingressAnswers = { "wiki.example.com/": { outcome: "answered", status: 200 } }),
+    ["clear-text/answers"],
+    /the gateway answers for wiki\.example\.com\/ of Ingress tools\/wiki \(200\)/,
+  ],
+  "a workload says 404 for an Ingress": [
+    (seen) =>
+      void (seen.probes.ingressAnswers = {
+        "wiki.example.com/": { outcome: "answered", status: 404, isFromWorkload: true },
+      }),
+    ["clear-text/answers"],
+    /\(404\)/,
+  ],
+  "another host is served without TLS": [
+    ({ view }) =>
+      void valueIn(view.gatewayHosts).push({
+        metadata: { name: "plain", namespace: "tools" },
+        spec: { virtualhost: { fqdn: "plain.example.com" }, routes: [{ services: [{ name: "web", port: 80 }] }] },
+      }),
+    ["clear-text/hosts"],
+    /GatewayHost tools\/plain serves plain\.example\.com\/ in clear text on port 80: it names no TLS Secret/,
+  ],
+  "another host has lost its Secret": [
+    ({ view }) => {
+      view.hostSecrets["tools/gone"] = { state: "absent" };
+      valueIn(view.gatewayHosts).push({
+        metadata: { name: "plain", namespace: "tools" },
+        spec: {
+          virtualhost: { fqdn: "plain.example.com", tls: { secretName: "gone" } },
+          routes: [{ services: [{ name: "web", port: 80 }] }],
+        },
+      });
+    },
+    ["clear-text/hosts"],
+    /its Secret is missing, is not one for TLS, or is not delegated/,
   ],
   "a route leads to a port that its Service does not have": [
     ({ view }) => void (valueIn(view.services["bookinfo"])[0]!.spec.ports = [{ port: 80 }]),
@@ -654,20 +774,20 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
 /** What cannot be told beside such a fault, because what it looks at is not there. */
 const hidden: Record<string, string[]> = {
   "the validation webhook is gone": ["releases/versions", "control-plane/webhook-ca"],
-  "a namespace is gone": ["injection/revision-webhook"],
+  "a namespace is gone": ["control-plane/discovery", "injection/revision-webhook"],
   "a gateway pod has no cert-server": ["gateway/certificate-mount"],
   "the mesh-wide policy is gone": ["strict/one-mesh-policy"],
   "the GlobalConfig is gone": ["global-config/json", "global-config/istio-enabled"],
   "the GlobalConfig is of another type": ["global-config/json", "global-config/istio-enabled"],
   "the GlobalConfig is no JSON": ["global-config/istio-enabled"],
-  "a GatewayHost is gone": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
+  "a GatewayHost is gone": ["hosts/unique", "hosts/tls", "hosts/secure-routes", "clear-text/hosts"],
   "a GatewayHost is for another host": ["hosts/unique", "hosts/tls", "hosts/secure-routes"],
   "the Secret is deleted": [
-    ...["type", "key", "hosts", "valid", "renewal", "chain"].map((name) => `certificates/${name}`),
+    ...["type", "key", "hosts", "taken", "valid", "renewal", "chain"].map((name) => `certificates/${name}`),
     "client-leg/certificate",
   ],
   "the certificate cannot be read": [
-    ...["key", "hosts", "valid", "renewal"].map((name) => `certificates/${name}`),
+    ...["key", "hosts", "taken", "valid", "renewal"].map((name) => `certificates/${name}`),
     "client-leg/certificate",
   ],
   "the plugged-in CA is gone": ["identity/authority-renewal"],
@@ -727,16 +847,28 @@ describe("the checks of verify", () => {
       "strict/destination-rules services",
       "strict/namespaces peerAuthentications",
       "hosts/secure-routes serviceRoutes",
+      "clear-text/ingresses serviceRoutes",
+      "clear-text/answers serviceRoutes",
+      "clear-text/hosts serviceRoutes",
+      // There is no host beside the stack's.
+      "clear-text/hosts certificateDelegations",
+      "clear-text/hosts hostSecrets",
       // It tells which of several roots signs, and here there is one.
       "identity/root-valid meshAuthority",
+      // These only tell why something else is in force.
+      "effect/inbound namespaces",
+      "effect/inbound meshConfig",
+      "effect/inbound peerAuthentications",
+      "effect/inbound envoyFilters",
+      // They tell which exceptions a Service's pods have, and here there is none.
+      "effect/gateway-outbound services",
     ];
     const isList = (entry: Read<unknown> | undefined) => entry?.state === "read" && Array.isArray(entry.value);
     /** The same without one fact: absent, and where it is a list, empty. */
     function without(seen: Seen, key: string): Seen[] {
       const parts = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>> | undefined>;
       const entry = parts[key];
-      const signing = { outcome: "silent", reason: "no istiod is ready" } as const;
-      if (entry === undefined) return [{ ...seen, probes: { clientLeg: undefined, signing } }];
+      if (entry === undefined) return [{ ...seen, probes: nothingProbed }];
       const whole = "state" in entry;
       const lists = isList(whole ? (entry as Read<unknown>) : Object.values(entry)[0]);
       const replacements: Read<unknown>[] = [
@@ -757,6 +889,8 @@ describe("the checks of verify", () => {
           const after = look(cut);
           const unmoved = verifyChecks
             .filter(({ id, needs }) => needs.includes(key) && !absences.includes(`${id} ${key}`))
+            // Most that look at releases take from them the command of their fix.
+            .filter(({ id }) => key !== "releases" || id === "releases/deployed")
             .filter(({ id }) => {
               const [then, now] = [before, after].map((results) => results.find((result) => result.id === id)!);
               return now!.status === "passed" && now!.evidence === then!.evidence;
@@ -792,6 +926,9 @@ describe("the checks of verify", () => {
       const first = results.find(({ check }) => check === checks[0])!;
       assert.match(first.evidence, evidence);
       assert.ok(first.fix);
+      // A command as it has to be run: only the stack's name is for the reader to fill in.
+      for (const { fix } of results.flatMap(({ issues }) => issues))
+        assert.doesNotMatch(fix.replaceAll("<stack>", ""), /<\w+>/, fix);
       assert.deepEqual(named(results, "unknown"), hidden[what] ?? []);
     });
 
@@ -855,11 +992,14 @@ describe("the checks of verify", () => {
       "a sidecar of a variant": ({ view }) =>
         void (container(valueIn(view.pods["shop"])[0]!, "istio-proxy").image =
           "docker.io/istio/proxyv2:1.31.0-distroless@sha256:00"),
-      "a gateway with more pods than asked for": (seen) =>
-        void gatewayPods(seen).push({
+      "a gateway with more pods than asked for": (seen) => {
+        gatewayPods(seen).push({
           ...gatewayPods(seen)[0]!,
           metadata: { ...gatewayPods(seen)[0]!.metadata, name: "x" },
-        }),
+        });
+        const { outbound } = seen.probes.proxies;
+        outbound[`${edge}/x`] = outbound[`${edge}/${gatewayPods(seen)[0]!.metadata.name}`]!;
+      },
       "a port 80 that is closed": (seen) =>
         void (probe(seen).plain = { outcome: "closed", reason: "connect ECONNREFUSED" }),
       "kinds that are not installed, where that means that there are none": ({ view }) => {
@@ -948,13 +1088,24 @@ describe("the checks of verify", () => {
     });
   });
 
+  it("judge what will be there when what leaves is gone", () => {
+    const seen = fresh();
+    const weak = policy("bookinfo", "weak", { mtls: { mode: "PERMISSIVE" } });
+    policies(seen).push(weak);
+    assert.deepEqual(named(look(seen), "failed"), ["strict/namespaces"]);
+    const facts = { ...seen.view, ...seen.probes };
+    const later = withoutLeaving(facts, ["PeerAuthentication bookinfo/weak", "GatewayHost bookinfo/none"]);
+    assert.deepEqual(named(look({ ...seen, view: later }), "failed"), []);
+    assert.equal(policies(seen).at(-1), weak, "what was read stays as it was");
+  });
+
   it("know a cluster where nothing was installed", () => {
     const absent = { state: "absent" } as const;
     const seen = fresh();
     const view = seen.view as unknown as Record<string, Read<unknown> | Record<string, Read<unknown>>>;
     for (const [key, entry] of Object.entries(view))
       view[key] = "state" in entry ? absent : Object.fromEntries(Object.keys(entry).map((inner) => [inner, absent]));
-    seen.probes = { clientLeg: undefined, signing: { outcome: "silent", reason: "no istiod is ready" } };
+    seen.probes = nothingProbed;
     const results = look(seen);
     // Each of them holds just because there is nothing of the kind.
     assert.deepEqual(named(results, "passed"), ["strict/destination-rules", "identity/authority-renewal"]);

@@ -1,12 +1,12 @@
 import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
-import { enroute, gatewayHostName } from "../../../mesh/enroute";
+import { defaultEnvoyTag, enroute, gatewayHostName } from "../../../mesh/enroute";
 import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
-import { compileExceptions } from "../../../mesh/mutual-tls-policies";
+import { compileExceptions, declaredModes } from "../../../mesh/mutual-tls-policies";
 import type { Settings } from "../../../settings/schema";
 import type { Read } from "../../../verify/facts";
-import type { ClusterView } from "../../../verify/view";
+import { type ClusterView, secretKey } from "../../../verify/view";
 import {
   expectedReleases,
   gatewayIdentity,
@@ -20,6 +20,7 @@ import {
 } from "../../../settings/expected";
 import type { Container, Deployment, Pod, Service, Webhook } from "../../../cluster/kinds";
 import type { Probes } from "../../../verify/checks/define";
+import { workloadPorts, portName } from "../../../verify/effect";
 import type { VerifyOptions } from "../../../verify/verify";
 import { type Issued, issue } from "../certificates";
 
@@ -38,6 +39,15 @@ export function valueIn<Value>(entry: Read<Value> | undefined): Value {
   if (entry?.state !== "read") throw new Error("the healthy view does not hold it");
   return entry.value;
 }
+
+/** Live connections that came to nothing. */
+export const nothingProbed: Probes = {
+  clientLeg: undefined,
+  ingressAnswers: undefined,
+  signing: { outcome: "silent", reason: "no istiod is ready" },
+  proxies: { inbound: {}, outbound: {}, leftOut: 0 },
+  workloadLeg: undefined,
+};
 
 /** A serving certificate with the CA that signed it. */
 export interface Serving {
@@ -123,7 +133,13 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
         ...deployment(root, "prometheus-server", "prometheus", 1),
         ...deployment(root, "kiali", "kiali-server", 1),
       ]),
-      [gateway]: read(deployment(gateway, enroute.deployment, enroute.release, settings.gateway.replicas)),
+      [gateway]: read(
+        deployment(gateway, enroute.deployment, enroute.release, settings.gateway.replicas).map((gatewayDeployment) => {
+          const image = `docker.io/envoyproxy/envoy:${settings.gateway.images.envoy?.tag ?? defaultEnvoyTag}`;
+          const template = { spec: { containers: [{ name: "envoy", image }] } };
+          return { ...gatewayDeployment, spec: { ...gatewayDeployment.spec, template } };
+        }),
+      ),
     },
     services: each([root, ...names], (namespace) => [
       ...(namespace === root ? [service(root, istiod, [15010, 15012, 443, 15014])] : []),
@@ -140,7 +156,10 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     ]),
     pods: each([root, ...names], (namespace) => {
       if (namespace === root) return [pod(root, "istiod-1", ["discovery"], { app: istiod })];
-      if (namespace !== gateway) return [meshPod(settings, namespace, "app-1", ["app"])];
+      if (namespace !== gateway) {
+        const app = backends.find((backend) => backend.namespace === namespace)?.service ?? "app";
+        return [meshPod(settings, namespace, "app-1", ["app"], { app })];
+      }
       return Array.from({ length: settings.gateway.replicas }, (_, index) => gatewayPod(settings, `enroute-${index}`));
     }),
     endpointSlices: read([
@@ -200,6 +219,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       })),
     ]),
     destinationRules: read([]),
+    envoyFilters: read([]),
     globalConfigs: read([
       {
         metadata: { name: "mesh", namespace: gateway },
@@ -223,6 +243,15 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       })),
     ),
     serviceRoutes: read([]),
+    // Another controller's, which EnRoute would serve if it might list it; where a host of the stack has the path, it would not.
+    ingresses: read([ingress("wiki", ["wiki.example.com", settings.hosts[0]!.host])]),
+    certificateDelegations: read([]),
+    hostSecrets: Object.fromEntries(
+      hostNamespaces(settings).map((namespace) => [
+        secretKey({ namespace, name: servingSecret(settings) }),
+        read(true),
+      ]),
+    ),
     meshAuthority: { state: "absent" },
     servingSecrets: each(hostNamespaces(settings), () => ({
       type: "kubernetes.io/tls",
@@ -233,8 +262,52 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       { resource: "secrets", allowed: true },
       { resource: "gatewayhosts", allowed: true },
     ]),
+    ingressRight: read({
+      allowed: settings.gateway.ingresses !== undefined,
+      reason:
+        settings.gateway.ingresses === undefined
+          ? ""
+          : 'RBAC: allowed by ClusterRoleBinding "enroute-istio-gateway" of ClusterRole "enroute" to ServiceAccount "enroute/enroute-system"',
+    }),
   };
+  const injected = (namespace: string) => valueIn(view.pods[namespace]);
+  const sent = <Value>(value: Value) => ({ state: "sent" as const, value });
   const probes: Probes = {
+    ingressAnswers: { "wiki.example.com/": { outcome: "answered", status: 404 } },
+    proxies: {
+      inbound: Object.fromEntries(
+        names
+          .filter((namespace) => namespace !== gateway)
+          .flatMap(injected)
+          .map(({ metadata: { name, namespace = "", labels = {} } }) => [
+            `${namespace}/${name}`,
+            sent(declaredModes(settings.mutualTls.exceptions, { namespace, labels })[0]),
+          ]),
+      ),
+      outbound: Object.fromEntries(
+        injected(gateway).map(({ metadata: { name } }) => [
+          `${gateway}/${name}`,
+          sent(
+            backends.map(({ namespace, service: backend, port }) => ({
+              ...{ namespace, service: backend, port, endpoints: ["mutual" as const] },
+            })),
+          ),
+        ]),
+      ),
+      leftOut: 0,
+    },
+    workloadLeg: {
+      ports: Object.fromEntries(
+        workloadPorts(view, settings).map((one) => [
+          portName(one),
+          {
+            plain: { outcome: "refused", reason: "read ECONNRESET" },
+            mutual: { outcome: "taken", text: "URI:spiffe://cluster.local/ns/bookinfo/sa/app" },
+          },
+        ]),
+      ),
+      leftOut: 0,
+    },
     clientLeg: Object.fromEntries(
       settings.hosts.map(({ host }) => [
         host,
@@ -253,6 +326,18 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     },
   };
   return { view, settings, probes, options: { caCertificate: ca.certificate } };
+}
+
+/** An Ingress as every controller's: by spec.ingressClassName, without an annotation. */
+export function ingress(name: string, hosts: string[], annotations: Record<string, string> = {}) {
+  const backend = { service: { name: "web", port: { number: 80 } } };
+  return {
+    metadata: { name, namespace: "tools", annotations },
+    spec: {
+      ingressClassName: "nginx",
+      rules: hosts.map((host) => ({ host, http: { paths: [{ path: "/", pathType: "Prefix", backend }] } })),
+    },
+  };
 }
 
 function pod(namespace: string, name: string, containers: string[], labels: Record<string, string> = {}): Pod {
@@ -280,7 +365,7 @@ export function meshPod(
     spec: {
       ...plain.spec,
       initContainers: [
-        { name: "istio-init" },
+        { name: "istio-init", args: ["istio-iptables", "-b", "*", "-d", "15090,15021,15020"] },
         { name: "istio-proxy", restartPolicy: "Always", image: `docker.io/istio/proxyv2:${istioTag(settings)}` },
       ],
     },
@@ -294,7 +379,10 @@ export function gatewayPod(settings: Settings, name: string): Pod {
   const own = ["enroute", "cert-server", "redis", "envoy"];
   const made = meshPod(settings, settings.gateway.namespace.name, name, own, { ...enroute.selector });
   const proxyMetadata = { OUTPUT_CERTS: path, ...(ttl === undefined ? {} : { SECRET_TTL: ttl }) };
-  made.metadata.annotations = { "proxy.istio.io/config": stringify({ proxyMetadata }) };
+  made.metadata.annotations = {
+    "proxy.istio.io/config": stringify({ proxyMetadata }),
+    "enroute-istio/ingresses": settings.gateway.ingresses === undefined ? "left alone" : "served",
+  };
   made.spec.volumes = [{ name: "istio-certs", emptyDir: { medium: "Memory" } }];
   const container = (wanted: string) =>
     [...made.spec.containers, ...made.spec.initContainers!].find((each) => each.name === wanted)!;

@@ -125,6 +125,12 @@ describe("preflight, on the mesh's CA", () => {
     assert.deepEqual(await findings(generated("b", "b"), mesh("b", ["b"])), []);
   });
 
+  it("lets the CA of the stack be put back where somebody changed the Secret, and istiod does not sign by that", async () => {
+    assert.deepEqual(await findings(generated("a", "a"), mesh("b", ["b"], ["a"])), []);
+    // Once it does, that is a change of roots.
+    assert.deepEqual(brief(await findings(generated("a", "a"), mesh("b", ["b"], ["b"]))), ["mesh/ca-phase error"]);
+  });
+
   const skipped: [string, Authority, () => Record<string, Answer>, RegExp][] = [
     [
       "a root that signs in the update that adds it",

@@ -14,6 +14,7 @@ import { preflightChecks } from "../../../verify/preflight/checks";
 import { neededKinds } from "../../../verify/preflight/rights";
 import { stackFile, stackNames } from "../stack-files";
 import { type Answer, type Question, Status, fakeApi } from "./fake-api";
+import { ingress } from "./healthy";
 
 const root = "istio-system";
 const review = (allows: (attributes: Record<string, string>) => boolean) => (question: Question) => {
@@ -100,7 +101,7 @@ describe("preflight", () => {
     const text = preflightError(errorsOf(found));
     assert.match(
       text,
-      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- the cluster runs Kubernetes v1\.29/,
+      /^The cluster is not ready for the rollout; nothing was changed\.\n {2}- FAILED: cluster\/version: the cluster runs Kubernetes v1\.29/,
     );
     assert.doesNotMatch(text, /nodes/);
   });
@@ -236,6 +237,38 @@ describe("preflight", () => {
       assert.doesNotMatch(found[0]!.problem, /enroute-system/);
     });
 
+    const looking = review(({ verb = "" }) => ["get", "list", "watch"].includes(verb));
+    const preview = async (answers: Parameters<typeof report>[0]) =>
+      (await report(answers, undefined, { isPreview: true })).findings;
+
+    it("warns in a preview of what may not be changed, which is an error in an update", async () => {
+      const previewed = await preview({ [selfReview]: looking });
+      assert.deepEqual(brief(previewed), ["cluster/rights warning", "cluster/escalation warning"]);
+      assert.match(previewed[0]!.problem, /may not create\/patch\/delete /);
+      assert.deepEqual(brief(await findings({ [selfReview]: looking })), [
+        "cluster/rights error",
+        "cluster/escalation warning",
+      ]);
+    });
+
+    it("refuses a preview that may not even look, and says which looks", async () => {
+      const found = await preview({
+        [selfReview]: review(({ resource }) => resource !== "secrets" && resource !== "*"),
+      });
+      assert.deepEqual(brief(found), ["cluster/rights error"]);
+      assert.match(found[0]!.problem, /may not get secrets in /);
+      assert.doesNotMatch(found[0]!.problem, /create/);
+    });
+
+    it("is one error where these credentials may not even ask", async () => {
+      const found = await findings({
+        [selfReview]: new Status(403, "user system:anonymous cannot create selfsubjectaccessreviews"),
+        "/api/v1/nodes": new Status(403, "nodes is forbidden"),
+      });
+      assert.deepEqual(brief(found), ["cluster/rights error"]);
+      assert.match(found[0]!.problem, /may not even ask what they may do: .*system:anonymous/);
+    });
+
     it("warns where rights may not be passed on, and where something could not be looked at", async () => {
       const found = await findings({
         [selfReview]: review(({ verb }) => verb !== "*" && verb !== "escalate"),
@@ -263,6 +296,21 @@ describe("preflight", () => {
       ])
         assert.ok(staging.includes(kind), kind);
       assert.ok(!text(stackFile("sandbox")).includes("poddisruptionbudgets policy enroute-system"));
+      // What became of the profile counts.
+      const grown = stackFile("sandbox");
+      const ofIstiod = [
+        "horizontalpodautoscalers autoscaling istio-system",
+        "poddisruptionbudgets policy istio-system",
+      ];
+      assert.deepEqual(
+        ofIstiod.map((kind) => text(grown).includes(kind)),
+        [false, false],
+      );
+      grown.istio.values = { autoscaleEnabled: true, pilot: { autoscaleMin: 2 } };
+      assert.deepEqual(
+        ofIstiod.map((kind) => text(grown).includes(kind)),
+        [true, true],
+      );
       assert.ok(!text(stackFile("prod")).includes("secrets shop"), "an existing Secret is not made");
       for (const name of stackNames)
         assert.equal(new Set(text(stackFile(name))).size, text(stackFile(name)).length, name);
@@ -455,6 +503,130 @@ describe("preflight", () => {
     assert.match((await running("1.33.0"))[0]!.fix, /a release of 1\.32 first/);
     for (const version of ["1.30.5", "1.31.0", "1.31.2", "1.32.0", "unreadable"])
       assert.deepEqual(await running(version), [], version);
+  });
+
+  describe("on the namespaces that istiod looks at", () => {
+    const selected = () => {
+      const settings = stackFile("sandbox");
+      settings.istio.meshConfig = { discoverySelectors: [{ matchLabels: { mesh: "yes" } }] };
+      for (const one of [settings.istio.namespace, settings.gateway.namespace, ...settings.namespaces])
+        Object.assign(one, { create: false, labels: {} });
+      return settings;
+    };
+    const live = (names: string[]) =>
+      Object.fromEntries(
+        [root, "enroute-system", "bookinfo"].map((name) => [
+          `/api/v1/namespaces/${name}`,
+          { metadata: { name, labels: names.includes(name) ? { mesh: "yes" } : {} } },
+        ]),
+      );
+    it("goes by the labels that they have", async () => {
+      assert.deepEqual(await findings(live([root, "enroute-system", "bookinfo"]), selected()), []);
+      const found = await findings(live(["enroute-system"]), selected());
+      assert.deepEqual(brief(found), ["mesh/discovery error", "mesh/discovery error"]);
+      assert.match(found[0]!.problem, /matches namespace istio-system: .*STRICT is off everywhere/);
+      assert.match(found[0]!.fix, /values: \[istio-system\]\] \}|values: \[istio-system\]/);
+      assert.match(found[1]!.fix, /to namespaces\[0\]\.labels$/);
+    });
+    it("counts the labels that the stack will set", async () => {
+      const settings = selected();
+      settings.istio.namespace.labels = { mesh: "yes" };
+      assert.deepEqual(await findings(live(["enroute-system", "bookinfo"]), settings), []);
+    });
+  });
+
+  describe("on the revision that a namespace asks for", () => {
+    const asking = (injection: "enabled" | { revision: string }, istio: object = {}) => {
+      const settings = stackFile("sandbox");
+      Object.assign(settings.istio, istio);
+      settings.namespaces[0]!.injection = injection;
+      return settings;
+    };
+    const webhooks = (values: string[], annotations = {}) => ({
+      "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations": {
+        items: [
+          {
+            metadata: { name: "istio-revision-tag-x", annotations },
+            webhooks: [
+              {
+                name: "rev.namespace.sidecar-injector.istio.io",
+                clientConfig: { service: { namespace: "old", name: "istiod", path: "/inject" } },
+                namespaceSelector: { matchExpressions: [{ key: "istio.io/rev", operator: "In", values }] },
+              },
+            ],
+          },
+        ],
+      },
+    });
+    it("refuses one that nobody has", async () => {
+      for (const there of [{}, webhooks(["other"])]) {
+        const found = await findings(there, asking({ revision: "canary" }));
+        assert.deepEqual(brief(found), ["mesh/revision error"]);
+        assert.match(
+          found[0]!.problem,
+          /no control plane injects pods of namespace bookinfo \(istio\.io\/rev=canary\)/,
+        );
+        assert.match(found[0]!.fix, /leave namespaces\[0\]\.injection out/);
+      }
+      const found = await findings({}, asking("enabled", { revision: "1-31" }));
+      assert.match(found[0]!.problem, /istio-injection=enabled/);
+    });
+    it("takes one that is there, that the stack has, or a tag that it makes", async () => {
+      assert.deepEqual(await findings(webhooks(["canary"]), asking({ revision: "canary" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "1-31" }, { revision: "1-31" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "default" })), []);
+      assert.deepEqual(await findings({}, asking({ revision: "prod" }, { values: { revisionTags: ["prod"] } })), []);
+    });
+    it("does not count a tag of its own that this update takes away", async () => {
+      const gone = webhooks(["prod"], helm("istiod", root));
+      assert.deepEqual(brief(await findings(gone, asking({ revision: "prod" }))), ["mesh/revision error"]);
+    });
+  });
+
+  describe("on what the gateway would serve in clear text", () => {
+    const services = [{ name: "web", port: 80 }];
+    const hosts = (...items: object[]) => ({ "/apis/enroute.saaras.io/v1/gatewayhosts": { items } });
+    const plainHost = (fqdn: string, annotations = {}) => ({
+      metadata: { name: "plain", namespace: "tools", annotations },
+      spec: { virtualhost: { fqdn }, routes: [{ services }] },
+    });
+    const ingresses = { "/apis/networking.k8s.io/v1/ingresses": { items: [ingress("wiki", ["wiki.example.com"])] } };
+
+    it("warns of a host of others without TLS, and takes one that carries its reason", async () => {
+      const found = await findings(hosts(plainHost("plain.example.com")));
+      assert.deepEqual(brief(found), ["mesh/clear-text warning"]);
+      assert.match(
+        found[0]!.problem,
+        /GatewayHost tools\/plain: the gateway would serve plain\.example\.com\/ in clear/,
+      );
+      const reason = { "enroute-istio/insecure-routes": '{"/":"devices without TLS"}' };
+      assert.deepEqual(await findings(hosts(plainHost("plain.example.com", reason))), []);
+    });
+    it("warns of what others add to a host of the stack, which the update does not put right", async () => {
+      const { host } = stackFile("sandbox").hosts[0]!;
+      const open = { services, conditions: [{ prefix: "/more" }], permitInsecure: true };
+      const own = {
+        metadata: { name: host, namespace: "bookinfo" },
+        spec: { virtualhost: { fqdn: host, tls: { secretName: "s" } }, routes: [open] },
+      };
+      const more = { metadata: { name: "more", namespace: "tools" }, spec: { fqdn: host, route: open } };
+      const found = await findings({ ...hosts(own), "/apis/enroute.saaras.io/v1/serviceroutes": { items: [more] } });
+      assert.deepEqual(
+        found.filter(({ check }) => check === "mesh/clear-text").map(({ problem }) => problem.split(":")[0]),
+        ["ServiceRoute tools/more"],
+      );
+    });
+    it("warns of Ingresses where the stack lets EnRoute serve them, and there alone", async () => {
+      assert.deepEqual(await findings(ingresses), []);
+      const stack = stackFile("sandbox");
+      stack.gateway.ingresses = { reason: "old charts" };
+      const found = await findings(ingresses, stack);
+      assert.deepEqual(brief(found), ["mesh/clear-text warning"]);
+      assert.match(
+        found[0]!.problem,
+        /Ingress tools\/wiki: the gateway would serve wiki\.example\.com\/ in clear text/,
+      );
+    });
   });
 
   describe("on mesh-wide policies", () => {

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
 import { EnRouteGateway, type EnRouteGatewayArgs } from "../../../../components/gateway/enroute-gateway";
-import { enrouteValues } from "../../../../components/gateway/enroute-values";
+import { enrouteValues } from "../../../../mesh/enroute-values";
 import { ttlProblem } from "../../../../mesh/enroute";
 import { type Run, run, valueOf } from "../../mocks";
 
 const images = { redis: { tag: "7.4.1" } };
-const values = (more: object = {}) => enrouteValues({ replicas: 1, images, logLevel: "info", ...more });
+const values = (more: object = {}) =>
+  enrouteValues({ replicas: 1, images, ingresses: "left alone" as const, logLevel: "info", ...more });
 const annotations = (more: object) => values(more)["istioPodAnnotations"] as Record<string, string>;
 
 describe("enrouteValues", () => {
@@ -84,20 +86,37 @@ describe("EnRouteGateway", () => {
     );
   });
 
-  it("binds the ClusterRole that the chart leaves unbound, and the right to write status, before the release", async () => {
+  const subjects = [{ kind: "ServiceAccount", name: "enroute", namespace: "edge" }];
+  const roleRef = (name: string) => ({ apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name });
+
+  it("gives EnRoute a role of ours before the release, without Ingresses, and the chart's role to nobody", async () => {
     const { find } = await deploy();
-    const subjects = [{ kind: "ServiceAccount", name: "enroute", namespace: "edge" }];
-    for (const [name, role] of [
-      ["enroute-istio-gateway", "enroute"],
-      ["enroute-istio-status", "enroute-istio-status"],
-    ] as const) {
-      const { inputs } = find("ClusterRoleBinding", name);
-      assert.deepEqual(inputs["roleRef"], { apiGroup: "rbac.authorization.k8s.io", kind: "ClusterRole", name: role });
-      assert.deepEqual(inputs["subjects"], subjects);
-      assert.ok(
-        find("Release", "enroute-istio").dependencies.some((urn) => urn.endsWith(`ClusterRoleBinding::${name}`)),
-      );
-    }
+    const rules = find("ClusterRole", "enroute-istio-status").inputs["rules"] as { resources: string[] }[];
+    assert.deepEqual(rules.flatMap(({ resources }) => resources).sort(), [
+      ...["endpoints", "gatewayhosts", "gatewayhosts/status", "globalconfigs", "httpfilters", "routefilters"],
+      ...["secrets", "serviceroutes", "services", "tlscertificatedelegations"],
+    ]);
+    const own = find("ClusterRoleBinding", "enroute-istio-status");
+    const chart = find("ClusterRoleBinding", "enroute-istio-gateway");
+    assert.deepEqual([own.inputs["roleRef"], own.inputs["subjects"]], [roleRef("enroute-istio-status"), subjects]);
+    assert.deepEqual([chart.inputs["roleRef"], chart.inputs["subjects"]], [roleRef("enroute"), []]);
+    const release = find("Release", "enroute-istio");
+    for (const binding of ["enroute-istio-status", "enroute-istio-gateway"])
+      assert.ok(release.dependencies.some((urn) => urn.endsWith(`ClusterRoleBinding::${binding}`)));
+    // A stack of an early version has the second alone: it is emptied after the first has all that EnRoute needs.
+    assert.ok(chart.dependencies.some((urn) => urn.endsWith("ClusterRoleBinding::enroute-istio-status")));
+    const { podAnnotations } = release.inputs["values"] as { podAnnotations: object };
+    assert.deepEqual(podAnnotations, { "enroute-istio/ingresses": "left alone" });
+  });
+
+  it("gives EnRoute the chart's role where Ingresses are to be served, with the reason, and starts its pods anew", async () => {
+    const { find } = await deploy({ ingresses: { reason: "old charts" } });
+    const { inputs } = find("ClusterRoleBinding", "enroute-istio-gateway");
+    assert.deepEqual([inputs["roleRef"], inputs["subjects"]], [roleRef("enroute"), subjects]);
+    const { annotations } = inputs["metadata"] as { annotations: object };
+    assert.deepEqual(annotations, { "enroute-istio/reason": "old charts" });
+    const { podAnnotations } = find("Release", "enroute-istio").inputs["values"] as { podAnnotations: object };
+    assert.deepEqual(podAnnotations, { "enroute-istio/ingresses": "served" });
   });
 
   it("has neither disruption budget nor autoscaler for one replica", async () => {
@@ -147,11 +166,29 @@ describe("EnRouteGateway", () => {
   });
 
   it("lets extra values win", async () => {
-    const { find } = await deploy({ values: { envoySettings: { logLevel: "trace" }, nodeSelector: { edge: "true" } } });
+    const { find } = await deploy({ values: { affinity: { a: "b" }, nodeSelector: { edge: "true" }, istio: {} } });
     const chartValues = find("Release", "enroute-istio").inputs["values"] as Record<string, unknown>;
-    assert.deepEqual(
-      [chartValues["envoySettings"], chartValues["nodeSelector"]],
-      [{ logLevel: "trace" }, { edge: "true" }],
+    assert.equal((chartValues["affinity"] as { a: string }).a, "b");
+    assert.deepEqual(chartValues["nodeSelector"], { edge: "true" });
+  });
+
+  const owned: [values: object, expected: RegExp][] = [
+    [{ istio: { enable: false } }, /values\.istio\.enable is false; it must be true: leave it out\. The gateway gets/],
+    [{ istio: null }, /values\.istio\.enable is taken away; it must be true/],
+    [{ fullnameOverride: "edge" }, /values\.fullnameOverride is "edge"; it must be nothing: leave it out/],
+    [{ envoySettings: { logLevel: "trace" } }, /it must be "info", as gateway\.logLevel decides/],
+    [{ replicaCount: pulumi.output(2) }, /values\.replicaCount is a value of the program; it must be 1/],
+  ];
+  for (const [values, expected] of owned)
+    it(`refuses extra values that undo what it makes: ${Object.keys(values).join()}`, () =>
+      assert.rejects(deploy({ values: values as Record<string, unknown> }), expected));
+
+  it("takes the life that istiod signs here, and a folder that is free", async () => {
+    const workloadCertificate = { ttl: "4000h" };
+    await deploy({ workloadCertificate, maxWorkloadCertificateTtl: "5000h" });
+    await assert.rejects(
+      deploy({ workloadCertificate: { outputPath: "/etc/istio/proxy" } }),
+      /outputPath is \/etc\/istio/,
     );
   });
 });

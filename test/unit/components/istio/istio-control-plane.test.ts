@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 import { IstioControlPlane } from "../../../../components/istio/istio-control-plane";
-import { baseValues, istiodValues } from "../../../../components/istio/istio-values";
+import { baseValues, istiodValues } from "../../../../mesh/istio-values";
 import { run } from "../../mocks";
 
 const source = { version: "1.31.0", chartRepository: "https://charts.example.com" };
@@ -137,14 +137,14 @@ describe("IstioControlPlane", () => {
       resources: null,
       env: { A: "1" },
       base: { validationURL: "https://x" },
-      meshConfig: { trustDomain: "x.y" },
+      meshConfig: { accessLogFile: "/dev/stdout" },
     };
     const { find } = await deploy({ profile: "small", values });
     const istiod = find("Release", "istiod").inputs["values"] as Record<string, unknown>;
     assert.ok(!("resources" in istiod));
     assert.deepEqual(
-      [istiod["env"], (istiod["meshConfig"] as { trustDomain: string }).trustDomain],
-      [{ A: "1" }, "x.y"],
+      [istiod["env"], (istiod["meshConfig"] as { accessLogFile: string }).accessLogFile],
+      [{ A: "1" }, "/dev/stdout"],
     );
     assert.deepEqual(find("Release", "istio-base").inputs["values"], {
       global: { istioNamespace: "istio-system" },
@@ -152,4 +152,23 @@ describe("IstioControlPlane", () => {
       base: { validationURL: "https://x" },
     });
   });
+
+  const owned: [args: object, expected: RegExp][] = [
+    [
+      { meshConfig: { trustDomain: "x.y" } },
+      /values\.meshConfig\.trustDomain is "x\.y"; it must be "cluster\.local", as istio/,
+    ],
+    [
+      { values: { pilot: { meshConfig: { rootNamespace: "x" } } } },
+      /values\.meshConfig\.rootNamespace is "x"; it must be "istio-/,
+    ],
+    [{ values: { global: { tag: "1.30.0" } } }, /values\.global\.tag is "1\.30\.0"; it must be "1\.31\.0"/],
+    [
+      { authorityFingerprint: "f", values: { podAnnotations: null } },
+      /certificate-authority"\] is taken away|podAnnotations/,
+    ],
+  ];
+  for (const [args, expected] of owned)
+    it(`refuses values that its arguments decide: ${JSON.stringify(args)}`, () =>
+      assert.rejects(deploy(args), expected));
 });

@@ -1,5 +1,6 @@
-import type { Values } from "../../base/merge";
-import { type IstioProfile, istioProfiles } from "../../mesh/istio";
+import { type Values, mergeValues } from "../base/merge";
+import { asTree } from "../base/tree";
+import { type IstioProfile, authorityAnnotation, istioProfiles } from "./istio";
 
 export type { IstioProfile };
 
@@ -17,8 +18,12 @@ export interface IstioValuesArgs {
   trustDomain: string;
   /** Earlier trust domains, whose identities are accepted as well. */
   trustDomainAliases?: string[] | undefined;
+  /** Names of Secrets by which istiod and the sidecars are pulled. */
+  imagePullSecrets?: string[] | undefined;
   /** Mesh configuration (`istio.mesh.v1alpha1.MeshConfig`), over what we set. */
   meshConfig?: Values | undefined;
+  /** Fingerprint of the CA that istiod loads; an Output where a program makes it. */
+  authorityFingerprint?: unknown;
 }
 
 /** Values that the charts `base` and `istiod` both read: a difference between them breaks the installation. */
@@ -28,6 +33,10 @@ function sharedValues(args: IstioValuesArgs): Values {
     // Names the Service that the validating webhook of `base` calls.
     defaultRevision: args.revision ?? "default",
   };
+}
+
+function namesOf(key: string, names: string[] = []): Values {
+  return names.length === 0 ? {} : { [key]: names };
 }
 
 /** Helm values of the chart `base`. */
@@ -41,7 +50,11 @@ export function istiodValues(args: IstioValuesArgs): Values {
     ...sharedValues(args),
     ...istioProfiles[args.profile],
     // The chart's default hub belongs to development builds, and the hosts before docker.io are being switched off.
-    global: { istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+    global: {
+      ...{ istioNamespace: args.namespace, hub: args.hub, tag: args.tag },
+      // The injected pods get them, too (chart istiod, files/injection-template.yaml).
+      ...namesOf("imagePullSecrets", args.imagePullSecrets),
+    },
     ...(args.revision === undefined ? {} : { revision: args.revision }),
     meshConfig: {
       trustDomain: args.trustDomain,
@@ -51,5 +64,15 @@ export function istiodValues(args: IstioValuesArgs): Values {
       enablePrometheusMerge: true,
       ...args.meshConfig,
     },
+    // istiod takes another root up only when it starts (but for an experimental switch), and several istiods should
+    // not differ for as long as their kubelets take to bring them the Secret.
+    ...(args.authorityFingerprint === undefined
+      ? {}
+      : { podAnnotations: { [authorityAnnotation]: args.authorityFingerprint } }),
   };
+}
+
+/** The values as the chart `istiod` reads them: what is under `pilot` counts as if it stood beside it (zzy_descope_legacy.yaml). */
+export function readByIstiod({ pilot, ...values }: Values): Values {
+  return mergeValues(values, asTree(pilot));
 }

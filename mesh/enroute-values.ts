@@ -1,5 +1,8 @@
-import type { Values } from "../../base/merge";
-import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "../../mesh/enroute";
+import { ingressesAnnotation } from "../base/annotations";
+import type { Values } from "../base/merge";
+import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "./enroute";
+import type { IngressSupport } from "./gateway-rights";
+import { chartImages, pullSecretValues, relocated } from "./images";
 
 export {
   defaultOutputPath,
@@ -8,7 +11,7 @@ export {
   maxWorkloadCertificateTtl,
   minWorkloadCertificateTtl,
   ttlProblem,
-} from "../../mesh/enroute";
+} from "./enroute";
 
 /** One container image. */
 export interface Image {
@@ -46,11 +49,19 @@ export interface WorkloadCertificate {
 export interface EnRouteValuesArgs {
   replicas: number;
   images: GatewayImages;
+  /** Registry of the images, in the place of each one's host. */
+  registry?: string | undefined;
+  /** Names of Secrets by which the images are pulled. */
+  imagePullSecrets?: string[] | undefined;
   logLevel: string;
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
-  serviceAnnotations?: Record<string, string> | undefined;
+  serviceAnnotations?: Values | undefined;
+  ingresses: IngressSupport;
 }
+
+/** Requests that the gateway's containers have where a stack sets no others: the autoscaler counts by Envoy's. */
+export const defaultGatewayResources = { envoy: { requests: { cpu: "200m", memory: "256Mi" } } };
 
 /** Helm values of the chart `enroute`. */
 export function enrouteValues(args: EnRouteValuesArgs): Values {
@@ -62,12 +73,15 @@ export function enrouteValues(args: EnRouteValuesArgs): Values {
       // It would make a second mesh-wide policy; MeshMutualTls owns the one there is.
       strictmtls: false,
     },
+    // A change of the right to list Ingresses starts the pods anew, after it.
+    podAnnotations: { [ingressesAnnotation]: args.ingresses },
     istioPodAnnotations: istioAnnotations(args.workloadCertificate ?? {}),
     images: {
-      enrouteService: image(args.images.enroute),
-      redis: image(args.images.redis),
-      envoy: image(args.images.envoy),
+      enrouteService: image(args.images.enroute, chartImages.enroute.enrouteService, args.registry),
+      redis: image(args.images.redis, chartImages.enroute.redis, args.registry),
+      envoy: image(args.images.envoy, chartImages.enroute.envoy, args.registry),
     },
+    ...pullSecretValues(args.imagePullSecrets),
     envoySettings: { logLevel: args.logLevel },
     resources: {
       enrouteService: args.resources?.enroute ?? {},
@@ -98,11 +112,15 @@ function istioAnnotations({ ttl, outputPath = defaultOutputPath }: WorkloadCerti
   return {
     "proxy.istio.io/config": ["proxyMetadata:", ...metadata.map((line) => `  ${line}`), ""].join("\n"),
     // The sidecar writes to the volume that the cert-server reads, wherever the sidecar has it mounted.
-    // With the chart's own blanks: another text would restart a gateway that somebody installed by hand when it is adopted.
-    "sidecar.istio.io/userVolumeMount": `[{"name": "istio-certs", "mountPath": ${JSON.stringify(outputPath)}}]`,
+    "sidecar.istio.io/userVolumeMount": JSON.stringify([{ name: "istio-certs", mountPath: outputPath }]),
   };
 }
 
-function image({ repository, tag, pullPolicy = defaultPullPolicy }: Image = {}): Values {
+function image(
+  { repository: own, tag, pullPolicy = defaultPullPolicy }: Image = {},
+  byDefault: string,
+  registry: string | undefined,
+): Values {
+  const repository = registry === undefined ? own : relocated(own ?? byDefault, registry);
   return { ...(repository === undefined ? {} : { repository }), ...(tag === undefined ? {} : { tag }), pullPolicy };
 }

@@ -1,0 +1,32 @@
+import * as k8s from "@pulumi/kubernetes";
+import * as pulumi from "@pulumi/pulumi";
+import { type PullCredentials, dockerConfig } from "../../mesh/images";
+import { fixedName } from "../chart";
+
+export interface ImagePullSecretArgs extends PullCredentials<pulumi.Input<string>> {
+  /** Name of the Secret. */
+  name: string;
+  /** Namespaces whose pods pull by it; a pod finds it only in its own. */
+  namespaces: string[];
+}
+
+/** Credentials by which kubelets pull images, in each namespace that has pods of the rollout, or pods with its sidecar. */
+export class ImagePullSecret extends pulumi.ComponentResource {
+  constructor(name: string, args: ImagePullSecretArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("enroute-istio:workload:ImagePullSecret", name, {}, opts);
+    const config = pulumi
+      .all([args.username, args.password])
+      .apply(([username, password]) => dockerConfig({ registry: args.registry, username, password }));
+    for (const namespace of args.namespaces)
+      new k8s.core.v1.Secret(
+        `${name}-${namespace}`,
+        {
+          metadata: { name: args.name, namespace },
+          type: "kubernetes.io/dockerconfigjson",
+          stringData: { ".dockerconfigjson": pulumi.secret(config) },
+        },
+        { parent: this, ...fixedName },
+      );
+    this.registerOutputs({});
+  }
+}

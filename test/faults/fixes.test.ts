@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { preflight } from "../../verify/preflight";
+import { verify } from "../../verify/verify";
+import { pulumi, run, succeed } from "../engine/sandbox-fixture";
+import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
+import { type Fault, faults, obstacles } from "./table";
+
+const program = join(__dirname, "../../cli/main.ts");
+
+/** Commands of a fix, as they stand in it. What is for a stack that was changed since is not for this one. */
+function commandsOf(fix: string): string[] {
+  const own = fix.replaceAll("if the stack was changed since, run pulumi up;", "");
+  const forms = [
+    "kubectl [^;,()]+",
+    "helm rollback \\S+ \\d+ -n [a-z0-9-]+",
+    "npm run recover -- --stack <stack> --yes",
+    "pulumi up(?: --refresh)?",
+  ];
+  return [...own.matchAll(new RegExp(forms.join("|"), "g"))].map(([command]) => command.trim());
+}
+
+async function follow(command: string): Promise<void> {
+  const [name = "", ...args] = command.split(" ");
+  if (name === "npm") {
+    const { code, stdout, stderr } = await run(process.execPath, [
+      ...["--import", "tsx", program, "recover", "--stack", stack, "--yes"],
+    ]);
+    assert.equal(code, 0, stdout + stderr);
+    return;
+  }
+  if (name !== "pulumi") {
+    await succeed(name, args);
+    return;
+  }
+  const { code, stdout, stderr } = await pulumi([...args, "--yes", "--skip-preview", "--stack", stack]);
+  assert.equal(code, 0, stdout + stderr);
+}
+
+// Each check is broken, its fix is followed to the letter, and it passes. Nothing else puts the fault right.
+describe("the fix of each fault", function () {
+  this.timeout(180_000);
+  let healthy: HealthyStack;
+
+  before(async function () {
+    this.timeout(0); // the first build takes minutes
+    healthy = await rollOut();
+  });
+  after(takeDown);
+
+  /** Verifies until the check that the fault is meant for fails, and tells what to do about all that fails. */
+  async function fixesOf({ found: [wanted], settings = (own) => own }: Fault): Promise<string[]> {
+    const own = settings(healthy.settings);
+    await verifyUntil({ ...healthy, settings: own }, ({ failed }) => failed.includes(wanted!));
+    const { results } = await verify(own, healthy.options);
+    const failed = results.filter(({ status }) => status === "failed");
+    assert.ok(
+      failed.some(({ id }) => id === wanted),
+      `${wanted} does not fail`,
+    );
+    return failed.flatMap(({ issues }) => issues.map(({ fix }) => fix));
+  }
+
+  for (const fault of faults)
+    it(fault.name, async () => {
+      const heal = await fault.break(healthy.seeds);
+      const fixes = await fixesOf(fault).catch(async (error: unknown) => {
+        await heal();
+        throw error;
+      });
+      if (fault.fixedBy !== undefined) {
+        await heal();
+        assert.match(fixes.join("; "), fault.fixedBy === "settings" ? /in the stack|istio\.|namespaces\[/ : /\w/);
+        return;
+      }
+      const commands = [...new Set(fixes)].flatMap(commandsOf);
+      assert.notDeepEqual(commands, [], fixes.join("\n"));
+      try {
+        for (const command of commands) await follow(command);
+        const { failed, unknown, evidence } = await verifyUntil(
+          healthy,
+          (outcome) => outcome.failed.length === 0 && outcome.unknown.length === notToTell.length,
+        );
+        assert.deepEqual(failed, [], `${commands.join("\n")}\n${evidence}`);
+        assert.deepEqual(unknown, notToTell);
+      } catch (error) {
+        // The next fault needs a stack that is well.
+        await heal().catch(() => {});
+        await verifyUntil(healthy, ({ failed }) => failed.length === 0);
+        throw error;
+      }
+    });
+
+  describe("that preflight finds", () => {
+    for (const { name, break: seed, found } of obstacles)
+      it(name, async () => {
+        const fixes = async () =>
+          (await preflight(healthy.settings)).filter(({ check }) => check === found).map(({ fix }) => fix);
+        assert.deepEqual(await fixes(), []);
+        const heal = await seed(healthy.seeds);
+        const told = await fixes();
+        const commands = told.flatMap(commandsOf);
+        try {
+          assert.notDeepEqual(commands, [], told.join("\n"));
+          for (const command of commands) await follow(command);
+          assert.deepEqual(await fixes(), [], commands.join("\n"));
+        } catch (error) {
+          await heal().catch(() => {});
+          throw error;
+        }
+      });
+  });
+});

@@ -1,0 +1,97 @@
+import { parse } from "yaml";
+import { listed } from "../../base/text";
+import { asText, isTree, treesAt } from "../../base/tree";
+import type { LabelSelector, Pod } from "../../cluster/kinds";
+import { placeOf } from "../../mesh/object";
+import { meshPolicies, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
+import { isPartOf } from "../../mesh/mutual-tls-policies";
+import { meshConfigName } from "../../settings/expected";
+import type { Settings } from "../../settings/schema";
+import type { ClusterView } from "../view";
+import { selects } from "./reading";
+
+/** Why something else is in force than the stack asks for, and what helps. */
+export interface Cause {
+  why?: string;
+  fix: string;
+}
+
+/**
+ * What makes istiod obey other rules than the stack's, as far as the cluster tells: first what keeps it from reading policies at all,
+ * then policies that say something else, then what changes its answers afterwards.
+ */
+export function cause(
+  view: Pick<ClusterView, "meshConfig" | "namespaces" | "peerAuthentications" | "envoyFilters">,
+  settings: Settings,
+  { metadata: { namespace = "", labels = {} } }: Pod,
+): Cause {
+  const root = settings.istio.namespace.name;
+  const map = `ConfigMap ${root}/${meshConfigName(settings)}`;
+  const mesh = meshOf(view);
+  const named = asText(mesh["rootNamespace"]);
+  if (named !== undefined && named !== root)
+    return {
+      why: `${map} names ${named} the root namespace, so that Istio ignores the mesh-wide policy of ${root}`,
+      fix: `take rootNamespace out of istio.meshConfig and istio.values.meshConfig, where the stack sets it, and run pulumi up; else take it out of ${map}: kubectl -n ${root} edit configmap ${meshConfigName(settings)}`,
+    };
+  const left = [root, namespace].filter((name) => isLeftOut(mesh, name, view));
+  if (left.length > 0)
+    return {
+      why: `the discoverySelectors of ${map} leave out ${listed(left)}, so that istiod does not read what is there`,
+      fix: `have discoverySelectors select ${listed(left)} too, in istio.meshConfig or istio.values.meshConfig where the stack sets them, then pulumi up; or label the namespace as they ask`,
+    };
+  const { peerAuthentications } = view;
+  const policies = peerAuthentications.state === "read" ? peerAuthentications.value : [];
+  const isWeak = (policy: (typeof policies)[number]) => modesOf(policy, root).some(({ weakness }) => weakness > 0);
+  const [meshWide] = meshPolicies(policies, root);
+  const own = policies.filter(
+    (policy) =>
+      policy.metadata.namespace === namespace &&
+      scopeOf(policy, root) !== "mesh" &&
+      isPartOf(selectorOf(policy), labels),
+  );
+  const weak = [...own.filter(isWeak), ...(meshWide !== undefined && isWeak(meshWide) ? [meshWide] : [])];
+  if (weak.length > 0 || meshWide === undefined)
+    return {
+      why: weak.length > 0 ? `PeerAuthentication ${listed(weak.map(placeOf))}` : "there is no mesh-wide policy",
+      fix: "see strict/mesh-wide, strict/namespaces, strict/workloads and strict/ports, which name the policy",
+    };
+  if (own.length > 0)
+    return {
+      why: `PeerAuthentication ${listed(own.map(placeOf))}`,
+      fix: `compare it with mutualTls.exceptions: kubectl -n ${namespace} get peerauthentication ${own[0]!.metadata.name} --output yaml`,
+    };
+  const filters = (view.envoyFilters.state === "read" ? view.envoyFilters.value : []).filter(
+    (filter) => filter.metadata.namespace === root || filter.metadata.namespace === namespace,
+  );
+  if (filters.length > 0)
+    return {
+      why: `EnvoyFilter ${listed(filters.map(placeOf))} may change what istiod sends`,
+      fix: `look at what it patches, and delete it if it takes TLS away: kubectl -n ${filters[0]!.metadata.namespace} delete envoyfilter ${filters[0]!.metadata.name}`,
+    };
+  return {
+    fix: `run pulumi up --refresh; if it stays, look at istiod's log: kubectl -n ${root} logs deployment/istiod`,
+  };
+}
+
+function meshOf({ meshConfig }: Pick<ClusterView, "meshConfig">): Record<string, unknown> {
+  try {
+    const mesh: unknown = parse(meshConfig.state === "read" ? (meshConfig.value.data?.["mesh"] ?? "") : "");
+    return isTree(mesh) ? mesh : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Whether istiod does not look at a namespace: `discoverySelectors` are there, and none of them selects it. */
+function isLeftOut(
+  mesh: Record<string, unknown>,
+  name: string,
+  { namespaces }: Pick<ClusterView, "namespaces">,
+): boolean {
+  const selectors = treesAt(mesh, "discoverySelectors") as LabelSelector[];
+  const found = namespaces[name];
+  if (selectors.length === 0 || found?.state !== "read") return false;
+  const labels = { "kubernetes.io/metadata.name": name, ...found.value };
+  return !selectors.some((selector) => selects(selector, labels));
+}

@@ -1,0 +1,39 @@
+import { istiodName } from "../settings/expected";
+import { meshRoots } from "./checks/identity";
+import { livePods } from "./checks/injection";
+import type { IstiodOptions } from "./probes/istiod";
+import type { VerifySource } from "./readers";
+import type { ClusterView } from "./view";
+
+type Seen = Pick<ClusterView, "services" | "pods" | "rootCertificates">;
+
+/**
+ * The ways to istiods, at least one: each ready pod by port-forward, or where Services can be dialled, the Service's address, once
+ * for each connection that it takes to have met every pod behind it in all likelihood. A text says why there is none.
+ */
+export function istiodRoutes(
+  { cluster, settings, dialServices }: Pick<VerifySource, "cluster" | "settings" | "dialServices">,
+  view: Seen,
+): [IstiodOptions, ...IstiodOptions[]] | string {
+  const rootNamespace = settings.istio.namespace.name;
+  const name = istiodName(settings);
+  const roots = meshRoots(view, settings);
+  if (roots === undefined) return "the mesh's root certificate is not known";
+  const services = view.services[rootNamespace];
+  const service =
+    services?.state === "read" ? services.value.find(({ metadata }) => metadata.name === name) : undefined;
+  const selector = Object.entries(service?.spec.selector ?? {});
+  const pods = view.pods[rootNamespace];
+  const ready = livePods(pods?.state === "read" && selector.length > 0 ? pods.value : []).filter(
+    ({ metadata, status }) =>
+      selector.every(([key, value]) => metadata.labels?.[key] === value) &&
+      status?.containerStatuses?.every((container) => container.ready),
+  );
+  const clusterIP = service?.spec.clusterIP;
+  const dialled = ready.length > 1 ? ready.length * 4 : 1;
+  const routes = dialServices
+    ? Array.from({ length: clusterIP === undefined ? 0 : dialled }, () => ({ clusterIP: clusterIP! }))
+    : ready.map(({ metadata }) => ({ pod: metadata.name }));
+  const [first, ...others] = routes.map((route) => ({ cluster, rootNamespace, service: name, route, roots }));
+  return first === undefined ? "no istiod is ready" : [first, ...others];
+}
