@@ -8,7 +8,7 @@ import { defaultLogLevel, defaultOutputPath, enroute, logLevels } from "../mesh/
 import type { Planned } from "../mesh/ownership";
 import { floating } from "../mesh/pod-template";
 import type { InstalledRelease, Survey } from "./survey";
-import { overDefaults, reproducing, without } from "./values";
+import { overDefaults, reproducing } from "./values";
 
 /* The gateway's release as `gateway` of a stack. */
 
@@ -58,10 +58,11 @@ export function gatewayValues(
   const same = Object.entries(treeAt(planned, key)).filter(([name, text]) =>
     isDeepStrictEqual(parsedYaml(text), parsedYaml(runs[name])),
   );
-  const paths = same.map(([name]) => [key, name]);
+  // As if the stack had the very texts: what they mean is the same.
+  const texts = same.length === 0 ? {} : { [key]: Object.fromEntries(same.map(([name]) => [name, runs[name]])) };
   const tag = at(planned, "images", "redis", "tag");
   const values = mergeValues(release.values, tag === undefined ? {} : { images: { redis: { tag } } });
-  return without(reproducing({ defaults: release.defaults, values, planned }), ...paths);
+  return reproducing({ defaults: release.defaults, values, planned: mergeValues(planned, texts) });
 }
 
 /** What the user's values have of an image; for the rest the chart's own counts, save the policy, of which the stack has its own. */

@@ -341,6 +341,8 @@ describe("a gateway that is taken over", () => {
       affinity: null,
       tolerations: ["x"],
     });
+    const chartOwn = { ...defaults, istioPodAnnotations: values.istioPodAnnotations };
+    assert.deepEqual(valuesOf(chartOwn, {}), { affinity: null }, "of the chart itself, too");
     const more = { istioPodAnnotations: { "proxy.istio.io/config": `${config("1h")}concurrency: 2\n` } };
     assert.deepEqual(valuesOf(defaults, more)["istioPodAnnotations"], more.istioPodAnnotations);
   });
