@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey } from "node:crypto";
+import { ingressesAnnotation } from "../base/annotations";
 import { defined } from "../base/defined";
 import type { Cluster } from "../cluster/client";
 import { type HelmRelease, helmReleases } from "../cluster/helm-releases";
@@ -115,12 +116,13 @@ function everywhere<Item>(what: string, path: string) {
 }
 
 /** What the checks read of a pod, of which a mesh may have thousands; the API server sends about ten times as much. */
-function ofPod({ spec, status }: Pod): Omit<Pod, "metadata"> {
+export function ofPod({ metadata, spec, status }: Pod): Pod {
   const { containers, initContainers, volumes, hostNetwork } = spec;
   const { phase, containerStatuses, initContainerStatuses } = status ?? {};
   const ofStatus = ({ name, ready, started, state }: ContainerStatus): ContainerStatus =>
     defined({ name, ready, started, state });
   return {
+    metadata: ofMetadata(metadata),
     spec: defined({
       containers: containers.map(ofContainer),
       initContainers: initContainers?.map(ofContainer),
@@ -153,12 +155,12 @@ function ofContainer({ name, image, restartPolicy, args, ports, env, volumeMount
 
 function ofMetadata(metadata: Metadata): Metadata {
   const { name, namespace, creationTimestamp, deletionTimestamp, labels, annotations = {} } = metadata;
-  const istios = Object.entries(annotations).filter(
-    ([key]) => /(^|\.)istio\.io\//.test(key) && !key.endsWith("/status"),
+  const read = Object.entries(annotations).filter(
+    ([key]) => key === ingressesAnnotation || (/(^|\.)istio\.io\//.test(key) && !key.endsWith("/status")),
   );
   return defined({
     ...{ name, namespace, creationTimestamp, deletionTimestamp, labels },
-    annotations: istios.length === 0 ? undefined : Object.fromEntries(istios),
+    annotations: read.length === 0 ? undefined : Object.fromEntries(read),
   });
 }
 
@@ -183,13 +185,7 @@ export const viewReaders: Readers<ClusterView, Source> = {
     settings.gateway.namespace.name,
   ]),
   services: inside<Service>("Services", "/api/v1", "services", (settings) => [root(settings), ...members(settings)]),
-  pods: inside<Pod>(
-    "pods",
-    "/api/v1",
-    "pods",
-    (settings) => [root(settings), ...members(settings)],
-    (pod) => ({ ...ofPod(pod), metadata: ofMetadata(pod.metadata) }),
-  ),
+  pods: inside<Pod>("pods", "/api/v1", "pods", (settings) => [root(settings), ...members(settings)], ofPod),
   endpointSlices: {
     what: "EndpointSlices",
     read: ({ cluster, settings }) =>

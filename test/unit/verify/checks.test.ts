@@ -9,6 +9,7 @@ import type { VerifyFacts } from "../../../verify/checks/define";
 import { withoutLeaving } from "../../../verify/leaving";
 import { verifyReaders } from "../../../verify/readers";
 import { allChecks } from "../../../verify/verify";
+import { ofPod } from "../../../verify/view";
 import { type Issued, issue } from "../certificates";
 import { stackFile, stackNames } from "../stack-files";
 import {
@@ -26,8 +27,14 @@ import { effectFaults } from "./effect-faults";
 
 const day = 24 * 3600_000;
 
+/** What the checks come to; of pods they get no more than is kept of them. */
 function look({ view, settings, probes, options }: Seen): Result[] {
-  return allChecks(view, settings, probes, options);
+  const kept = Object.entries(view.pods).map(([namespace, pods]) => [
+    namespace,
+    pods.state === "read" ? { ...pods, value: pods.value.map(ofPod) } : pods,
+  ]);
+  const pods = Object.fromEntries(kept) as typeof view.pods;
+  return allChecks({ ...view, pods }, settings, probes, options);
 }
 
 function named(results: Result[], ...statuses: Status[]): string[] {
