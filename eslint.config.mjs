@@ -14,11 +14,12 @@ export const floors = {
   cluster: { imports: ["base", "settings"], sdk: "none" },
   verify: { imports: ["base", "mesh", "settings", "cluster"], sdk: "none" },
   stacks: { imports: ["base", "mesh", "components", "settings", "verify"] },
+  adoption: { imports: ["base", "mesh", "settings", "cluster", "verify"], sdk: "none" },
   recovery: { imports: ["base", "mesh", "settings", "cluster"], sdk: "types" },
   policy: { imports: ["base", "mesh"], sdk: "policy" },
   // A program that is reviewed brings its own modules and SDK.
   review: { imports: ["base", "mesh", "policy"], types: ["settings", "stacks"], sdk: "types" },
-  automation: { imports: ["base", "settings", "cluster", "verify", "stacks", "recovery"], typed: true },
+  automation: { imports: ["base", "settings", "cluster", "verify", "stacks", "adoption", "recovery"], typed: true },
   cli: { imports: ["base", "automation", "review"], sdk: "none", typed: true },
 };
 

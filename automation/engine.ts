@@ -67,6 +67,7 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
     (await changing(session, "refresh", input, (stack, options) => stack.refresh(options))).changes,
   async destroy(session, { remove, ...input }) {
     const { stack, control, target } = session;
+    await reading(session, () => lazy.destroyable().refuseOthers(session));
     const { changes } = await changing(session, "destroy", input, async (_, options) => {
       await stack.destroy(options);
       // Stopped between two steps, the engine (3.246) reports success of a destroy that left most in place.
@@ -84,10 +85,12 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
     }),
   status: (session) => reading(session, () => statusOf(session)),
   recover: (session, input) => reading(session, () => recoverStack(session, input), { takesLock: true }),
+  draft: (session, input) => reading(session, () => lazy.adoption().draftStack(session, input)),
+  import: (session) => reading(session, () => lazy.adoption().importStack(session), { takesLock: true }),
 };
 
 /** Operations that create the stack where that is wanted, and those that read its history. */
-const creating: readonly Operation[] = ["preview", "up"];
+const creating: readonly Operation[] = ["preview", "up", "import"];
 const readingHistory: readonly Operation[] = ["status", "recover"];
 
 /** Runs one operation with the Automation API. Throws nothing but {@link RolloutError}. */

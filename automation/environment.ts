@@ -4,19 +4,30 @@ import type { Finding } from "../base/issue";
 import { projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
-import { type Settable, resolved } from "../settings/marks";
-import type { Settings, SettingsInput } from "../settings/schema";
+import { resolved } from "../settings/marks";
+import type { Settings } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
 import type { Receipt } from "../verify/receipt/receipt";
-import type { VerifyOptions } from "../verify/verify";
+import { type AdoptOptions, type Adoption, type Place, adopt } from "./adoption";
 import { explanations, failure, isRolloutError, settingsError, stoppedReading, unreachableError } from "./errors";
 import { EventTranslator } from "./event-translator";
-import type { Change, ResourceRef, RolloutEvent } from "./events";
 import * as lazy from "./lazy";
+import {
+  type ChangeResult,
+  type DestroyOptions,
+  type EnvironmentOptions,
+  type PreflightOptions,
+  type PreviewOptions,
+  type RunOptions,
+  type UpOptions,
+  type UpResult,
+  type VerifyRunOptions,
+  changeResult,
+} from "./options";
 import { type Outputs, outputsOf } from "./outputs";
-import type { ChangeInput, Changes, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
+import type { ChangeInput, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
 import { work } from "./workers";
 
@@ -29,101 +40,6 @@ export const policyPack = join(__dirname, "../policy");
 /** The checks of `verify` or `preflight`, without running them. */
 export function listChecks(command: CheckingCommand): CheckDescription[] {
   return lazy.registry().listChecks(command);
-}
-
-export interface PreflightOptions extends RunOptions {
-  /** Ask the chart repositories, too. @default true */
-  charts?: boolean;
-  /** Run these checks alone: ids such as `cluster/rights`, and groups such as `mesh`. @default all that the stack is for */
-  only?: readonly string[];
-}
-
-/** What to verify, and how; the rest is known of the stack. */
-export type VerifyRunOptions = Omit<VerifyOptions, "caCertificate" | "unfinished">;
-
-/** Where an environment is, and how it is run. */
-export interface EnvironmentOptions {
-  /** Name of the stack; `organization/project/stack` where the backend has organizations. */
-  stack: string;
-  /**
-   * Folder of a Pulumi project with the stack's file (`Pulumi.<stack>.yaml`, or in its `stackConfigDir`). Give this or `settings`.
-   */
-  project?: string;
-  /**
-   * The settings as an object, in the place of a stack file. They stay in memory: nothing is written to a file but what is
-   * in the state, encrypted where it is secret: private keys and passwords, what {@link secret} marks, and secret Outputs of
-   * Pulumi, which may stand wherever a value may. `kubeconfig` must be absolute here.
-   */
-  settings?: Settable<SettingsInput>;
-  /** Name of the Pulumi project, with `settings`. @default "enroute-istio" */
-  projectName?: string;
-  /** URL of the backend that keeps the state, such as `s3://…`, `file:///…` or `https://api.pulumi.com`. @default that of the environment */
-  backend?: string;
-  /** Secrets provider of a stack that is created, such as `awskms://…`. @default the backend's own */
-  secretsProvider?: string;
-  /** Passphrase of the secrets provider `passphrase`. @default that of the environment */
-  passphrase?: string;
-  /** Path of a kubeconfig file, in the place of the one in the settings. */
-  kubeconfig?: string;
-  /** `preview` and `up` create the stack if the backend has none of this name. @default false */
-  createIfMissing?: boolean;
-  /** Further environment variables for pulumi and its plugins, such as a cloud's credentials. */
-  env?: Readonly<Record<string, string>>;
-}
-
-/** Options of everything that takes a while. */
-export interface RunOptions {
-  /** Gets the progress. */
-  onEvent?: (event: RolloutEvent) => void;
-  /** Stops gracefully: what is being done is finished, nothing more is begun. `AbortSignal.timeout(…)` gives a time limit. */
-  signal?: AbortSignal;
-  /** Drops everything at once, as a second Ctrl-C does; for when the graceful way takes too long. */
-  killSignal?: AbortSignal;
-  /** How many resources are worked on side by side. @default the engine's */
-  parallel?: number;
-}
-
-export interface PreviewOptions extends RunOptions {
-  /** First reads what others changed in the cluster. @default false */
-  refresh?: boolean;
-  /** Folders of policy packs to judge the change by. `up` then previews first, because rules about the whole stack run last. */
-  policyPacks?: string[];
-  /** JSON files with settings of the policy packs, such as levels: one for each, in the same order. */
-  policyPackConfigs?: string[];
-}
-
-export interface UpOptions extends PreviewOptions {
-  /** Kept in the stack's history. */
-  message?: string;
-  /** Fails (`changes-found`) if anything had to change, after changing it; `preview` shows it before. @default false */
-  expectNoChanges?: boolean;
-}
-
-export interface DestroyOptions extends RunOptions {
-  /** Removes the stack and its history from the backend afterwards. @default false */
-  remove?: boolean;
-  message?: string;
-}
-
-/** A resource that changes. */
-export interface ResourceChange {
-  resource: ResourceRef;
-  change: Change;
-  /** Paths of the properties that differ. */
-  differs: string[];
-}
-
-export interface ChangeResult {
-  /** How many resources, by what happens to them. */
-  changes: Partial<Record<Change, number>>;
-  /** Each resource that changes. */
-  resources: ResourceChange[];
-  /** Whether anything changes. */
-  hasChanges: boolean;
-}
-
-export interface UpResult extends ChangeResult {
-  outputs: Outputs;
 }
 
 /** One environment: a cluster with, or for, the rollout. The constructor creates and reads nothing. */
@@ -182,6 +98,25 @@ export class Environment {
     return this.run("recover", { apply, adopt }, options);
   }
 
+  /**
+   * Takes over what somebody installed by hand, with Helm, or by a stack that is gone: returns what it found, what cannot be taken
+   * over, and what the first update would change. With `apply` it writes the stack file that reproduces what runs, and brings
+   * the objects into the state. Nothing in the cluster changes. A stack file, or settings, that are there already are kept.
+   */
+  adopt(options: AdoptOptions = {}): Promise<Adoption> {
+    const { project, settings } = this.options;
+    return adopt(
+      {
+        stack: this.stack,
+        projectName: this.projectName(),
+        ...defined({ project: project === undefined || settings !== undefined ? undefined : resolve(project) }),
+        settings: () => this.settings(options),
+        run: (operation, input, place) => this.run(operation, input, options, { place }),
+      },
+      options,
+    );
+  }
+
   /** The settings, checked and with defaults filled in. */
   async settings(options: RunOptions = {}): Promise<Settings> {
     return (await this.ownSettings()) ?? this.run("settings", {}, options);
@@ -213,7 +148,7 @@ export class Environment {
   /** As {@link verify}, with its receipt: the report, and hosts, workloads, certificates and versions as they were seen. */
   async receipt(options: RunOptions & VerifyRunOptions = {}): Promise<Receipt> {
     lazy.registry().requireChecks("verify", options.only);
-    const { settings, outputs: deployed } = await this.run("deployed", {}, options, true);
+    const { settings, outputs: deployed } = await this.run("deployed", {}, options, { endThread: true });
     const outputs = outputsOf(deployed);
     const caCertificate = outputs.caCertificate?.value;
     const unfinished = Object.keys(outputs).length === 0 ? await this.unfinished(options) : undefined;
@@ -224,6 +159,7 @@ export class Environment {
       const running = verifyWithReceipt(settings, {
         ...options,
         stack: this.stack,
+        owner: this.ownerMark(),
         ...defined({ caCertificate, unfinished }),
       });
       const receipt = await this.untilStopped(running, options);
@@ -270,21 +206,22 @@ export class Environment {
     operation: Name,
     input: Input<Name>,
     { onEvent, signal, killSignal }: RunOptions,
-    endThread = false,
+    { endThread = false, place }: { endThread?: boolean; place?: Place | undefined } = {},
   ): Promise<Result<Name>> {
-    return work({ operation, target: await this.target(), input }, { onEvent, signal, killSignal, endThread });
+    return work({ operation, target: await this.target(place), input }, { onEvent, signal, killSignal, endThread });
   }
 
-  private async target(): Promise<Target> {
-    const { stack, secretsProvider, createIfMissing = false, kubeconfig, project, settings } = this.options;
+  private async target(place: Place = {}): Promise<Target> {
+    const { stack, secretsProvider, createIfMissing = false, kubeconfig, project } = this.options;
+    const settings = place.settings ?? (await this.ownSettings());
     return {
-      stack,
+      stack: place.stack ?? stack,
       projectName: this.projectName(),
-      env: this.env(),
-      createIfMissing,
+      env: { ...this.env(), ...place.env },
+      createIfMissing: place.createIfMissing ?? createIfMissing,
       ...defined({
         project: project === undefined || settings !== undefined ? undefined : resolve(project),
-        settings: await this.ownSettings(),
+        settings,
         kubeconfig: kubeconfig === undefined ? undefined : resolve(kubeconfig),
         secretsProvider,
       }),
@@ -318,6 +255,12 @@ export class Environment {
     return String(definition.name);
   }
 
+  /** The stack's name as its objects carry it; `*` for an organization that is not known. */
+  private ownerMark(): string {
+    const parts = this.stack.split("/");
+    return parts.length === 3 ? this.stack : `*/${this.projectName()}/${parts.at(-1)}`;
+  }
+
   /** What has an option of its own goes last. */
   private env(): Record<string, string> {
     const { backend: PULUMI_BACKEND_URL, passphrase: PULUMI_CONFIG_PASSPHRASE, env } = this.options;
@@ -335,8 +278,4 @@ function changeInput(options: UpOptions): ChangeInput {
     policyPacks: absolute(policyPacks),
     policyPackConfigs: absolute(policyPackConfigs),
   });
-}
-
-function changeResult({ changes, changed }: Changes): ChangeResult {
-  return { changes, resources: changed, hasChanges: changed.length > 0 };
 }

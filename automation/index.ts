@@ -1,5 +1,8 @@
 /** Encrypted ingress as a library: see docs/embedding.md. */
 export { Environment, listChecks, policyPack } from "./environment";
+export type { AdoptOptions, Adoption } from "./adoption";
+export type { Import } from "../adoption/imports";
+export type { WrittenFile } from "../adoption/stack-file";
 export type {
   ChangeResult,
   DestroyOptions,
@@ -11,7 +14,7 @@ export type {
   UpOptions,
   UpResult,
   VerifyRunOptions,
-} from "./environment";
+} from "./options";
 export type { StackRecovery, StackStatus } from "./request";
 export { explanations, isRolloutError } from "./errors";
 export type { ErrorAbout, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";

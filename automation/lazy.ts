@@ -7,6 +7,8 @@ import type * as programModule from "../stacks/program";
 import type * as preflightModule from "../verify/preflight";
 import type * as registryModule from "../verify/registry";
 import type * as verifyModule from "../verify/verify";
+import type * as adoptModule from "./adopt";
+import type * as destroyableModule from "./destroyable";
 
 export const program = () => require("../stacks/program") as typeof programModule;
 export const settings = () => require("../settings/load") as typeof settingsModule;
@@ -15,3 +17,5 @@ export const preflight = () => require("../verify/preflight") as typeof prefligh
 export const registry = () => require("../verify/registry") as typeof registryModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => require("../recovery/recover") as typeof recoverModule;
+export const adoption = () => require("./adopt") as typeof adoptModule;
+export const destroyable = () => require("./destroyable") as typeof destroyableModule;

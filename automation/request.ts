@@ -1,4 +1,7 @@
 import type { OutputMap } from "@pulumi/pulumi/automation";
+import type { Import } from "../adoption/imports";
+import type { Issue } from "../base/issue";
+import type { Tree } from "../base/tree";
 import type { StackLock } from "../recovery/locks";
 import type { Settings } from "../settings/schema";
 import type { Change, ResourceRef } from "./events";
@@ -35,6 +38,10 @@ export interface Operations {
   status: { input: object; result: StackStatus };
   /** `adopt`: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
   recover: { input: { apply: boolean; adopt: string[] }; result: StackRecovery };
+  /** A stack file that reproduces what runs. */
+  draft: { input: DraftInput; result: AdoptionDraft };
+  /** Brings what runs into the state. */
+  import: { input: object; result: Import[] };
 }
 
 export type Operation = keyof Operations;
@@ -61,6 +68,30 @@ export interface Request<Name extends Operation = Operation> {
   operation: Name;
   target: Target;
   input: Input<Name>;
+}
+
+/** What a draft goes by. */
+export interface DraftInput {
+  /** Settings that the stack has already, as its file has them: which cluster it is. */
+  known: Tree;
+  /** Where every chart comes from. */
+  chartRepository?: string;
+  /** A stack that is gone. */
+  takeOverFrom?: string;
+  /** The stack's full name. */
+  owner: string;
+}
+
+/** A stack file that reproduces what runs in a cluster. */
+export interface AdoptionDraft {
+  /** URL of the API server. */
+  server: string;
+  /** Its settings, without those that say which cluster it is; missing where there is too little to write any. */
+  drafted?: Tree;
+  /** All of them, checked; missing where something is wrong with them, which is among the issues. */
+  settings?: Settings;
+  /** What stands against it (errors), and what is left or would change (warnings). */
+  issues: Issue[];
 }
 
 /** What a cut-off operation left behind. */

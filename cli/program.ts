@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { packageVersion } from "../base/version";
+import { adoptCommand } from "./commands/adopt";
 import { destroyCommand } from "./commands/destroy";
 import { outputsCommand } from "./commands/outputs";
 import { preflightCommand } from "./commands/preflight";
@@ -55,5 +56,6 @@ const commands = [
   verifyCommand,
   preflightCommand,
   recoverCommand,
+  adoptCommand,
   reviewCommand,
 ];

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { ChangeResult, RunOptions } from "../automation/environment";
+import type { ChangeResult, RunOptions } from "../automation/options";
 import { exit } from "./exit-codes";
 import type { ChangeOptions, CommonOptions } from "./options";
 import { changesText, openView } from "./view";

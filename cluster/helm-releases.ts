@@ -37,6 +37,15 @@ export async function helmRevisions(cluster: Cluster, namespace: string): Promis
   });
 }
 
+/** The Secret in which Helm keeps a revision of a release. */
+export function revisionSecret(
+  cluster: Cluster,
+  namespace: string,
+  { name, revision }: Pick<HelmRevision, "name" | "revision">,
+): Promise<SecretObject> {
+  return cluster.get<SecretObject>(`${secretsOf(namespace)}/sh.helm.release.v1.${name}.v${revision}`);
+}
+
 /** The Helm releases of a namespace, the latest revision of each. */
 export async function helmReleases(cluster: Cluster, namespace: string): Promise<HelmRelease[]> {
   const revisions = await helmRevisions(cluster, namespace);
@@ -47,23 +56,37 @@ export async function helmReleases(cluster: Cluster, namespace: string): Promise
   return Promise.all(
     latest.map(async (release) => {
       if (release.status === "deployed") return release;
-      const secret = await cluster
-        .get<SecretObject>(`${secretsOf(namespace)}/sh.helm.release.v1.${release.name}.v${release.revision}`)
-        .catch(() => undefined);
+      const secret = await revisionSecret(cluster, namespace, release).catch(() => undefined);
       const description = helmDescription(secret?.data?.["release"]);
       return { ...release, ...(description === undefined ? {} : { description }) };
     }),
   );
 }
 
-/** Helm's words about a release: base64 (of the Secret) of base64 (of Helm) of a gzipped JSON text. */
-export function helmDescription(data: string | undefined): string | undefined {
+/** What Helm has written down of a revision, as far as it is read here. */
+export interface HelmContent {
+  info?: { description?: string };
+  chart?: {
+    metadata?: { name?: string; version?: string };
+    /** The chart's own values. */
+    values?: Record<string, unknown>;
+  };
+  /** The values that its user gave. */
+  config?: Record<string, unknown>;
+}
+
+/** A revision: base64 (of the Secret) of base64 (of Helm) of a gzipped JSON text. Undefined where it is something else. */
+export function helmContent(data: string | undefined): HelmContent | undefined {
   try {
     const text = gunzipSync(Buffer.from(Buffer.from(data ?? "", "base64").toString(), "base64")).toString();
-    const description = (JSON.parse(text) as { info?: { description?: string } }).info?.description;
-    return description === undefined ? undefined : reasonLine(description);
+    return JSON.parse(text) as HelmContent;
   } catch {
-    // Somebody else's format: the labels have said enough.
     return undefined;
   }
+}
+
+/** Helm's words about a release. Of somebody else's format, the labels have said enough. */
+export function helmDescription(data: string | undefined): string | undefined {
+  const description = helmContent(data)?.info?.description;
+  return description === undefined ? undefined : reasonLine(description);
 }

@@ -20,6 +20,8 @@ export interface Named {
 
 export interface ContainerStatus {
   name: string;
+  /** The image's bits, such as `docker.io/library/redis@sha256:…`. */
+  imageID?: string;
   ready: boolean;
   started?: boolean;
   state?: { running?: { startedAt?: string }; waiting?: { reason?: string }; terminated?: { reason?: string } };

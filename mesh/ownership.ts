@@ -113,12 +113,32 @@ export function ownerName({ organization, project, stack }: Record<"organization
   return `${organization}/${project}/${stack}`;
 }
 
+/** Whether a mark is a stack's. A stack whose organization is not known is written with `*` in its place. */
+export function isStack(mark: string, stack: string): boolean {
+  return mark === stack || (stack.startsWith("*/") && mark.slice(mark.indexOf("/")) === stack.slice(1));
+}
+
 /** A label that stands against those that a stack would set. */
 export interface LabelConflict {
   key: string;
   value: string;
   /** What the stack sets; undefined where it sets another label, with which this one does not go together. */
   wanted: string | undefined;
+}
+
+/** An object that a state holds, and the mark that it had when the state was written. */
+export interface RememberedObject extends HeldObject {
+  apiVersion: string;
+  mark?: string;
+}
+
+/** A stack that took an object over since a state was written: its mark is another one now. Undefined where none did. */
+export function newOwner(
+  { mark }: Pick<RememberedObject, "mark">,
+  { annotations = {} }: OwnerMarks,
+): string | undefined {
+  const now = annotations[stackAnnotation];
+  return now === mark ? undefined : now;
 }
 
 interface ManagedFields {
@@ -157,8 +177,15 @@ function hasLabel({ fieldsV1 }: ManagedFields, key: string): boolean {
   return `f:${key}` in (fields?.["f:metadata"]?.["f:labels"] ?? {});
 }
 
+/** Pulumi's own name of what the program makes. */
+export interface RegisteredAs {
+  type: string;
+  name: string;
+}
+
 /** A Helm release that the program would install. */
 export interface PlannedRelease {
+  registered?: RegisteredAs;
   name: string;
   namespace: string;
   chart: string;
@@ -174,6 +201,7 @@ export interface PlannedObject extends ObjectName {
   apiVersion: string;
   /** `namespace/name` of the release whose chart makes it; undefined where the program does. */
   release?: string;
+  registered?: RegisteredAs;
 }
 
 export interface Planned {

@@ -1,3 +1,4 @@
+import { reasonAnnotation } from "../base/annotations";
 import { asText, at, treeAt } from "../base/tree";
 import type { MeshObject } from "./object";
 
@@ -15,6 +16,11 @@ export type PeerAuthenticationObject = Pick<MeshObject, "metadata" | "spec">;
 /** Labels by which a policy selects workloads; none for a policy of a namespace, or of the mesh. */
 export function selectorOf(policy: PeerAuthenticationObject): Record<string, string> {
   return treeAt(policy.spec, "selector", "matchLabels") as Record<string, string>;
+}
+
+/** Whether a stack has made a policy, or taken it over: each of a stack's says why it is there. */
+export function isDeclared({ metadata }: Pick<PeerAuthenticationObject, "metadata">): boolean {
+  return metadata.annotations?.[reasonAnnotation] !== undefined;
 }
 
 /** What a policy is for. Without a root namespace, nothing tells which policy is the mesh's. */

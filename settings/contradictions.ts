@@ -4,7 +4,7 @@ import { at } from "../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../mesh/discovery";
 import { ttlProblem } from "../mesh/enroute";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { allowedText, overridesOf } from "../mesh/overrides";
+import { type Override, type Path, allowedText, overridesOf } from "../mesh/overrides";
 import { nearest } from "./builders";
 import { type ChartValues, chartValues, effectiveMeshConfig } from "./effective";
 import { type Problem, problem, publicProblem } from "./error";
@@ -35,7 +35,8 @@ export function overrideProblems(settings: Settings): Problem[] {
 /** Stands for a secret, of which a component knows nothing. */
 class Sealed {}
 
-function overridesIn(settings: Settings) {
+/** Where the values of a stack's charts say something else than what is owned, and as which keys of the settings. */
+export function overridesIn(settings: Settings): { override: Override; said: Path }[] {
   return chartValues(settings).flatMap(({ section, settled, effective, owned, saidAt }) =>
     overridesOf(settled, effective, owned).map((override) => ({
       override,

@@ -18,6 +18,11 @@ const textKeys = Object.entries(settingsSchema.shape).flatMap(([key, schema]) =>
  * (`kubernetes:…`, `pulumi:…`) are the engine's business.
  */
 export function loadSettings(configuration: StackConfiguration, now: Date = new Date()): Settings {
+  return checkSettings(inputOf(configuration), configuration, now);
+}
+
+/** What the configuration of a stack says, unchecked. */
+export function inputOf(configuration: Pick<StackConfiguration, "project" | "values">): Record<string, unknown> {
   const input: Record<string, unknown> = {};
   for (const [fullKey, value] of Object.entries(configuration.values)) {
     const [project, key] = fullKey.split(/:(.*)/s) as [string, string];
@@ -32,7 +37,7 @@ export function loadSettings(configuration: StackConfiguration, now: Date = new 
       }
     }
   }
-  return checkSettings(input, configuration, now);
+  return input;
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { defined } from "../base/defined";
 import type { Report, ReportSummary } from "../base/report";
 import { MeshCertificateAuthority } from "../components/certificates/mesh-certificate-authority";
 import { ServingCertificate } from "../components/certificates/serving-certificate";
@@ -239,7 +240,7 @@ export function encryptedIngress(
           caCertificate: certificate.caCertificate,
           // Pods may be starting still, and istiod writes its certificate into the webhooks a moment after its start.
           verify: (known) => {
-            const report = verifier().verify(lookAt, { ...known, settleSeconds: 30 });
+            const report = verifier().verify(lookAt, { ...known, ...defined({ owner }), settleSeconds: 30 });
             onVerification?.(report);
             return report;
           },

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as runtimeMocks from "@pulumi/pulumi/runtime/mocks";
 import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
 import * as runtimeState from "@pulumi/pulumi/runtime/state";
-import { type Planned, type PlannedObject, type PlannedRelease, groupOf } from "../mesh/ownership";
+import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs, groupOf } from "../mesh/ownership";
 import type { Settings } from "../settings/schema";
 import { encryptedIngress } from "./encrypted-ingress";
 
@@ -29,7 +29,7 @@ export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
       newResource: ({ type, name, inputs, id }) => {
         // A resource with an id is read from the cluster, and a patch is of somebody else's.
         if ((id === undefined || id === "") && type.startsWith("kubernetes:") && !type.endsWith("Patch"))
-          add(planned, type, inputs as Inputs);
+          add(planned, { type, name }, inputs as Inputs);
         return { id: `${name}-id`, state: inputs as Record<string, unknown> };
       },
       call: () => ({}),
@@ -52,9 +52,9 @@ interface Inputs {
   repositoryOpts?: { repo?: string; username?: string; password?: string; caFile?: string };
 }
 
-function add({ objects, releases }: Planned, type: string, inputs: Inputs): void {
-  if (type === "kubernetes:helm.sh/v3:Release") releases.push(releaseOf(inputs));
-  else if (inputs.metadata !== undefined) objects.push(objectOf(inputs));
+function add({ objects, releases }: Planned, registered: RegisteredAs, inputs: Inputs): void {
+  if (registered.type === "kubernetes:helm.sh/v3:Release") releases.push({ ...releaseOf(inputs), registered });
+  else if (inputs.metadata !== undefined) objects.push({ ...objectOf(inputs), registered });
 }
 
 function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {

@@ -100,8 +100,12 @@ export function clusterAlone(settings: Settings): void {
 // The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
 const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
 
-/** @param folder the project's; with `main` in Pulumi.yaml, the program runs in another */
-function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
+/**
+ * The settings of the selected stack's configuration.
+ *
+ * @param folder the project's; with `main` in Pulumi.yaml, the program runs in another
+ */
+export function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
   const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
   const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };

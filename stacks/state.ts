@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
-import { type Held, type HeldObject, ownerName } from "../mesh/ownership";
+import { type Held, type HeldObject, type RememberedObject, ownerName, stackAnnotation } from "../mesh/ownership";
 import { StateUnreadable } from "../verify/preflight/stack-view";
+
+export { newOwner, objectText } from "../mesh/ownership";
 
 /** Name of the running stack, by which it marks its objects. */
 export function ownOwner(): string {
@@ -49,6 +51,21 @@ export function heldOf(resources: Record<string, Resource>): Held {
     else if (type.startsWith("kubernetes:")) held.objects.push(...objectOf(urn, type, outputs));
   }
   return held;
+}
+
+/** What a state holds, with the marks that it remembers; patches hold nothing. */
+export function rememberedBy(
+  resources: readonly { urn: string; type: string; outputs?: Outputs }[],
+): RememberedObject[] {
+  return resources.flatMap(({ urn, type, outputs = {} }) => {
+    if (!type.startsWith("kubernetes:") || type.startsWith("kubernetes:helm.sh/")) return [];
+    const mark = outputs.metadata?.annotations?.[stackAnnotation];
+    return objectOf(urn, type, outputs).flatMap((object) =>
+      object.patch
+        ? []
+        : [{ ...object, apiVersion: outputs.apiVersion ?? "", ...(mark === undefined ? {} : { mark }) }],
+    );
+  });
 }
 
 function objectOf(

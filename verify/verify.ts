@@ -29,6 +29,8 @@ export interface VerifyOptions {
   dialServices?: boolean;
   /** Verify again while something fails, for so many seconds: right after a rollout the cluster may still be settling. @default 0 */
   settleSeconds?: number;
+  /** The stack's name, `organization/project/stack`; `*` for an organization that is not known. @default that of the claim */
+  owner?: string;
   /**
    * Objects (`Kind namespace/name`) that the update which is running will delete when this is over: judged is what will be there
    * then. @default none
@@ -141,7 +143,10 @@ function rolledOut({ evidence, fix }: NonNullable<VerifyOptions["unfinished"]>):
   };
 }
 
-function contextOf(settings: Settings, { now = new Date(), days = 14, caCertificate }: VerifyOptions): VerifyContext {
+function contextOf(
+  settings: Settings,
+  { now = new Date(), days = 14, caCertificate, owner }: VerifyOptions,
+): VerifyContext {
   const provided = "caCertificate" in settings.certificate ? settings.certificate.caCertificate : undefined;
-  return { settings, now, days, caCertificate: caCertificate ?? provided };
+  return { settings, now, days, caCertificate: caCertificate ?? provided, owner };
 }

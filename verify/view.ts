@@ -25,6 +25,7 @@ import { type SecretPlace, namedSecrets } from "../mesh/clear-text";
 import { enroute } from "../mesh/enroute";
 import { enrouteGroup, gatewayReads, ingressResource } from "../mesh/gateway-rights";
 import { authoritySecretName } from "../mesh/mesh-authority";
+import { type Claim, claimName, claimOf } from "../mesh/ownership";
 import type { MeshObject } from "../mesh/object";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
@@ -58,6 +59,8 @@ export interface ClusterView {
   meshConfig: Read<ConfigMap>;
   /** By namespace: ConfigMap istio-ca-root-cert. */
   rootCertificates: Record<string, Read<ConfigMap>>;
+  /** By which a stack claims the mesh. */
+  claim: Read<Claim | undefined>;
   /** Everywhere in the cluster. */
   peerAuthentications: Read<PeerAuthentication[]>;
   destinationRules: Read<DestinationRule[]>;
@@ -206,6 +209,13 @@ export const viewReaders: Readers<ClusterView, Source> = {
     read: ({ cluster, settings }) =>
       readEach([root(settings), ...members(settings)], (name) =>
         read(() => cluster.get<ConfigMap>(`/api/v1/namespaces/${name}/configmaps/istio-ca-root-cert`)),
+      ),
+  },
+  claim: {
+    what: "the claim of the mesh",
+    read: ({ cluster, settings }) =>
+      read(async () =>
+        claimOf((await cluster.get<Named>(`/api/v1/namespaces/${root(settings)}/configmaps/${claimName}`)).metadata),
       ),
   },
   peerAuthentications: everywhere<PeerAuthentication>(

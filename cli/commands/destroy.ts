@@ -9,7 +9,10 @@ export function destroyCommand(program: Command): void {
     .option("-y, --yes", "do not ask")
     .option("--remove", "also remove the stack and its history from the backend")
     .option("-m, --message <text>", "message for the stack's history")
-    .addHelpText("after", changeExits)
+    .addHelpText(
+      "after",
+      `\nWhere another stack has taken over an object, nothing is deleted, and each such object is named.\n${changeExits}`,
+    )
     .action(runDestroy);
 }
 

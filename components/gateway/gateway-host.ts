@@ -76,7 +76,7 @@ export class GatewayHost extends pulumi.ComponentResource {
           })),
         },
       },
-      // An object of an early version may have another name, and a new one would mean a moment without any.
+      // One of an early version, or an adopted one, may have another name, and a new one would mean a moment without any.
       { parent: this, ...fixedName, ignoreChanges: ["metadata.name"] },
     );
     this.registerOutputs({});

@@ -24,7 +24,8 @@ export class MeshGlobalConfig extends pulumi.ComponentResource {
         metadata: { name: meshConfigName, namespace: args.namespace },
         spec: { name: meshConfigName, type: meshConfigType, config: meshGlobalConfig() },
       },
-      { parent: this, ...fixedName },
+      // One that was adopted keeps its name: EnRoute obeys one of a type, and a new one would mean a moment without any.
+      { parent: this, ...fixedName, ignoreChanges: ["metadata.name"] },
     );
     this.registerOutputs({});
   }

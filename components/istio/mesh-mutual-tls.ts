@@ -41,7 +41,8 @@ export class MeshMutualTls extends pulumi.ComponentResource {
           },
           spec: policy.spec,
         },
-        { parent: this, ...fixedName },
+        // One that was adopted keeps its name: a new one beside it would be the younger, which Istio ignores.
+        { parent: this, ...fixedName, ignoreChanges: ["metadata.name"] },
       );
     this.policy = create(`${name}-mesh`, {
       name: "default",

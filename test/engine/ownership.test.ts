@@ -69,6 +69,11 @@ describe("what is not the stack's", function () {
       "/api/v1/namespaces/istio-system/serviceaccounts/istiod",
       "/api/v1/namespaces/istio-system/configmaps/istio",
       "/api/v1/namespaces/bookinfo/secrets/gateway-serving-certificate",
+      `${cluster}/prometheus-server`,
+      "/api/v1/namespaces/istio-system/serviceaccounts/prometheus-server",
+      `${cluster}/kiali-viewer`,
+      "/api/v1/namespaces/istio-system/serviceaccounts/kiali",
+      "/api/v1/namespaces/istio-system/configmaps/kiali",
     ];
     let kept: Kept[];
     before(async () => {
@@ -97,16 +102,34 @@ describe("what is not the stack's", function () {
         "bookinfo",
         "--from-literal=a=b",
       );
-      await editStack(stack, (config) => {
-        section(config, "istio")["namespace"] = { create: false };
-        section(config, "gateway")["namespace"] = { create: false };
-        config["namespaces"] = [{ name: "bookinfo", create: false }];
-      });
+      // As kubectl leaves them: of samples/addons, or of a release whose records are gone.
+      await apply(role("prometheus-server"));
+      await apply(role("kiali-viewer", helm("old-kiali")));
+      for (const name of ["prometheus-server", "kiali"])
+        await kubectl("create", "serviceaccount", name, "-n", "istio-system");
+      await kubectl("create", "configmap", "kiali", "-n", "istio-system", "--from-literal=config.yaml={}");
+      await editStack(
+        stack,
+        (config) => {
+          delete config["bookinfo"];
+          section(config, "istio")["namespace"] = { create: false };
+          section(config, "gateway")["namespace"] = { create: false };
+          config["namespaces"] = [{ name: "bookinfo", create: false }];
+        },
+        "sandbox",
+      );
       kept = await keep(...paths);
     });
     after(async () => {
       await kubectl("delete", "namespace", "istio-system", "enroute-system", "bookinfo");
-      await kubectl("delete", "clusterrole", "istiod-clusterrole-istio-system", "enroute-istio-status", "enroute");
+      const roles = [
+        "istiod-clusterrole-istio-system",
+        "enroute-istio-status",
+        "enroute",
+        "prometheus-server",
+        "kiali-viewer",
+      ];
+      await kubectl("delete", "clusterrole", ...roles);
       await editStack(stack, small, "sandbox");
     });
 
@@ -124,6 +147,11 @@ describe("what is not the stack's", function () {
           /ServiceAccount istio-system\/istiod/,
           /ConfigMap istio-system\/istio[, ]/,
           /Secret bookinfo\/gateway-serving-certificate/,
+          /ClusterRole prometheus-server/,
+          /ServiceAccount istio-system\/prometheus-server/,
+          /ClusterRole kiali-viewer belongs to Helm release istio-system\/old-kiali/,
+          /ServiceAccount istio-system\/kiali/,
+          /ConfigMap istio-system\/kiali/,
           /kubectl delete secret gateway-serving-certificate -n bookinfo/,
           /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/stack=organization/,
         ])
@@ -285,8 +313,78 @@ describe("what is not the stack's", function () {
       await kubectl("delete", "namespace", "team");
     });
 
+    const foreignPaths = [
+      "/api/v1/namespaces/default/configmaps/foreign",
+      "/api/v1/namespaces/default/secrets/foreign",
+      "/apis/enroute.saaras.io/v1/namespaces/default/gatewayhosts/foreign",
+      "/apis/security.istio.io/v1/namespaces/default/peerauthentications/foreign",
+      "/apis/rbac.authorization.k8s.io/v1/clusterroles/foreign",
+    ];
+
+    it("stays as it is through an update that fails, a recovery, and the update after them", async () => {
+      const metadata = { name: "foreign", namespace: "default" };
+      await kubectl("create", "configmap", "foreign", "-n", "default", "--from-literal=a=b");
+      await kubectl("create", "secret", "generic", "foreign", "-n", "default", "--from-literal=a=b");
+      await kubectl("create", "clusterrole", "foreign", "--verb=get", "--resource=pods");
+      await apply({
+        ...{ apiVersion: "enroute.saaras.io/v1", kind: "GatewayHost", metadata },
+        spec: {
+          virtualhost: { fqdn: "foreign.example.com" },
+          routes: [{ conditions: [{ prefix: "/" }], services: [{ name: "a", port: 80 }] }],
+        },
+      });
+      const spec = { mtls: { mode: "STRICT" } };
+      await apply({ apiVersion: "security.istio.io/v1", kind: "PeerAuthentication", metadata, spec });
+      const inside = "/api/v1/namespaces/istio-system/configmaps/foreign";
+      await kubectl("create", "configmap", "foreign", "-n", "istio-system", "--from-literal=a=b");
+      const kept = await keep(...foreignPaths, inside);
+      let healthy: Config = {};
+      await editStack(stack, (config) => {
+        healthy = { ...section(config, "gateway") };
+        config["gateway"] = { ...healthy, timeoutSeconds: 10, values: { nodeSelector: { pool: "nowhere" } } };
+      });
+      const { code, text } = await up();
+      assert.notEqual(code, 0, text);
+      assert.match(text, /has been rolled back due to atomic being set/);
+      await unchanged(kept);
+      const recovered = await recover("--yes");
+      assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
+      await unchanged(kept);
+      await editStack(stack, (config) => (config["gateway"] = healthy));
+      await passes(up());
+      await unchanged(kept);
+    });
+
+    it("is not deleted with a stack from which another one has taken it over", async () => {
+      const path = "/apis/enroute.saaras.io/v1/namespaces/enroute-system/globalconfigs/mesh";
+      const annotate = (value: string) =>
+        kubectl(
+          ...["annotate", "globalconfigs.enroute.saaras.io", "mesh", "-n", "enroute-system", "--overwrite"],
+          `enroute-istio/stack=${value}`,
+        );
+      await annotate("organization/enroute-istio/heir");
+      const kept = await keep(path, "/api/v1/namespaces/bookinfo");
+      const { code, stderr } = await run(process.execPath, [
+        ...[join(root, "node_modules/tsx/dist/cli.mjs"), join(root, "cli/main.ts")],
+        ...["destroy", "--yes", "--stack", stack],
+      ]);
+      assert.equal(code, 3, stderr);
+      assert.match(
+        stderr,
+        /nothing was deleted: GlobalConfig enroute-system\/mesh belongs to stack organization\/enroute-istio\/heir now/,
+      );
+      assert.match(stderr, /pulumi state delete 'urn:/);
+      await unchanged(kept);
+      await annotate(`organization/enroute-istio/${stack}`);
+    });
+
     it("is all gone with the stack, but for what somebody else has", async () => {
+      const kept = await keep(...foreignPaths);
       await passes(destroy());
+      await unchanged(kept);
+      await kubectl("delete", "configmap,secret", "foreign", "-n", "default");
+      await kubectl("delete", "gatewayhosts.enroute.saaras.io,peerauthentications", "foreign", "-n", "default");
+      await kubectl("delete", "clusterrole", "foreign");
       for (const name of ["bookinfo", "istio-system", "enroute-system"])
         assert.equal(await kubectl("get", "namespace", name, "--ignore-not-found"), "");
     });

@@ -284,6 +284,12 @@ export const faults: Fault[] = [
     found: ["strict/one-mesh-policy"],
   },
   {
+    name: "an object with the mark of another stack",
+    break: (seeds) =>
+      seeds.patch(globalConfig, { metadata: { annotations: { "enroute-istio/stack": "acme/enroute-istio/other" } } }),
+    found: ["ownership/one-stack"],
+  },
+  {
     name: "no GlobalConfig",
     break: (seeds) => seeds.delete(globalConfig),
     found: ["global-config/one"],

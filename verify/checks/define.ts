@@ -54,6 +54,8 @@ export interface VerifyContext {
   days: number;
   /** Certificate of the CA that clients of this stack trust, as PEM, where it is known. */
   caCertificate?: string | undefined;
+  /** The stack's name, `organization/project/stack`, where it is known; `*` for an organization that is not. */
+  owner?: string | undefined;
 }
 
 export type VerifyCheck = Check<VerifyFacts, VerifyContext>;

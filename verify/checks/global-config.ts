@@ -1,6 +1,7 @@
 import { listed } from "../../base/text";
 import type { GlobalConfig } from "../../cluster/kinds";
 import { isMeshConfig, meshConfigName, meshConfigType, switchesOf, turnsIstioOn } from "../../mesh/global-config";
+import { stackAnnotation } from "../../mesh/ownership";
 import { notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
@@ -31,7 +32,10 @@ const one = verifyCheck({
         `there is none${others.length === 0 ? "" : `; others: ${listed(others.map((other) => `${nameOf(other)} of type ${other.spec?.type ?? "(none)"}`))}`}`,
       );
     if (found.length > 1) {
-      const foreign = found.filter((config) => nameOf(config) !== `${home}/${meshConfigName}`);
+      const isOurs = ({ metadata }: GlobalConfig) => metadata.annotations?.[stackAnnotation] !== undefined;
+      const foreign = found.filter((config) =>
+        found.some(isOurs) ? !isOurs(config) : nameOf(config) !== `${home}/${meshConfigName}`,
+      );
       problem(`${listed(found.map(nameOf))}: which of them EnRoute obeys is chance`, {
         fix: `delete what is not ours: ${foreign
           .map(({ metadata }) => `kubectl -n ${metadata.namespace} delete globalconfig ${metadata.name}`)

@@ -10,6 +10,7 @@ import {
   undeclaredPlainRoutes,
 } from "../../mesh/gateway-host";
 import { placeOf, titleOf } from "../../mesh/object";
+import { stackAnnotation } from "../../mesh/ownership";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
@@ -30,7 +31,9 @@ function find(view: Pick<ClusterView, "gatewayHosts">, { host, namespace }: Host
     ({ metadata, spec }) => metadata.namespace === namespace && spec?.virtualhost?.fqdn?.toLowerCase() === host,
   );
   const named = (name: string) => own.find(({ metadata }) => metadata.name === name);
-  return named(gatewayHostName(host)) ?? named(formerGatewayHostName(host));
+  // One that was adopted has the name that it had.
+  const adopted = own.find(({ metadata }) => metadata.annotations?.[stackAnnotation] !== undefined);
+  return named(gatewayHostName(host)) ?? named(formerGatewayHostName(host)) ?? adopted;
 }
 
 /** Each host's GatewayHost, or the check cannot tell: `hosts/present` says which are missing. */
@@ -143,7 +146,8 @@ const secureRoutes = verifyCheck({
   run(view, { settings }, problem) {
     const all = settings.hosts.flatMap((host) =>
       routing(view, host).map((object) => {
-        const isOurs = object.kind === "GatewayHost" && placeOf(object) === placeOfHost(host);
+        const own = find(view, host);
+        const isOurs = object.kind === "GatewayHost" && own !== undefined && placeOf(object) === placeOf(own);
         return { object, host: host.host, reasons: isOurs ? declaredReasons(host.routes) : {} };
       }),
     );

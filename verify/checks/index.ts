@@ -9,11 +9,13 @@ import { globalConfigChecks } from "./global-config";
 import { hostsChecks } from "./hosts";
 import { identityChecks } from "./identity";
 import { injectionChecks } from "./injection";
+import { ownershipChecks } from "./ownership";
 import { releasesChecks } from "./releases";
 import { strictChecks } from "./strict";
 
 /** The checks of verify, in the order of the report. */
 export const verifyChecks: readonly VerifyCheck[] = [
+  ...ownershipChecks,
   ...releasesChecks,
   ...controlPlaneChecks,
   ...injectionChecks,

@@ -3,9 +3,11 @@ import type { DestinationRule, PeerAuthentication } from "../../cluster/kinds";
 import { clientTlsProblems } from "../../mesh/destination-rule";
 import { allowedWeakness, compileExceptions, isPartOf } from "../../mesh/mutual-tls-policies";
 import { placeOf } from "../../mesh/object";
+import { stackAnnotation } from "../../mesh/ownership";
 import {
   type PeerAuthenticationObject,
   byAge,
+  isDeclared,
   meshPolicies,
   modesOf,
   scopeOf,
@@ -57,7 +59,7 @@ const meshWide = verifyCheck({
       const others = ignored.length === 0 ? "" : `, and ignores the younger ${listed(ignored.map(placeOf))}`;
       problem(`Istio obeys ${placeOf(obeyed)}, which is ${mode}${others}`, {
         fix:
-          obeyed.metadata.name === "default"
+          obeyed.metadata.name === "default" || isDeclared(obeyed)
             ? "run pulumi up --refresh"
             : `kubectl -n ${root} delete peerauthentication ${obeyed.metadata.name}`,
       });
@@ -78,7 +80,9 @@ const onlyMeshPolicy = verifyCheck({
     const root = settings.istio.namespace.name;
     const policies = meshPolicies(all(view), root);
     if (policies.length === 0) throw notThere(`no mesh-wide PeerAuthentication in ${root}`, "strict/mesh-wide");
-    const foreign = policies.filter(({ metadata }) => metadata.name !== "default");
+    const isOurs = (policy: PeerAuthentication) =>
+      policies.some(isDeclared) ? isDeclared(policy) : policy.metadata.name === "default";
+    const foreign = policies.filter((policy) => !isOurs(policy));
     if (policies.length > 1)
       problem(
         `${listed(policies.map(placeOf))}: Istio obeys the oldest, ${placeOf(policies[0]!)}, and ignores the others without a word`,
@@ -191,7 +195,10 @@ const exceptions = verifyCheck({
             policy.metadata.namespace === namespace && describe(selectorOf(policy)) === describe(selectorOf(declared)),
         ),
       );
-      const mine = rivals.find(({ metadata }) => metadata.name === name);
+      // One that was adopted has the name that it had.
+      const mine =
+        rivals.find(({ metadata }) => metadata.name === name) ??
+        rivals.find(({ metadata }) => metadata.annotations?.[stackAnnotation] !== undefined);
       if (mine === undefined) problem(`${namespace}/${name} is missing: its clients are refused`);
       else if (rivals[0] !== mine)
         problem(`Istio obeys the older ${placeOf(rivals[0]!)} instead of ${namespace}/${name}`, {

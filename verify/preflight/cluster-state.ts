@@ -4,7 +4,7 @@ import type { Cluster } from "../../cluster/client";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
-import { byAge, meshPolicies } from "../../mesh/peer-authentication";
+import { byAge, isDeclared, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
@@ -15,6 +15,7 @@ import { existing, listed } from "./lookup";
 import { namespacesChecks } from "./namespaces";
 import { ownershipChecks } from "./ownership";
 import { releaseOwnerChecks } from "./release-owners";
+import { heldOf } from "./stack-view";
 
 export type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
 
@@ -96,7 +97,7 @@ const istioUpgrade = preflightCheck({
 const otherPolicy = preflightCheck({
   id: "mesh/other-policy",
   title: "no other mesh-wide policy stands beside ours",
-  needs: ["policies"],
+  needs: ["policies", "held"],
   subject: "mesh-wide PeerAuthentication",
   fix: "delete it, after its owner has agreed",
   docs: {
@@ -107,9 +108,10 @@ const otherPolicy = preflightCheck({
   run(facts, { settings, claimant }, problem) {
     const root = settings.istio.namespace.name;
     const policies = meshPolicies(itemsOf(facts.policies, "the mesh's policies"), root);
-    // The annotation is on every policy of ours (MeshMutualTls).
-    const isOurs = ({ metadata }: PeerAuthentication) =>
-      metadata.name === "default" && metadata.annotations?.["enroute-istio/reason"] !== undefined;
+    const held = heldOf(facts.held).objects.filter(({ kind }) => kind === "PeerAuthentication");
+    // One that was adopted has the name that it had.
+    const isOurs = (policy: PeerAuthentication) =>
+      isDeclared(policy) || held.some(({ namespace, name }) => namespace === root && name === policy.metadata.name);
     const ours = policies.find(isOurs);
     // What has the name of ours is compared by `ownership/objects`, where the stack is given.
     const isCompared = (policy: PeerAuthentication) => claimant !== undefined && policy.metadata.name === "default";
@@ -129,7 +131,7 @@ const otherPolicy = preflightCheck({
         },
       );
     }
-    return ours === undefined ? "there is none yet" : `${root}/default is ours, and the only one`;
+    return ours === undefined ? "there is none yet" : `${root}/${ours.metadata.name} is ours, and the only one`;
   },
 });
 

@@ -26,25 +26,28 @@ export async function existing<Value>(cluster: Cluster, path: string): Promise<V
   }
 }
 
-export interface LiveObject {
-  object: PlannedObject;
+export interface LiveObject<Asked extends PlannedObject = PlannedObject> {
+  object: Asked;
   metadata: Named["metadata"];
 }
 
 /** Those of some objects that are there, by their metadata alone: one question for each kind and place. */
-export async function lookUp(cluster: Cluster, objects: PlannedObject[]): Promise<LiveObject[]> {
+export async function lookUp<Asked extends PlannedObject>(
+  cluster: Cluster,
+  objects: Asked[],
+): Promise<LiveObject<Asked>[]> {
   const versions = [...new Set(objects.map(({ apiVersion }) => apiVersion))];
   const kinds = new Map(
     await Promise.all(versions.map(async (version) => [version, await kindsOf(cluster, version)] as const)),
   );
-  const places = new Map<string, PlannedObject[]>();
+  const places = new Map<string, Asked[]>();
   for (const object of objects) {
     const kind = kinds.get(object.apiVersion)?.find((known) => known.kind === object.kind && !known.name.includes("/"));
     // A kind that is not installed has no objects.
     if (kind === undefined) continue;
-    const { namespace, ...clusterWide } = object;
-    const placed = kind.namespaced ? object : clusterWide;
-    const scope = kind.namespaced ? `/namespaces/${namespace}` : "";
+    const placed = { ...object };
+    if (!kind.namespaced) delete placed.namespace;
+    const scope = kind.namespaced ? `/namespaces/${object.namespace}` : "";
     const root = object.group === "" ? `/api/${object.apiVersion}` : `/apis/${object.apiVersion}`;
     const path = `${root}${scope}/${kind.name}`;
     places.set(path, [...(places.get(path) ?? []), placed]);

@@ -30,7 +30,10 @@ export interface StackView {
   rendered: (release: PlannedRelease) => Promise<PlannedObject[]>;
 }
 
-export function claimantOf({ owner }: StackView, { takeOverFrom }: Settings): Claimant {
+export function claimantOf(
+  { owner }: Pick<StackView, "owner">,
+  { takeOverFrom }: Pick<Settings, "takeOverFrom">,
+): Claimant {
   return takeOverFrom === "" ? { owner } : { owner, takeOverFrom };
 }
 

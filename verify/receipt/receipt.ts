@@ -15,7 +15,7 @@ import { type Workload, workloadsOf } from "./workloads";
 /** The two legs that are proven: client → gateway, and gateway → workload. */
 export type Leg = "client" | "mesh";
 
-/** The leg that a group of checks is about; what is in neither (`releases`, `stack`) is about the rollout as a whole. */
+/** The leg that a group of checks is about; what is in neither (`ownership`, `releases`, `stack`) is about the rollout as a whole. */
 export const legOfGroup: Readonly<Record<string, Leg>> = {
   hosts: "client",
   certificates: "client",

@@ -3,8 +3,10 @@ import {
   type OwnerMarks,
   claimAnnotations,
   claimOf,
+  isStack,
   labelConflicts,
   leftovers,
+  newOwner,
   stackAnnotation,
   ownerName,
   ownerOf,
@@ -79,6 +81,34 @@ describe("labels that somebody else chose", () => {
           ({ key, value }) => `${key}=${value}`,
         ),
         conflicts,
+      ));
+});
+
+describe("another stack", () => {
+  for (const [mark, stack, expected] of [
+    ["a/p/s", "a/p/s", true],
+    ["a/p/s", "*/p/s", true],
+    ["a/p/s", "b/p/s", false],
+    ["a/p/t", "*/p/s", false],
+    ["a/q/s", "*/p/s", false],
+  ] as const)
+    it(`is ${expected ? "not " : ""}told by the mark ${mark}, where ours is ${stack}`, () =>
+      assert.equal(isStack(mark, stack), expected));
+
+  for (const [what, then, now, owner] of [
+    ["the mark is as it was", us, us, undefined],
+    ["it has none still", undefined, undefined, undefined],
+    ["somebody took the mark away", us, undefined, undefined],
+    ["another stack has marked it", us, "a/b/c", "a/b/c"],
+    ["another stack has marked what early versions left unmarked", undefined, "a/b/c", "a/b/c"],
+  ] as const)
+    it(`${owner === undefined ? "has not taken" : "has taken"} an object over where ${what}`, () =>
+      assert.equal(
+        newOwner(
+          then === undefined ? {} : { mark: then },
+          now === undefined ? {} : { annotations: { [stackAnnotation]: now } },
+        ),
+        owner,
       ));
 });
 

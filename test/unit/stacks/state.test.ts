@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { heldOf } from "../../../stacks/state";
+import { heldOf, rememberedBy } from "../../../stacks/state";
 
 describe("what a state holds", () => {
   it("is its objects and releases, with nothing of their content", () => {
@@ -57,4 +57,25 @@ describe("what a state holds", () => {
       releases: ["istio-system/istiod"],
     });
   });
+
+  it("remembers the mark of each whole object, for a destroy to compare: no patch, no release, no key of it", () => {
+    const metadata = { name: "mesh", namespace: "edge", annotations: { "enroute-istio/stack": "a/b/c" } };
+    const remembered = rememberedBy([
+      { urn: "a", type: "kubernetes:enroute.saaras.io/v1:GlobalConfig", outputs: { ...globalConfig, metadata } },
+      {
+        urn: "b",
+        type: "kubernetes:core/v1:NamespacePatch",
+        outputs: { apiVersion: "v1", kind: "Namespace", metadata },
+      },
+      { urn: "c", type: "kubernetes:helm.sh/v3:Release", outputs: { name: "istiod", namespace: "istio-system" } },
+      { urn: "d", type: "enroute-istio:mesh:MeshClaim" },
+    ]);
+    assert.deepEqual(remembered, [
+      {
+        ...{ kind: "GlobalConfig", group: "enroute.saaras.io", namespace: "edge", name: "mesh", patch: false },
+        ...{ urn: "a", apiVersion: "enroute.saaras.io/v1", mark: "a/b/c" },
+      },
+    ]);
+  });
 });
+const globalConfig = { apiVersion: "enroute.saaras.io/v1", kind: "GlobalConfig" };

@@ -112,6 +112,22 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     ["releases/versions"],
     /enroute-0\.8\.6 instead of enroute-0\.8\.7/,
   ],
+  "another stack claims the mesh": [
+    ({ view, options }) => {
+      options.owner = "*/enroute-istio/test";
+      valueIn(view.claim)!.owner = "acme/enroute-istio/other";
+    },
+    ["ownership/one-stack"],
+    /claimed by stack acme\/enroute-istio\/other/,
+  ],
+  "an object of the stack has the mark of another one": [
+    ({ view }) =>
+      void (valueIn(view.gatewayHosts)[0]!.metadata.annotations = {
+        "enroute-istio/stack": "acme/enroute-istio/other",
+      }),
+    ["ownership/one-stack"],
+    /GatewayHost \S+ carries the mark of stack acme\/enroute-istio\/other/,
+  ],
   "istiod is scaled to zero": [
     ({ view }) =>
       void Object.assign(valueIn(view.deployments[root])[0]!, {

@@ -207,6 +207,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       data: { mesh: stringify({ rootNamespace: root, trustDomain: settings.istio.trustDomain }) },
     }),
     rootCertificates: each([root, ...names], () => rootCertificate),
+    claim: read({ owner: "acme/enroute-istio/test", releases: [] }),
     peerAuthentications: read([
       {
         metadata: { name: "default", namespace: root, creationTimestamp: "2026-11-01T00:00:00Z" },
