@@ -18,6 +18,7 @@ import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypte
 import { plannedBy, renderedBy } from "./planned";
 import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
+import { keepPropertiesOutOfDebugMessages } from "./sdk-log";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
@@ -46,6 +47,7 @@ export interface ProgramOptions {
  * in its own process.
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
+  keepPropertiesOutOfDebugMessages();
   const { onRefusal = () => {}, onVerification = () => {}, kubeconfig } = options;
   const given = options.settings ?? stackSettings(onRefusal, options.folder);
   const settings = kubeconfig === undefined ? given : { ...given, kubeconfig };
