@@ -8,7 +8,6 @@ import { pulumi, run, sharedSandbox, succeed } from "../engine/sandbox-fixture";
 import { editStack, makeStack } from "../engine/stacks";
 import { kubeconfigOf } from "../unit/verify/fake-api";
 import { type HealthyStack, notToTell, rollOut, stack, takeDown, verifyUntil } from "./healthy-stack";
-import { faults } from "./table";
 
 const cli = join(__dirname, "../../cli/main.ts");
 
@@ -64,29 +63,6 @@ describe("a rollout that is well", function () {
       [],
     );
     assert.match(await succeed("helm", ["status", "istiod", "--namespace", "istio-system"]), /^STATUS: deployed$/m);
-  });
-
-  describe("verify finds", () => {
-    for (const fault of faults)
-      it(fault.name, async () => {
-        const heal = await fault.break(healthy.seeds);
-        try {
-          const settings = fault.settings?.(healthy.settings) ?? healthy.settings;
-          const sorted = (names: string[]) => [...names].sort();
-          const hidden = sorted([...notToTell, ...(fault.hidden ?? [])]);
-          const { failed, unknown, evidence } = await verifyUntil(
-            { ...healthy, settings },
-            (outcome) =>
-              sorted(outcome.failed).join() === sorted(fault.found).join() &&
-              sorted(outcome.unknown).join() === hidden.join(),
-          );
-          assert.deepEqual(sorted(failed), sorted(fault.found), evidence);
-          assert.deepEqual(sorted(unknown), hidden);
-        } finally {
-          await heal();
-          await isWell();
-        }
-      });
   });
 
   describe("the command verify", () => {
