@@ -168,7 +168,7 @@ const remedies: Record<ClearTextWay["cause"], string> = {
 const answers = verifyCheck({
   id: "clear-text/answers",
   title: "no Ingress is answered in clear text, unless the stack says why",
-  needs: ["ingressAnswers", "ingresses", "gatewayHosts", "serviceRoutes"],
+  needs: ["ingressAnswers", "ingresses", "gatewayHosts", "serviceRoutes", "clientLeg"],
   subject: "Ingresses",
   fix: ({ settings }) => `restart the gateway, which keeps what it has read: ${restart(settings)}`,
   docs: {
@@ -181,12 +181,15 @@ const answers = verifyCheck({
     if (paths.length === 0) return "there is none whose path could be asked for";
     const silent: string[] = [];
     const served: string[] = [];
+    // A refused connection says that nothing is served only where the gateway is there at all.
+    const isUp = Object.values(view.clientLeg ?? {}).some(({ handshake }) => handshake.outcome === "connected");
     let asked = 0;
     for (const way of paths) {
       const attempt = view.ingressAnswers[pathOf(way)];
       if (attempt === undefined) continue;
       asked += 1;
-      if (attempt.outcome === "silent") silent.push(`${pathOf(way)}: ${attempt.reason}`);
+      if (attempt.outcome === "silent" || (attempt.outcome === "closed" && !isUp))
+        silent.push(`${pathOf(way)}: ${attempt.reason}`);
       else if (isServed(attempt)) served.push(`${wayText(way)} (${attempt.status})`);
     }
     if (settings.gateway.ingresses === undefined && served.length > 0)
