@@ -74,7 +74,8 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
     );
     return register(request, callback);
   };
-  encryptedIngress(settings);
+  // Placeholders need no sealing, and a secret within a chart's values would hide all of them.
+  encryptedIngress({ ...settings, secretPaths: [] });
   await pulumi.runtime.disconnect();
   // Older programs have no such setting.
   const { deletionProtection } = settings as Partial<Settings>;

@@ -81,7 +81,7 @@ describe("npm run review, by real Helm", function () {
     assert.equal(code, 0);
   });
 
-  it("shows in one comment a port exposed, STRICT given up, an image by latest, a host added; and refuses it", async () => {
+  it("shows in one comment a port exposed, STRICT given up, an image by a moving tag, a host added; and refuses it", async () => {
     // docs/review.md shows the change and what the review says of it.
     const document = readFileSync(join(root, "docs/review.md"), "utf8");
     const [, example = ""] = /^```yaml\n(enroute-istio:[^]*?)^```/m.exec(document)!;
@@ -95,8 +95,8 @@ describe("npm run review, by real Helm", function () {
     const { review, code } = await reviewOf("prod", "--comment", comment);
     assert.deepEqual(summary(review), [
       "PeerAuthentication shop/default created",
-      "Deployment enroute-system/enroute updated",
       "Service enroute-system/enroute updated",
+      "Deployment enroute-system/enroute updated",
       "GatewayHost shop/new.example.com created",
     ]);
     assert.deepEqual(review.weaker, {
