@@ -11,6 +11,7 @@ import type { HttpAttempt } from "../probes/client-leg";
 import { type ClusterView, secretKey } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { somePods } from "./gateway-pod";
+import { updating } from "./fixes";
 import { itemsOf, valueOf } from "./reading";
 
 type Routing = Pick<ClusterView, "gatewayHosts" | "serviceRoutes">;
@@ -53,7 +54,7 @@ const declaring = "or say in gateway.ingresses of the stack why they have to be 
 const ingresses = verifyCheck({
   id: "clear-text/ingresses",
   title: "EnRoute may not list Ingresses, which it serves in clear text, unless the stack says why",
-  needs: ["ingressRight", "ingresses", "gatewayHosts", "serviceRoutes", "pods"],
+  needs: ["ingressRight", "ingresses", "gatewayHosts", "serviceRoutes", "pods", "releases"],
   subject: ({ settings }) => `ServiceAccount ${settings.gateway.namespace.name}/${enroute.serviceAccount}`,
   fix: "run pulumi up --refresh",
   docs: {
@@ -81,7 +82,10 @@ const ingresses = verifyCheck({
     if (stale.length > 0)
       problem(
         `${listed(stale.map(({ metadata }) => `pod ${metadata.name}`))} did not start with Ingresses ${wanted}: it keeps those that it has read`,
-        { subject: `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}` },
+        {
+          subject: `Deployment ${settings.gateway.namespace.name}/${enroute.deployment}`,
+          fix: updating(view, settings.gateway.namespace.name, enroute.release),
+        },
       );
     if (right.allowed) return `as the stack says (${declared?.reason}): ${listed(ways) || "there is none yet"}`;
     return ways.length === 0
