@@ -1,4 +1,6 @@
+import { defined } from "../base/defined";
 import { formerGatewayHostName } from "./enroute";
+import { titleOf } from "./object";
 
 /*
  * Who owns an object of the cluster. A stack marks everything that it makes, and claims the mesh as a whole in the root
@@ -30,7 +32,7 @@ export interface ObjectName {
 
 /** `Kind namespace/name`. */
 export function objectText({ kind, namespace, name }: ObjectName): string {
-  return `${kind} ${namespace === undefined ? "" : `${namespace}/`}${name}`;
+  return titleOf({ kind, metadata: defined({ name, namespace }) });
 }
 
 /** Whether two names are of one object. */
@@ -225,11 +227,6 @@ export function leftovers(held: Held, planned: Planned): string[] {
       .map((object) => `${object.kind} ${name(object)}`),
     ...held.releases.filter((release) => !releases.includes(release)).map((release) => `Release ${release}`),
   ];
-}
-
-/** Group of an API version; empty for the core group. */
-export function groupOf(apiVersion: string): string {
-  return apiVersion.includes("/") ? apiVersion.split("/")[0]! : "";
 }
 
 /** Why an object that is there may not be made, in words; undefined where it is the stack's own. */

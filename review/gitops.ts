@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import { unknownValue } from "../policy/rule";
 import { ReviewError } from "./error";
 import { settled } from "./normalise";
-import { type KubernetesObject, type OwnedObject, type Tree, at, isTree, title } from "./objects";
+import { type KubernetesObject, type OwnedObject, type Tree, apiGroup, at, isTree, title } from "./objects";
 import { withoutSecrets } from "./secrets";
 import type { Side } from "./sides";
 
@@ -80,7 +80,7 @@ function holdsUnknown(value: unknown): boolean {
 function pathOf(owned: OwnedObject): string {
   const { kind, metadata, apiVersion } = owned.object;
   const step = stepOf(owned);
-  const group = apiVersion.includes("/") ? apiVersion.split("/")[0]!.split(".")[0]! : "";
+  const group = apiGroup(apiVersion).split(".")[0]!;
   // Two groups may have kinds of one name.
   const parts = [metadata.namespace ?? "cluster", kind, ...(builtIn.includes(group) ? [] : [group]), metadata.name];
   return `${steps.indexOf(step)}-${step}/${parts

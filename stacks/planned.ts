@@ -2,7 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import * as runtimeMocks from "@pulumi/pulumi/runtime/mocks";
 import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
 import * as runtimeState from "@pulumi/pulumi/runtime/state";
-import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs, groupOf } from "../mesh/ownership";
+import { apiGroup } from "../mesh/object";
+import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs } from "../mesh/ownership";
 import type { Settings } from "../settings/schema";
 import { encryptedIngress } from "./encrypted-ingress";
 
@@ -68,7 +69,7 @@ function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {
 
 function objectOf({ apiVersion = "", kind = "", metadata }: Inputs): PlannedObject {
   const { name, namespace } = metadata!;
-  return { apiVersion, group: groupOf(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name };
+  return { apiVersion, group: apiGroup(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name };
 }
 
 /** Values as JSON: what is not known yet is a text, which no chart makes a name of. */

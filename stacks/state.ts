@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
+import { apiGroup } from "../mesh/object";
 import { type Held, type HeldObject, type RememberedObject, ownerName, stackAnnotation } from "../mesh/ownership";
 import { StateUnreadable } from "../verify/preflight/stack-view";
 
@@ -77,7 +78,7 @@ function objectOf(
   return [
     {
       kind,
-      group: apiVersion.includes("/") ? apiVersion.split("/")[0]! : "",
+      group: apiGroup(apiVersion),
       ...(metadata.namespace === undefined ? {} : { namespace: metadata.namespace }),
       name: metadata.name,
       // What a Helm release made is only read here.

@@ -9,6 +9,7 @@ import { hostNamespaces, meshMembers } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import type { ProxyFact, ProxyFacts, WorkloadLegFacts } from "./checks/define";
 import { livePods, proxyOf } from "./checks/injection";
+import { ifRead } from "./facts";
 import { istiodRoutes } from "./istiod";
 import { meshCredentials } from "./probes/identity";
 import { type ProxyProbe, probeProxies } from "./probes/proxies";
@@ -33,8 +34,7 @@ export function runningPods(pods: readonly Pod[]): Pod[] {
 /** The pods of the mesh's namespaces that run with a proxy, as far as they could be read. */
 function injectedPods({ pods }: Pick<ClusterView, "pods">, settings: Settings): Pod[] {
   return meshMembers(settings).flatMap(({ name }) => {
-    const read = pods[name];
-    return read?.state === "read" ? runningPods(read.value).filter((pod) => proxyOf(pod) !== undefined) : [];
+    return runningPods(ifRead(pods[name]) ?? []).filter((pod) => proxyOf(pod) !== undefined);
   });
 }
 
@@ -110,11 +110,8 @@ export interface WorkloadPort {
 /** Every TCP port of a Service that leads to pods of workloads. */
 export function workloadPorts(view: Pick<ClusterView, "services" | "pods">, settings: Settings): WorkloadPort[] {
   return meshMembers(settings).flatMap(({ name }) => {
-    const [services, pods] = [view.services[name], view.pods[name]];
-    const workloads = runningPods(pods?.state === "read" ? pods.value : []).filter(
-      (pod) => !isGatewayPod(pod, settings),
-    );
-    return (services?.state === "read" ? services.value : []).flatMap((service) => {
+    const workloads = runningPods(ifRead(view.pods[name]) ?? []).filter((pod) => !isGatewayPod(pod, settings));
+    return (ifRead(view.services[name]) ?? []).flatMap((service) => {
       const { selector = {}, clusterIP, ports = [] } = service.spec;
       const behind = workloads.filter(({ metadata }) => isPartOf(selector, metadata.labels));
       if (Object.keys(selector).length === 0 || behind.length === 0 || !clusterIP || clusterIP === "None") return [];
@@ -137,13 +134,8 @@ export async function readWorkloadLeg(source: VerifySource, view: Seen): Promise
   if (chosen.length === 0) return { ports: {}, leftOut: 0 };
   const routes = istiodRoutes(source, view);
   const account = { namespace: settings.gateway.namespace.name, name: enroute.serviceAccount };
-  const given = typeof routes === "string" ? routes : await meshCredentials({ ...routes[0], account, timeout });
   const credentials =
-    typeof given === "string"
-      ? { reason: given }
-      : "privateKey" in given
-        ? { ...given, roots: (routes as Exclude<typeof routes, string>)[0].roots }
-        : { reason: given.outcome === "signed" ? "" : given.reason };
+    typeof routes === "string" ? { reason: routes } : await meshCredentials({ ...routes[0], account, timeout });
   const probes = await pMap(
     chosen,
     async (one) => {

@@ -16,6 +16,11 @@ export type Read<Value> =
       status?: number;
     };
 
+/** The value, where it was read. */
+export function ifRead<Value>(read: Read<Value> | undefined): Value | undefined {
+  return read?.state === "read" ? read.value : undefined;
+}
+
 /** Where a fact comes from. */
 export interface Reader<Facts, Source, Value> {
   /** What it is, in words. */

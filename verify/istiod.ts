@@ -1,6 +1,8 @@
+import { isPartOf } from "../mesh/mutual-tls-policies";
 import { istiodName } from "../settings/expected";
 import { meshRoots } from "./checks/identity";
 import { livePods } from "./checks/injection";
+import { ifRead } from "./facts";
 import type { IstiodOptions } from "./probes/istiod";
 import type { VerifySource } from "./readers";
 import type { ClusterView } from "./view";
@@ -19,15 +21,11 @@ export function istiodRoutes(
   const name = istiodName(settings);
   const roots = meshRoots(view, settings);
   if (roots === undefined) return "the mesh's root certificate is not known";
-  const services = view.services[rootNamespace];
-  const service =
-    services?.state === "read" ? services.value.find(({ metadata }) => metadata.name === name) : undefined;
-  const selector = Object.entries(service?.spec.selector ?? {});
-  const pods = view.pods[rootNamespace];
-  const ready = livePods(pods?.state === "read" && selector.length > 0 ? pods.value : []).filter(
+  const service = ifRead(view.services[rootNamespace])?.find(({ metadata }) => metadata.name === name);
+  const selector = service?.spec.selector ?? {};
+  const ready = livePods(Object.keys(selector).length > 0 ? (ifRead(view.pods[rootNamespace]) ?? []) : []).filter(
     ({ metadata, status }) =>
-      selector.every(([key, value]) => metadata.labels?.[key] === value) &&
-      status?.containerStatuses?.every((container) => container.ready),
+      isPartOf(selector, metadata.labels) && status?.containerStatuses?.every((container) => container.ready),
   );
   const clusterIP = service?.spec.clusterIP;
   const dialled = ready.length > 1 ? ready.length * 4 : 1;

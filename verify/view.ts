@@ -29,7 +29,7 @@ import { type Claim, claimName, claimOf } from "../mesh/ownership";
 import type { MeshObject } from "../mesh/object";
 import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-import { type Read, type Readers, read, readEach } from "./facts";
+import { type Read, type Readers, ifRead, read, readEach } from "./facts";
 
 /** A TLS Secret without its private key: what stays is the public half of it. */
 export interface ServingSecret {
@@ -236,7 +236,7 @@ export const viewReaders: Readers<ClusterView, Source> = {
     what: "the Secrets that GatewayHosts name",
     needs: ["gatewayHosts"],
     async read({ cluster }, { gatewayHosts }) {
-      const places = namedSecrets(gatewayHosts.state === "read" ? gatewayHosts.value : []);
+      const places = namedSecrets(ifRead(gatewayHosts) ?? []);
       const reads = places.map(async (place) => [secretKey(place), await readKeyPair(cluster, place)] as const);
       return Object.fromEntries(await Promise.all(reads));
     },

@@ -6,15 +6,15 @@ import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { HostProbe } from "../probes/client-leg";
 import { CannotTell, notThere } from "../check";
+import { ifRead } from "../facts";
 import type { ClusterView } from "../view";
 import { type ClientLegProbes, type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf } from "./reading";
 
 /** Address of the gateway's LoadBalancer. */
 export function gatewayAddress(view: Pick<ClusterView, "services">, settings: Settings): string | undefined {
-  const services = view.services[settings.gateway.namespace.name];
-  if (services?.state !== "read") return undefined;
-  const service = services.value.find(({ metadata }) => metadata.name === enroute.service);
+  const services = ifRead(view.services[settings.gateway.namespace.name]);
+  const service = services?.find(({ metadata }) => metadata.name === enroute.service);
   const [ingress] = service?.status?.loadBalancer?.ingress ?? [];
   return ingress?.ip ?? ingress?.hostname;
 }

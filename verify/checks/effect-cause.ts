@@ -1,14 +1,15 @@
 import { parse } from "yaml";
 import { listed } from "../../base/text";
-import { asText, isTree, treesAt } from "../../base/tree";
-import type { LabelSelector, Pod } from "../../cluster/kinds";
+import { asText, isTree } from "../../base/tree";
+import type { Pod } from "../../cluster/kinds";
+import { discoverySelectorsOf, isDiscovered } from "../../mesh/discovery";
 import { placeOf } from "../../mesh/object";
 import { meshPolicies, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
 import { isPartOf } from "../../mesh/mutual-tls-policies";
 import { meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
+import { ifRead } from "../facts";
 import type { ClusterView } from "../view";
-import { selects } from "./reading";
 
 /** Why something else is in force than the stack asks for, and what helps. */
 export interface Cause {
@@ -34,14 +35,18 @@ export function cause(
       why: `${map} names ${named} the root namespace, so that Istio ignores the mesh-wide policy of ${root}`,
       fix: `take rootNamespace out of istio.meshConfig and istio.values.meshConfig, where the stack sets it, and run pulumi up; else take it out of ${map}: kubectl -n ${root} edit configmap ${meshConfigName(settings)}`,
     };
-  const left = [root, namespace].filter((name) => isLeftOut(mesh, name, view));
+  const selectors = discoverySelectorsOf(mesh);
+  const left = [root, namespace].filter((name) => {
+    const labels = ifRead(view.namespaces[name]);
+    return labels !== undefined && isDiscovered(selectors, { name, labels }) === false;
+  });
   if (left.length > 0)
     return {
       why: `the discoverySelectors of ${map} leave out ${listed(left)}, so that istiod does not read what is there`,
       fix: `have discoverySelectors select ${listed(left)} too, in istio.meshConfig or istio.values.meshConfig where the stack sets them, then pulumi up; or label the namespace as they ask`,
     };
   const { peerAuthentications } = view;
-  const policies = peerAuthentications.state === "read" ? peerAuthentications.value : [];
+  const policies = ifRead(peerAuthentications) ?? [];
   const isWeak = (policy: (typeof policies)[number]) => modesOf(policy, root).some(({ weakness }) => weakness > 0);
   const [meshWide] = meshPolicies(policies, root);
   const own = policies.filter(
@@ -61,7 +66,7 @@ export function cause(
       why: `PeerAuthentication ${listed(own.map(placeOf))}`,
       fix: `compare it with mutualTls.exceptions: kubectl -n ${namespace} get peerauthentication ${own[0]!.metadata.name} --output yaml`,
     };
-  const filters = (view.envoyFilters.state === "read" ? view.envoyFilters.value : []).filter(
+  const filters = (ifRead(view.envoyFilters) ?? []).filter(
     (filter) => filter.metadata.namespace === root || filter.metadata.namespace === namespace,
   );
   if (filters.length > 0)
@@ -76,22 +81,9 @@ export function cause(
 
 function meshOf({ meshConfig }: Pick<ClusterView, "meshConfig">): Record<string, unknown> {
   try {
-    const mesh: unknown = parse(meshConfig.state === "read" ? (meshConfig.value.data?.["mesh"] ?? "") : "");
+    const mesh: unknown = parse(ifRead(meshConfig)?.data?.["mesh"] ?? "");
     return isTree(mesh) ? mesh : {};
   } catch {
     return {};
   }
-}
-
-/** Whether istiod does not look at a namespace: `discoverySelectors` are there, and none of them selects it. */
-function isLeftOut(
-  mesh: Record<string, unknown>,
-  name: string,
-  { namespaces }: Pick<ClusterView, "namespaces">,
-): boolean {
-  const selectors = treesAt(mesh, "discoverySelectors") as LabelSelector[];
-  const found = namespaces[name];
-  if (selectors.length === 0 || found?.state !== "read") return false;
-  const labels = { "kubernetes.io/metadata.name": name, ...found.value };
-  return !selectors.some((selector) => selects(selector, labels));
 }

@@ -1,4 +1,5 @@
 import type { Pod } from "../../cluster/kinds";
+import { ifRead } from "../facts";
 import type { ClusterView } from "../view";
 
 /* Commands of fixes. test/faults/fixes.test.ts runs every command of a fix as it stands here. */
@@ -9,7 +10,7 @@ import type { ClusterView } from "../view";
  */
 export function restoring({ releases }: Pick<ClusterView, "releases">, namespace: string, name: string): string {
   const read = releases[namespace];
-  const release = read?.state === "read" ? read.value.find((one) => one.name === name) : undefined;
+  const release = ifRead(read)?.find((one) => one.name === name);
   if (read?.state === "unreadable")
     return `have Helm put it back, by the latest revision of its release: helm history ${name} -n ${namespace}`;
   if (release?.status !== "deployed") return `put its release right first (${name}): see releases/deployed`;

@@ -13,6 +13,7 @@ import {
 import { gatewayIdentity, istiodName, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
+import { ifRead } from "../facts";
 import type { ClusterView, MeshAuthority } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { restoring } from "./fixes";
@@ -61,8 +62,7 @@ function publishedRoots(view: Pick<ClusterView, "rootCertificates">, { istio: { 
 
 /** PEM text of the mesh's root certificates, from the root namespace. */
 export function meshRoots(view: Pick<ClusterView, "rootCertificates">, settings: Settings): string | undefined {
-  const map = view.rootCertificates[settings.istio.namespace.name];
-  return map?.state === "read" ? map.value.data?.[key] : undefined;
+  return ifRead(view.rootCertificates[settings.istio.namespace.name])?.data?.[key];
 }
 
 const rootEverywhere = verifyCheck({

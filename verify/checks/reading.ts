@@ -1,14 +1,14 @@
 import { pemBlocks } from "../../base/certificate";
 import { type LabelSelector, satisfies } from "../../mesh/label-selector";
 import { CannotTell } from "../check";
-import type { Read } from "../facts";
+import { type Read, ifRead } from "../facts";
 
 /** The value that was read, or undefined where there is none in the cluster. What could not be read leaves a check undecided. */
 export function valueOf<Value>(read: Read<Value> | undefined, what: string): Value | undefined {
   if (read === undefined) throw new Error(`${what}: not part of the view`);
   if (read.state === "unreadable")
     throw new CannotTell(`${what} could not be read: ${read.reason}`, "use credentials that may read it");
-  return read.state === "read" ? read.value : undefined;
+  return ifRead(read);
 }
 
 /** Items of a list; none where the kind is not installed. */

@@ -1,6 +1,7 @@
 import { count } from "../../base/text";
 import type { GatewayHost, Named } from "../../cluster/kinds";
 import { formerGatewayHostName, gatewayHostName } from "../../mesh/enroute";
+import { isMeshConfig, meshConfigName, meshConfigType } from "../../mesh/global-config";
 import {
   type Claim,
   type Held,
@@ -268,13 +269,13 @@ const globalConfig = preflightCheck({
     const all = itemsOf(facts.globalConfigs, "GlobalConfigs");
     const others = all.filter(
       (config) =>
-        config.spec?.type === "globalconfig_globals" &&
-        !(config.metadata.namespace === settings.gateway.namespace.name && config.metadata.name === "mesh") &&
+        isMeshConfig(config) &&
+        !(config.metadata.namespace === settings.gateway.namespace.name && config.metadata.name === meshConfigName) &&
         !isHeld(held, "GlobalConfig", config),
     );
     for (const { metadata } of others)
       problem(
-        `GlobalConfig ${metadata.namespace}/${metadata.name} is of type globalconfig_globals, as the one of the stack: EnRoute obeys one of them, and nobody knows which`,
+        `GlobalConfig ${metadata.namespace}/${metadata.name} is of type ${meshConfigType}, as the one of the stack: EnRoute obeys one of them, and nobody knows which`,
         {
           subject: `GlobalConfig ${metadata.namespace}/${metadata.name}`,
           fix: `agree with its owner, then: kubectl delete globalconfig ${metadata.name} -n ${metadata.namespace}`,

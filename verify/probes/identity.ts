@@ -15,6 +15,8 @@ export type SigningAttempt =
     }
   | { outcome: "silent"; reason: string };
 
+type Unsigned = Exclude<SigningAttempt, { outcome: "signed" }>;
+
 export interface SigningOptions extends IstiodOptions {
   /** Whose certificate is asked for. */
   account: { namespace: string; name: string };
@@ -29,24 +31,25 @@ export async function probeSigning(options: SigningOptions): Promise<SigningAtte
   return "outcome" in answer ? answer : examine(answer.chain, answer.keys, options.roots);
 }
 
-/** A certificate of the mesh with its key, PEM: for a connection of this process, and never written down. */
+/** A certificate of the mesh with its key and the roots that it trusts, PEM: for a connection of this process, and never written down. */
 export interface MeshCredentials {
   chain: string;
   privateKey: string;
+  roots: string;
 }
 
 /** Gets a certificate for an account from istiod, for ten minutes, to connect in its name. */
-export async function meshCredentials(options: SigningOptions): Promise<MeshCredentials | SigningAttempt> {
+export async function meshCredentials(options: SigningOptions): Promise<MeshCredentials | Unsigned> {
   const answer = await requestCertificate(options);
   if ("outcome" in answer) return answer;
   const key = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", answer.keys.privateKey));
   const privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" }).export({ type: "pkcs8", format: "pem" });
-  return { chain: answer.chain.join("\n"), privateKey: privateKey.toString() };
+  return { chain: answer.chain.join("\n"), privateKey: privateKey.toString(), roots: options.roots };
 }
 
 async function requestCertificate(
   options: SigningOptions,
-): Promise<{ chain: string[]; keys: webcrypto.CryptoKeyPair } | Exclude<SigningAttempt, { outcome: "signed" }>> {
+): Promise<{ chain: string[]; keys: webcrypto.CryptoKeyPair } | Unsigned> {
   const { cluster, account } = options;
   let token: string;
   try {

@@ -1,4 +1,4 @@
-import { connect as connectPlain } from "node:net";
+import { type Socket, connect as connectPlain } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { messageOf } from "../../cluster/client";
 import type { MeshCredentials } from "./identity";
@@ -19,7 +19,7 @@ export interface PortProbeOptions {
   address: string;
   port: number;
   /** The gateway's certificate with its key and the mesh's roots, or why there is none. */
-  credentials: (MeshCredentials & { roots: string }) | { reason: string };
+  credentials: MeshCredentials | { reason: string };
   /** What the identity of the workload must begin with. */
   identity: string;
   /** Of each attempt, in milliseconds. */
@@ -35,23 +35,34 @@ export async function probePort(options: PortProbeOptions): Promise<PortProbe> {
 /** Asks what the server can do; a program that speaks no HTTP will say at least that. */
 const question = "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
-function speakPlain({ address, port, timeout }: PortProbeOptions): Promise<PortAttempt> {
+/** Follows a connection to its end: one that ends after it stood is refused, and one that never stood tells nothing. */
+function attempt<Connection extends Socket>(
+  socket: Connection,
+  timeout: number,
+  converse: (socket: Connection, end: (attempt: PortAttempt) => void) => void,
+): Promise<PortAttempt> {
   return new Promise((resolve) => {
     let connected = false;
-    const socket = connectPlain({ host: address, port });
-    const end = (attempt: PortAttempt) => {
+    const end = (result: PortAttempt) => {
       clearTimeout(timer);
       socket.destroy();
-      resolve(attempt);
+      resolve(result);
     };
     const closed = (reason: string) => end({ outcome: connected ? "refused" : "silent", reason });
     const late = () => end({ outcome: "silent", reason: `no answer within ${timeout / 1000} s` });
     const timer = setTimeout(late, timeout);
     socket
-      .on("connect", () => {
-        connected = true;
-        socket.write(question);
-      })
+      .on("connect", () => (connected = true))
+      .on("error", (error) => closed(messageOf(error)))
+      .on("close", () => closed("the connection was closed"));
+    converse(socket, end);
+  });
+}
+
+function speakPlain({ address, port, timeout }: PortProbeOptions): Promise<PortAttempt> {
+  return attempt(connectPlain({ host: address, port }), timeout, (socket, end) =>
+    socket
+      .on("connect", () => socket.write(question))
       .on("data", (data) =>
         end({
           outcome: "taken",
@@ -60,10 +71,8 @@ function speakPlain({ address, port, timeout }: PortProbeOptions): Promise<PortA
             .split(/[\r\n]/)[0]!
             .slice(0, 40),
         }),
-      )
-      .on("error", (error) => closed(messageOf(error)))
-      .on("close", () => closed("the connection was closed"));
-  });
+      ),
+  );
 }
 
 /** With TLS 1.3 the server refuses a certificate only when the client is done: so long it has for that. */
@@ -72,36 +81,23 @@ const refusalMilliseconds = 300;
 function speakMutual({ address, port, credentials, identity, timeout }: PortProbeOptions): Promise<PortAttempt> {
   if ("reason" in credentials)
     return Promise.resolve({ outcome: "silent", reason: `no certificate of the gateway: ${credentials.reason}` });
-  return new Promise((resolve) => {
-    let connected = false;
-    const socket = connectTls({
-      host: address,
-      port,
-      key: credentials.privateKey,
-      cert: credentials.chain,
-      ca: credentials.roots,
-      // By this a proxy that takes plain text as well knows the mesh (istio/istio, pilot/pkg/networking/util: ALPNInMesh).
-      ALPNProtocols: ["istio", "http/1.1"],
-      // The name is in the certificate as an identity, which is compared below.
-      checkServerIdentity: () => undefined,
-    });
-    const end = (attempt: PortAttempt) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(attempt);
-    };
-    const closed = (reason: string) => end({ outcome: connected ? "refused" : "silent", reason });
-    const late = () => end({ outcome: "silent", reason: `no answer within ${timeout / 1000} s` });
-    const timer = setTimeout(late, timeout);
-    socket
-      .on("connect", () => (connected = true))
-      .on("secureConnect", () => {
-        const names = socket.getPeerX509Certificate()?.subjectAltName ?? "";
-        if (!names.split(", ").some((name) => name.startsWith(`URI:${identity}`)))
-          end({ outcome: "refused", reason: `it shows the certificate of ${names || "nobody"}` });
-        else setTimeout(() => end({ outcome: "taken", text: names }), refusalMilliseconds);
-      })
-      .on("error", (error) => closed(messageOf(error)))
-      .on("close", () => closed("the connection was closed"));
+  const connection = connectTls({
+    host: address,
+    port,
+    key: credentials.privateKey,
+    cert: credentials.chain,
+    ca: credentials.roots,
+    // By this a proxy that takes plain text as well knows the mesh (istio/istio, pilot/pkg/networking/util: ALPNInMesh).
+    ALPNProtocols: ["istio", "http/1.1"],
+    // The name is in the certificate as an identity, which is compared below.
+    checkServerIdentity: () => undefined,
   });
+  return attempt(connection, timeout, (socket, end) =>
+    socket.on("secureConnect", () => {
+      const names = socket.getPeerX509Certificate()?.subjectAltName ?? "";
+      if (!names.split(", ").some((name) => name.startsWith(`URI:${identity}`)))
+        end({ outcome: "refused", reason: `it shows the certificate of ${names || "nobody"}` });
+      else setTimeout(() => end({ outcome: "taken", text: names }), refusalMilliseconds);
+    }),
+  );
 }

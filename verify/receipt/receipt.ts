@@ -6,7 +6,7 @@ import { authoritySecretName } from "../../mesh/mesh-authority";
 import { meshMembers, servingSecret } from "../../settings/expected";
 import { gatewayAddress } from "../checks/client-leg";
 import type { VerifyContext, VerifyFacts } from "../checks/define";
-import type { Read } from "../facts";
+import { ifRead } from "../facts";
 import type { PortAttempt } from "../probes/workload-leg";
 import { type Workload, workloadsOf } from "./workloads";
 
@@ -205,26 +205,22 @@ function certificateLives({ facts, context: { settings } }: Inspection): Certifi
   };
   for (const [namespace, read] of Object.entries(facts.servingSecrets ?? {})) {
     const where = `Secret ${namespace}/${servingSecret(settings)}`;
-    const secret = value(read);
+    const secret = ifRead(read);
     const [leaf, ...chain] = tryParse(secret?.certificateChain) ?? [];
     add("serving certificate", where, leaf === undefined ? [] : [leaf]);
     add("issuer of the serving certificate", where, [...chain, ...(tryParse(secret?.ca) ?? [])]);
   }
   const root = settings.istio.namespace.name;
-  const [signer] = tryParse(value(facts.meshAuthority)?.certificateChain) ?? [];
+  const [signer] = tryParse(ifRead(facts.meshAuthority)?.certificateChain) ?? [];
   add("CA of the mesh", `Secret ${root}/${authoritySecretName}`, signer === undefined ? [] : [signer]);
-  const published = value(facts.rootCertificates?.[root])?.data?.["root-cert.pem"];
+  const published = ifRead(facts.rootCertificates?.[root])?.data?.["root-cert.pem"];
   add("root of the mesh", `ConfigMap ${root}/istio-ca-root-cert`, tryParse(published) ?? []);
   return [...lives.values()];
 }
 
 function imagesOf({ deployments = {} }: Partial<VerifyFacts>): string[] {
   const containers = Object.values(deployments)
-    .flatMap((read) => value(read) ?? [])
+    .flatMap((read) => ifRead(read) ?? [])
     .flatMap(({ spec }) => spec.template?.spec?.containers ?? []);
   return [...new Set(containers.flatMap(({ image }) => image ?? []))].sort();
-}
-
-function value<Value>(read: Read<Value> | undefined): Value | undefined {
-  return read?.state === "read" ? read.value : undefined;
 }

@@ -4,7 +4,7 @@ import { workloadOf } from "../../mesh/object";
 import { type ModeInForce, modeInForce } from "../../mesh/proxy-inbound";
 import type { VerifyFacts } from "../checks/define";
 import { livePods } from "../checks/injection";
-import type { Read } from "../facts";
+import { ifRead } from "../facts";
 
 /** A workload of the mesh and how it was proven. */
 export interface Workload {
@@ -24,8 +24,7 @@ type Facts = Partial<Pick<VerifyFacts, "pods" | "proxies">>;
 export function workloadsOf(facts: Facts, namespaces: readonly string[]): Workload[] {
   return namespaces.flatMap((namespace) => {
     const groups = new Map<string, Pod[]>();
-    const read: Read<Pod[]> | undefined = facts.pods?.[namespace];
-    for (const pod of livePods(read?.state === "read" ? read.value : [])) {
+    for (const pod of livePods(ifRead(facts.pods?.[namespace]) ?? [])) {
       const name = workloadOf(pod);
       groups.set(name, [...(groups.get(name) ?? []), pod]);
     }

@@ -6,7 +6,8 @@ import { type Import, importsOf, withImports } from "../../../adoption/imports";
 import { readStackFile, withSettings, writeStackFile } from "../../../adoption/stack-file";
 import type { Survey } from "../../../adoption/survey";
 import { compileExceptions } from "../../../mesh/mutual-tls-policies";
-import { type PlannedObject, groupOf } from "../../../mesh/ownership";
+import { apiGroup } from "../../../mesh/object";
+import type { PlannedObject } from "../../../mesh/ownership";
 import { settingsOf } from "../../../settings/load";
 
 const settings = settingsOf(
@@ -30,7 +31,7 @@ const [exception] = compileExceptions(settings.mutualTls.exceptions);
 const claimant = { owner: "a/b/c" };
 
 const planned = (apiVersion: string, kind: string, name: string, as: string, namespace?: string): PlannedObject => ({
-  ...{ apiVersion, group: groupOf(apiVersion), kind, name },
+  ...{ apiVersion, group: apiGroup(apiVersion), kind, name },
   ...(namespace === undefined ? {} : { namespace }),
   registered: { type: `kubernetes:${apiVersion}:${kind}`, name: as },
 });
