@@ -9,8 +9,8 @@ import tseslint from "typescript-eslint";
 export const floors = {
   base: { imports: [], sdk: "none" },
   mesh: { imports: ["base"], sdk: "none" },
-  components: { imports: ["base", "mesh"] },
   settings: { imports: ["base", "mesh"], sdk: "none" },
+  components: { imports: ["base", "mesh", "settings"] },
   cluster: { imports: ["base", "settings"], sdk: "none" },
   verify: { imports: ["base", "mesh", "settings", "cluster"], sdk: "none" },
   stacks: { imports: ["base", "mesh", "components", "settings", "verify"] },
@@ -74,6 +74,8 @@ export default defineConfig(
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-explicit-any": "error",
+      // How an object is had without a key.
+      "@typescript-eslint/no-unused-vars": ["error", { ignoreRestSiblings: true }],
       "@typescript-eslint/consistent-type-imports": "error",
       "@typescript-eslint/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
       // Pulumi resources are created for their effect.

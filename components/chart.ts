@@ -19,7 +19,7 @@ export interface ChartArgs {
    */
   chartRepositoryAuth?: ChartRepositoryAuth<pulumi.Input<string>>;
   /** How long Helm waits for the release to become ready, in seconds. @default 300 */
-  timeoutSeconds?: number;
+  timeoutSeconds?: pulumi.Input<number>;
   /** Escape hatch: extra Helm values, merged last. Arrays replace, `null` deletes what the component set. */
   values?: Values;
 }

@@ -31,6 +31,12 @@ export function publicProblem(key: string, found: unknown, allowed: string): Pro
   return { key, found: found === undefined ? undefined : shorten(withoutUserinfo(JSON.stringify(found))), allowed };
 }
 
+/** A problem as errors list it. */
+export function problemText({ key, found, allowed }: Problem): string {
+  const value = found === undefined ? "" : `\n      found:   ${found}`;
+  return `  - ${key}${value}\n      allowed: ${allowed}`;
+}
+
 /** Every setting that is wrong, in one error. */
 export class SettingsError extends Error {
   constructor(
@@ -45,10 +51,7 @@ export class SettingsError extends Error {
     },
   ) {
     const count = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
-    const lines = problems.map(({ key, found, allowed }) => {
-      const value = found === undefined ? "" : `\n      found:   ${found}`;
-      return `  - ${key}${value}\n      allowed: ${allowed}`;
-    });
+    const lines = problems.map(problemText);
     const { project, stack } = where;
     const settable = problems.filter(({ isUnknown, meant }) => isUnknown !== true || meant !== undefined);
     const sample = settable[0]?.meant ?? settable[0]?.key;
@@ -104,11 +107,11 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 const publicKeys =
-  /^(certificate|istio\.ca)\.(issuer|\w*[vV]alidity|renewBefore|warnBefore|roots|signer|keyAlgorithm|secretName|extraNames|ipAddresses)/;
+  /^(certificate|authority|istio\.ca)\.(issuer|\w*[vV]alidity|renewBefore|warnBefore|roots|signer|keyAlgorithm|secretName|extraNames|ipAddresses)/;
 
 // The certificates' settings may hold a private key under a misspelt name too, and Helm values may hold anything.
 function isConfidential(key: string): boolean {
-  return (/^(certificate|istio\.ca)(\.|$)/.test(key) && !publicKeys.test(key)) || /\.values\b/.test(key);
+  return (/^(certificate|authority|istio\.ca)(\.|$)/.test(key) && !publicKeys.test(key)) || /\.values\b/.test(key);
 }
 
 function shorten(text: string): string {

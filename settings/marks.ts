@@ -76,7 +76,7 @@ export type Settable<Value> = unknown extends Value
       : { [Key in keyof Value]: Settable<Value[Key]> };
 
 /** What of a Pulumi Output is used here; the floor loads without the SDK. */
-interface Output {
+interface Output extends Eventual<unknown> {
   promise(): Promise<unknown>;
   isSecret: Promise<boolean>;
 }
@@ -93,7 +93,7 @@ export async function resolved(input: unknown): Promise<unknown> {
   return Object.fromEntries(await Promise.all(entries));
 }
 
-function isOutput(value: unknown): value is Output {
+export function isOutput(value: unknown): value is Output {
   return typeof value === "object" && value !== null && (value as { __pulumiOutput?: unknown }).__pulumiOutput === true;
 }
 

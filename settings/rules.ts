@@ -6,24 +6,37 @@ import { isRegistry } from "../mesh/charts";
 import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
-import { algorithmProblem, leafLife, servedProblems, servingRoots } from "../mesh/serving-certificate";
+import {
+  type ServingEnvoy,
+  algorithmProblem,
+  envoyOf,
+  leafLife,
+  servedProblems,
+  servingRoots,
+} from "../mesh/serving-certificate";
 import { nearest } from "./builders";
 import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
-import { servingEnvoy } from "./expected";
 import type { Settings } from "./schema";
 
 /** Problems that take more than one key to see. */
 export function crossProblems(settings: Settings, now: Date): Problem[] {
+  return [...clusterProblems(settings), ...ingressProblems(settings, now)];
+}
+
+/** The same without those of the way to the cluster. */
+export function ingressProblems(settings: Settings, now: Date): Problem[] {
+  const { certificate, istio, gateway } = settings;
+  const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
+  const hosts = settings.hosts.map(({ host }) => host);
   return [
-    ...clusterProblems(settings),
     ...namespaceProblems(settings),
     ...hostProblems(settings),
-    ...servingCertificateProblems(settings, now),
+    ...servingCertificateProblems({ certificate, hosts, envoyTag: gateway.images.envoy?.tag }, now),
     ...workloadTtlProblems(settings),
-    ...meshAuthorityProblems(settings, now),
-    ...autoscalingProblems(settings),
-    ...repositoryProblems(settings),
+    ...meshAuthorityProblems(istio.ca, now),
+    ...autoscalingProblems(gateway, "gateway."),
+    ...sections.flatMap(({ key, of }) => repositoryProblems(of, `${key}.`)),
     ...pullSecretProblems(settings),
     ...found(
       settings.kiali !== undefined &&
@@ -41,38 +54,43 @@ function found(...problems: (Problem | false)[]): Problem[] {
   return problems.filter((one) => one !== false);
 }
 
-function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
+/** @param at what the keys of the problems begin with */
+export function autoscalingProblems(
+  { autoscaling, replicas }: Pick<Settings["gateway"], "autoscaling" | "replicas">,
+  at = "",
+): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
-  return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
+  return [problem(`${at}autoscaling.maxReplicas`, autoscaling.maxReplicas, `at least ${at}replicas`)];
 }
 
-function repositoryProblems(settings: Settings): Problem[] {
-  const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
-  return sections.flatMap(({ key, of }) => {
-    const { chartRepository = "", chartRepositoryAuth: auth } = of ?? {};
-    if (auth === undefined) return [];
-    const at = `${key}.chartRepositoryAuth`;
-    const { username, password, token, caFile } = auth;
-    return found(
-      password !== undefined && token !== undefined && problem(`${at}.token`, undefined, "either password or token"),
-      password !== undefined &&
-        username === undefined &&
-        problem(`${at}.username`, undefined, "missing; the user of password"),
-      username !== undefined &&
-        password === undefined &&
-        token === undefined &&
-        problem(`${at}.password`, undefined, `missing; the password of ${at}.username`),
-      Object.values(auth).every((value) => value === undefined) &&
-        problem(at, auth, "username and password, or token, or caFile"),
-      caFile !== undefined &&
-        isRegistry(chartRepository) &&
-        problem(
-          `${at}.caFile`,
-          caFile,
-          "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
-        ),
-    );
-  });
+/** @param within what the keys of the problems begin with */
+export function repositoryProblems(
+  of: Pick<Settings["istio"], "chartRepository" | "chartRepositoryAuth"> | undefined,
+  within = "",
+): Problem[] {
+  const { chartRepository = "", chartRepositoryAuth: auth } = of ?? {};
+  if (auth === undefined) return [];
+  const at = `${within}chartRepositoryAuth`;
+  const { username, password, token, caFile } = auth;
+  return found(
+    password !== undefined && token !== undefined && problem(`${at}.token`, undefined, "either password or token"),
+    password !== undefined &&
+      username === undefined &&
+      problem(`${at}.username`, undefined, "missing; the user of password"),
+    username !== undefined &&
+      password === undefined &&
+      token === undefined &&
+      problem(`${at}.password`, undefined, `missing; the password of ${at}.username`),
+    Object.values(auth).every((value) => value === undefined) &&
+      problem(at, auth, "username and password, or token, or caFile"),
+    caFile !== undefined &&
+      isRegistry(chartRepository) &&
+      problem(
+        `${at}.caFile`,
+        caFile,
+        "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
+      ),
+  );
 }
 
 function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
@@ -167,48 +185,66 @@ function hostProblems({ hosts }: Settings): Problem[] {
             `each host once; hosts[${first}] is it already, and EnRoute would serve neither`,
           ),
       ),
-      ...repeatedPrefixes(routes).map((repeated) =>
-        problem(
-          `hosts[${index}].routes[${repeated.index}].prefix`,
-          routes[repeated.index]!.prefix,
-          `each prefix once in a host (without one it is ${defaultPrefix}); routes[${repeated.first}] has it already, and EnRoute would drop one of them`,
-        ),
-      ),
+      ...routeProblems(routes, `hosts[${index}].`),
     ];
   });
 }
 
-function servingCertificateProblems(settings: Settings, now: Date): Problem[] {
-  const { certificate } = settings;
+/** @param at what the keys of the problems begin with */
+export function routeProblems(routes: Settings["hosts"][number]["routes"], at = ""): Problem[] {
+  return repeatedPrefixes(routes).map((repeated) =>
+    problem(
+      `${at}routes[${repeated.index}].prefix`,
+      routes[repeated.index]!.prefix,
+      `each prefix once in a host (without one it is ${defaultPrefix}); routes[${repeated.first}] has it already, and EnRoute would drop one of them`,
+    ),
+  );
+}
+
+/** A serving certificate, and what it has to fit. */
+export interface Serving {
+  certificate: Settings["certificate"];
+  hosts: readonly string[];
+  /** Tag of the gateway's Envoy. */
+  envoyTag: string | undefined;
+}
+
+/** @param tagKey the key that says which Envoy it is */
+export function servingCertificateProblems(
+  { certificate, hosts, envoyTag }: Serving,
+  now: Date,
+  tagKey = "gateway.images.envoy.tag",
+): Problem[] {
+  const envoy = envoyOf(envoyTag);
   switch (certificate.issuer) {
     case "existingSecret":
       return [];
     case "generated":
-      return [...generatedProblems(certificate), ...algorithmProblems(settings)];
+      return [...generatedProblems(certificate), ...algorithmProblems(certificate, envoy, tagKey)];
     case "certManager":
-      return [...certManagerProblems(certificate), ...algorithmProblems(settings)];
+      return [...certManagerProblems(certificate), ...algorithmProblems(certificate, envoy, tagKey)];
     case "provided":
-      return servedProblems(certificate, {
-        hosts: settings.hosts.map((entry) => entry.host),
-        envoy: servingEnvoy(settings),
-        now,
-      }).map(({ part, problem: why }) => problem(`certificate.${part}`, undefined, why));
+      return servedProblems(certificate, { hosts, envoy, now }).map(({ part, problem: why }) =>
+        problem(`certificate.${part}`, undefined, why),
+      );
   }
 }
 
 /** A kind of key that the stack asks for, and its Envoy does not serve. */
-function algorithmProblems(settings: Settings): Problem[] {
-  const { certificate } = settings;
-  if (!("keyAlgorithm" in certificate) || certificate.keyAlgorithm === undefined) return [];
-  const envoy = servingEnvoy(settings);
-  const why = algorithmProblem(certificate.keyAlgorithm, envoy);
+function algorithmProblems(
+  { keyAlgorithm }: Pick<Certificate<"generated">, "keyAlgorithm">,
+  envoy: ServingEnvoy,
+  tagKey: string,
+): Problem[] {
+  if (keyAlgorithm === undefined) return [];
+  const why = algorithmProblem(keyAlgorithm, envoy);
   if (why === undefined) return [];
   const fine = keyAlgorithms.filter((one) => algorithmProblem(one, envoy) === undefined);
   return [
     problem(
       "certificate.keyAlgorithm",
-      certificate.keyAlgorithm,
-      `one of ${fine.join(", ")}; the certificate ${why}, and its hosts would be down. Or set gateway.images.envoy.tag to v1.33.0 or newer`,
+      keyAlgorithm,
+      `one of ${fine.join(", ")}; the certificate ${why}, and its hosts would be down. Or set ${tagKey} to v1.33.0 or newer`,
     ),
   ];
 }
@@ -242,25 +278,25 @@ function lifeProblems(
   );
 }
 
-function meshAuthorityProblems({ istio }: Settings, now: Date): Problem[] {
-  const { ca } = istio;
+/** @param key where the authority is */
+export function meshAuthorityProblems(ca: Settings["istio"]["ca"], now: Date, key = "istio.ca"): Problem[] {
   switch (ca.issuer) {
     case "istiod":
       return [];
     case "generated": {
       const { roots, signer } = meshRoots(ca);
       return [
-        ...lifeProblems("istio.ca", ca, intermediateLife(ca)),
-        ...rootProblems("istio.ca", roots, signer),
+        ...lifeProblems(key, ca, intermediateLife(ca)),
+        ...rootProblems(key, roots, signer),
         ...(ca.rootCertificates === undefined
           ? []
           : rootCertificateProblems(ca.rootCertificates, now).map((why) =>
-              problem("istio.ca.rootCertificates", undefined, why),
+              problem(`${key}.rootCertificates`, undefined, why),
             )),
       ];
     }
     case "provided":
-      return authorityProblems(ca, now).map(({ part, problem: why }) => problem(`istio.ca.${part}`, undefined, why));
+      return authorityProblems(ca, now).map(({ part, problem: why }) => problem(`${key}.${part}`, undefined, why));
   }
 }
 

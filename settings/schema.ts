@@ -26,14 +26,16 @@ import { chart, create, injection, namespaceLabels, release } from "./sections/c
 import { gateway, hosts } from "./sections/gateway";
 import { istio } from "./sections/istio";
 
-const namespace = object({
+/** One of `namespaces`. */
+export const namespace = object({
   name: dnsLabel.meta({ description: "Name of the namespace; each once.", examples: ["shop"] }),
   create,
   injection: injection.exactOptional(),
   labels: namespaceLabels,
 });
 
-const exception = object({
+/** One of `mutualTls.exceptions`. */
+export const exception = object({
   namespace: dnsLabel.meta({ description: "Namespace of the workloads, a member of the mesh.", examples: ["shop"] }),
   workload: record
     .meta({
@@ -76,7 +78,8 @@ const exception = object({
     }),
 });
 
-const pullSecret = object({
+/** One of `imagePullSecrets`. */
+export const pullSecret = object({
   name: dnsLabel.meta({
     description: "Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`.",
     examples: ["registry-login"],
@@ -118,6 +121,47 @@ const deletionProtection = object({
   )
     .default([])
     .meta({ description: "Objects that may be deleted or replaced.", unset: "none" }),
+});
+
+/** `prometheus`. */
+export const prometheus = object({
+  ...chart("the chart `prometheus`", prometheusCharts, "29.27.0"),
+  retention: string("a duration such as 15d", /^\d+[smhdwy]$/)
+    .meta({
+      description: "How long samples are kept.",
+      examples: ["30d"],
+      unset: `\`${defaultRetention}\``,
+      input: true,
+    })
+    .exactOptional(),
+  storage: string("a size such as 20Gi", /^\d+(Mi|Gi|Ti)$/)
+    .meta({
+      description: "Size of its volume.",
+      examples: ["20Gi"],
+      unset: "none: samples live as long as the pod",
+      input: true,
+    })
+    .exactOptional(),
+  ...release({ server: { replicaCount: 2 } }),
+});
+
+/** `kiali`. */
+export const kiali = object({
+  ...chart("the chart `kiali-server`", kialiCharts, "2.29.0"),
+  authentication: enumOf(kialiAuthentications)
+    .default(defaultAuthentication)
+    .describe("How people log in: `token` (of a service account) or `anonymous`."),
+  viewOnly: boolean.default(true).describe("`true`: no rights to change the cluster."),
+  ...release({ deployment: { replicas: 2 } }),
+});
+
+/** `bookinfo`. */
+export const bookinfo = object({
+  namespace: dnsLabel.meta({ description: "Its namespace, one of `namespaces`.", examples: ["bookinfo"] }),
+  version: exactVersion.meta({ description: "Exact version of the images.", examples: ["1.20.3"] }),
+  hub: string("a registry path")
+    .default(defaultHub)
+    .meta({ description: "Registry path of the images.", examples: ["registry.example.com/istio"] }),
 });
 
 /** The shape of a stack's settings; loading also checks what takes more than one key to see. */
@@ -201,41 +245,13 @@ export const settingsSchema = object({
   })
     .prefault({})
     .describe("Mutual TLS, which is STRICT everywhere else."),
-  prometheus: object({
-    ...chart("the chart `prometheus`", prometheusCharts, "29.27.0"),
-    retention: string("a duration such as 15d", /^\d+[smhdwy]$/)
-      .meta({ description: "How long samples are kept.", examples: ["30d"], unset: `\`${defaultRetention}\`` })
-      .exactOptional(),
-    storage: string("a size such as 20Gi", /^\d+(Mi|Gi|Ti)$/)
-      .meta({
-        description: "Size of its volume.",
-        examples: ["20Gi"],
-        unset: "none: samples live as long as the pod",
-      })
-      .exactOptional(),
-    ...release({ server: { replicaCount: 2 } }),
-  })
+  prometheus: prometheus
     .meta({ description: "The Prometheus that Kiali reads.", unset: "not installed" })
     .exactOptional(),
-  kiali: object({
-    ...chart("the chart `kiali-server`", kialiCharts, "2.29.0"),
-    authentication: enumOf(kialiAuthentications)
-      .default(defaultAuthentication)
-      .describe("How people log in: `token` (of a service account) or `anonymous`."),
-    viewOnly: boolean.default(true).describe("`true`: no rights to change the cluster."),
-    ...release({ deployment: { replicas: 2 } }),
-  })
+  kiali: kiali
     .meta({ description: "Kiali, the picture of the mesh; needs `prometheus`.", unset: "not installed" })
     .exactOptional(),
-  bookinfo: object({
-    namespace: dnsLabel.meta({ description: "Its namespace, one of `namespaces`.", examples: ["bookinfo"] }),
-    version: exactVersion.meta({ description: "Exact version of the images.", examples: ["1.20.3"] }),
-    hub: string("a registry path")
-      .default(defaultHub)
-      .meta({ description: "Registry path of the images.", examples: ["registry.example.com/istio"] }),
-  })
-    .meta({ description: "Istio's sample workload.", unset: "not installed" })
-    .exactOptional(),
+  bookinfo: bookinfo.meta({ description: "Istio's sample workload.", unset: "not installed" }).exactOptional(),
   verifyAfterUp: boolean.default(false).describe("`true`: `pulumi up` ends with `verify`, and fails where that fails."),
   deletionProtection: deletionProtection.prefault({}).describe("What the engine may not delete."),
 });

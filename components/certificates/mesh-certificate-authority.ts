@@ -6,6 +6,7 @@ import { durationHours } from "../../base/duration";
 import { defaultKeyAlgorithm, defaultRootValidity } from "../../mesh/authority";
 import { authoritySecretName, intermediateLife, meshRootName, meshRoots } from "../../mesh/mesh-authority";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 import { type Root, bundle, generateRoot, generateSigned, subject } from "./certificate-authority";
 import type { GeneratedAuthority, ProvidedAuthority } from "./sources";
@@ -32,6 +33,7 @@ export class MeshCertificateAuthority extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshCertificateAuthorityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:istio:MeshCertificateAuthority", name, {}, opts);
+    args = checkedArguments(this, { type: "MeshCertificateAuthority", name }, args);
     const { namespace, authority } = args;
     const roots = this.generateRoots(name, authority);
     const pem = authority.issuer === "generated" ? this.intermediate(name, authority, roots) : authority;

@@ -4,6 +4,7 @@ import { extraNamesAnnotation } from "../../base/annotations";
 import { endOfValidity } from "../../base/certificate";
 import { type CertManagerCertificate, certManagerSpec } from "../../mesh/cert-manager";
 import { servingSecretName } from "../../mesh/serving-certificate";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 import { generateServing } from "./generated-serving";
 import type { ExistingSecret, GeneratedCertificate, ProvidedCertificate } from "./sources";
@@ -18,6 +19,8 @@ export interface ServingCertificateArgs {
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
+  /** Tag of the gateway's Envoy, which must load the certificate. @default the chart's */
+  envoyTag?: string;
 }
 
 function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: string[]; ipAddresses?: string[] }) {
@@ -36,6 +39,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:ServingCertificate", name, {}, opts);
+    args = checkedArguments(this, { type: "ServingCertificate", name }, args);
     const { certificate, hosts, namespaces } = args;
     switch (certificate.issuer) {
       case "existingSecret":

@@ -1,13 +1,8 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import {
-  type LogLevel,
-  defaultLogLevel,
-  defaultOutputPath,
-  enroute,
-  outputPathProblem,
-  ttlProblem,
-} from "../../mesh/enroute";
+import { type LogLevel, defaultLogLevel, enroute } from "../../mesh/enroute";
+import { checkedArguments } from "../arguments";
+import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 import {
@@ -64,19 +59,15 @@ export class EnRouteGateway extends pulumi.ComponentResource {
 
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);
+    args = checkedArguments(this, { type: "EnRouteGateway", name }, args);
     const replicas = args.replicas ?? 1;
-    const { ttl, outputPath = defaultOutputPath } = args.workloadCertificate ?? {};
-    const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl, args.maxWorkloadCertificateTtl);
-    if (wrongTtl !== undefined)
-      throw new pulumi.ResourceError(`workloadCertificate.ttl is ${ttl}; it must be ${wrongTtl}`, this);
-    const wrongPath = outputPathProblem(outputPath);
-    if (wrongPath !== undefined)
-      throw new pulumi.ResourceError(`workloadCertificate.outputPath is ${outputPath}; it must be ${wrongPath}`, this);
     this.namespace = args.namespace;
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
-    const rights = grantRights(this, args.namespace, args.ingresses);
+    const own = (child: string) => childName(name, { inStacks: "gateway", child });
+    const rights = grantRights(this, own, args.namespace, args.ingresses);
+    const release = own(enroute.release);
     this.release = new k8s.helm.v3.Release(
-      enroute.release,
+      release.name,
       {
         name: enroute.release,
         namespace: args.namespace,
@@ -100,11 +91,11 @@ export class EnRouteGateway extends pulumi.ComponentResource {
           args.values,
         ),
       },
-      { parent: this, dependsOn: rights, ...fixedName },
+      { parent: this, dependsOn: rights, ...fixedName, ...release.options },
     );
-    if (replicas > 1) keepAvailable(this, args.namespace);
-    const { release, namespace } = this;
-    if (args.autoscaling !== undefined) scale(this, { release, namespace, minReplicas: replicas }, args.autoscaling);
+    if (replicas > 1) keepAvailable(this, own, args.namespace);
+    if (args.autoscaling !== undefined)
+      scale(this, own, { release: this.release, namespace: this.namespace, minReplicas: replicas }, args.autoscaling);
     const service = k8s.core.v1.Service.get(
       `${name}-service`,
       // Through the release, so that a preview of an empty cluster does not look for it.

@@ -7,8 +7,8 @@ import {
   defaultMinimumTlsVersion,
   defaultPrefix,
   reasonAnnotations,
-  repeatedPrefixes,
 } from "../../mesh/gateway-host";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export { gatewayHostName };
@@ -18,9 +18,9 @@ export interface Route {
   /** Path prefix. @default "/" */
   prefix?: string;
   /** Name of a Service in the host's namespace. */
-  service: string;
+  service: pulumi.Input<string>;
   /** Port of that Service. */
-  port: number;
+  port: pulumi.Input<number>;
   /** Serves the path in clear text on port 80, too, instead of sending clients to HTTPS; and why. @default no */
   permitInsecure?: { reason: string };
 }
@@ -44,12 +44,7 @@ export class GatewayHost extends pulumi.ComponentResource {
 
   constructor(name: string, args: GatewayHostArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:GatewayHost", name, {}, opts);
-    const [repeated] = repeatedPrefixes(args.routes);
-    if (repeated !== undefined)
-      throw new pulumi.ResourceError(
-        `routes[${repeated.index}] of ${args.host} has the prefix of routes[${repeated.first}]; each must have its own, as EnRoute would drop one of them`,
-        this,
-      );
+    args = checkedArguments(this, { type: "GatewayHost", name }, args);
     const annotations = reasonAnnotations(declaredReasons(args.routes));
     this.gatewayHost = new k8s.apiextensions.CustomResource(
       name,

@@ -4,8 +4,12 @@ import { reasonAnnotation } from "../../base/annotations";
 import { defaultCpuPercent, enroute } from "../../mesh/enroute";
 import { gatewayRules } from "../../mesh/gateway-rights";
 import { fixedName } from "../chart";
+import type { childName } from "../child-name";
 
 /* What the gateway has beside its chart. */
+
+/** Names a child of the gateway. */
+type ChildName = (child: string) => ReturnType<typeof childName>;
 
 /** Bounds of the horizontal autoscaler. */
 export interface Autoscaling {
@@ -27,6 +31,7 @@ export interface IngressSupportArgs {
  */
 export function grantRights(
   parent: pulumi.Resource,
+  own: ChildName,
   namespace: string,
   ingresses: IngressSupportArgs | undefined,
 ): pulumi.Resource[] {
@@ -37,19 +42,21 @@ export function grantRights(
     name,
   });
   // The names are those of early versions, where this role was for the status alone: another one would mean a moment without rights.
+  const status = own("enroute-istio-status");
   const role = new k8s.rbac.v1.ClusterRole(
-    "enroute-istio-status",
+    status.name,
     { metadata: { name: "enroute-istio-status" }, rules: gatewayRules() },
-    { parent, ...fixedName },
+    { parent, ...fixedName, ...status.options },
   );
-  const own = new k8s.rbac.v1.ClusterRoleBinding(
-    "enroute-istio-status",
+  const rights = new k8s.rbac.v1.ClusterRoleBinding(
+    status.name,
     { metadata: { name: "enroute-istio-status" }, roleRef: roleRef(role.metadata.name), subjects },
-    { parent, ...fixedName },
+    { parent, ...fixedName, ...status.options },
   );
   // Emptied, never deleted: what leaves a program is deleted at the end of an update, after the pods have started with the right.
+  const ingressBinding = own(enroute.ingressBinding);
   const chart = new k8s.rbac.v1.ClusterRoleBinding(
-    enroute.ingressBinding,
+    ingressBinding.name,
     {
       metadata: {
         name: enroute.ingressBinding,
@@ -59,31 +66,34 @@ export function grantRights(
       subjects: ingresses === undefined ? [] : subjects,
     },
     // After the other, so that a stack that had this one alone is never without rights.
-    { parent, dependsOn: own, ...fixedName },
+    { parent, dependsOn: rights, ...fixedName, ...ingressBinding.options },
   );
-  return [own, chart];
+  return [rights, chart];
 }
 
 /** A budget, so that a drain of nodes leaves pods to serve. */
-export function keepAvailable(parent: pulumi.Resource, namespace: string): void {
+export function keepAvailable(parent: pulumi.Resource, own: ChildName, namespace: string): void {
+  const { name, options } = own(`${enroute.release}-pdb`);
   new k8s.policy.v1.PodDisruptionBudget(
-    `${enroute.release}-pdb`,
+    name,
     {
       metadata: { name: enroute.release, namespace },
       spec: { maxUnavailable: 1, selector: { matchLabels: { ...enroute.selector } } },
     },
-    { parent, ...fixedName },
+    { parent, ...fixedName, ...options },
   );
 }
 
 /** Scaling by the load of Envoy. */
 export function scale(
   parent: pulumi.Resource,
+  own: ChildName,
   { release, namespace, minReplicas }: { release: pulumi.Resource; namespace: string; minReplicas: number },
   autoscaling: Autoscaling,
 ): void {
+  const { name, options } = own(`${enroute.release}-hpa`);
   new k8s.autoscaling.v2.HorizontalPodAutoscaler(
-    `${enroute.release}-hpa`,
+    name,
     {
       metadata: { name: enroute.release, namespace },
       spec: {
@@ -103,6 +113,6 @@ export function scale(
         ],
       },
     },
-    { parent, dependsOn: release, ...fixedName },
+    { parent, dependsOn: release, ...fixedName, ...options },
   );
 }

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { meshConfigName, meshConfigType, meshGlobalConfig } from "../../mesh/global-config";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export { meshGlobalConfig };
@@ -16,6 +17,7 @@ export class MeshGlobalConfig extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshGlobalConfigArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:MeshGlobalConfig", name, {}, opts);
+    args = checkedArguments(this, { type: "MeshGlobalConfig", name }, args);
     this.config = new k8s.apiextensions.CustomResource(
       name,
       {

@@ -8,6 +8,8 @@ import {
   defaultProfile,
   defaultTrustDomain,
 } from "../../mesh/istio";
+import { checkedArguments } from "../arguments";
+import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 import { baseValues, istiodValues, readByIstiod } from "../../mesh/istio-values";
@@ -52,6 +54,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
 
   constructor(name: string, args: IstioControlPlaneArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
+    args = checkedArguments(this, { type: "IstioControlPlane", name }, args);
     this.trustDomain = args.trustDomain ?? defaultTrustDomain;
     const values = {
       profile: args.profile ?? defaultProfile,
@@ -66,18 +69,19 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       authorityFingerprint: args.authorityFingerprint,
     };
     // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    const [base, istiod] = ["istio-base", "istiod"].map((child) => childName(name, { inStacks: "istio", child }));
     this.base = new k8s.helm.v3.Release(
-      "istio-base",
+      base!.name,
       {
         name: "istio-base",
         namespace: args.namespace,
         ...chartSource("base", args),
         values: mergeValues(baseValues(values), sharedExtras(args.values)),
       },
-      { parent: this, ...fixedName },
+      { parent: this, ...fixedName, ...base!.options },
     );
     this.istiod = new k8s.helm.v3.Release(
-      "istiod",
+      istiod!.name,
       {
         name: "istiod",
         namespace: args.namespace,
@@ -88,7 +92,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         }),
       },
       // istiod does not become ready while the kinds that it watches are missing.
-      { parent: this, dependsOn: this.base, ...fixedName },
+      { parent: this, dependsOn: this.base, ...fixedName, ...istiod!.options },
     );
     this.registerOutputs({ trustDomain: this.trustDomain });
   }

@@ -5,8 +5,8 @@ import {
   type MutualTlsException,
   type PeerAuthenticationPolicy,
   compileExceptions,
-  exceptionProblems,
 } from "../../mesh/mutual-tls-policies";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export interface MeshMutualTlsArgs {
@@ -25,9 +25,8 @@ export class MeshMutualTls extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshMutualTlsArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:istio:MeshMutualTls", name, {}, opts);
+    args = checkedArguments(this, { type: "MeshMutualTls", name }, args);
     const exceptions = args.exceptions ?? [];
-    const [problem] = exceptionProblems(exceptions, args.rootNamespace);
-    if (problem !== undefined) throw new pulumi.ResourceError(`exceptions[${problem.index}]: ${problem.problem}`, this);
     const create = (resource: string, policy: PeerAuthenticationPolicy) =>
       new k8s.apiextensions.CustomResource(
         resource,

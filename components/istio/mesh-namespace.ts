@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Injection, injectionLabels } from "../../mesh/injection";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export { type Injection, injectionLabels, ownerLabel, ownerValue };
@@ -27,6 +28,7 @@ export class MeshNamespace extends pulumi.ComponentResource {
 
   constructor(name: string, args: MeshNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:mesh:MeshNamespace", name, {}, opts);
+    args = checkedArguments(this, { type: "MeshNamespace", name }, args);
     const labels = { ...args.labels, ...injectionLabels(args.injection) };
     // A change of `create` is an update of one resource: as two, the engine would delete the namespace that is handed over.
     const formerly = (type: string) => ({

@@ -5,6 +5,8 @@ import * as tls from "@pulumi/tls";
 import type { KialiAuthentication } from "../../mesh/charts";
 import { type KialiValuesArgs, kialiValues, signingKeySecret } from "../../mesh/observability-values";
 import { kialiOwned } from "../../mesh/owned-values";
+import { checkedArguments } from "../arguments";
+import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 
@@ -32,6 +34,7 @@ export class Kiali extends pulumi.ComponentResource {
 
   constructor(name: string, args: KialiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:observability:Kiali", name, {}, opts);
+    args = checkedArguments(this, { type: "Kiali", name }, args);
     // A key drawn once and kept as a secret in the state. Kiali takes 16, 24 or 32 bytes.
     const random = new tls.PrivateKey(
       `${name}-signing-key`,
@@ -49,8 +52,9 @@ export class Kiali extends pulumi.ComponentResource {
       },
       { parent: this, ...fixedName },
     );
+    const child = childName(name, { inStacks: "kiali", child: "kiali-server" });
     this.release = new k8s.helm.v3.Release(
-      "kiali-server",
+      child.name,
       {
         name: "kiali-server",
         namespace: args.namespace,
@@ -59,7 +63,7 @@ export class Kiali extends pulumi.ComponentResource {
         values: ownValues(this, kialiOwned, kialiValues(args), args.values),
       },
       // The pod mounts the key: it does not start without the Secret.
-      { parent: this, dependsOn: secret, ...fixedName },
+      { parent: this, dependsOn: secret, ...fixedName, ...child.options },
     );
     this.registerOutputs({});
   }

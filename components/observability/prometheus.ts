@@ -2,6 +2,8 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type PrometheusValuesArgs, prometheusUrl, prometheusValues } from "../../mesh/observability-values";
 import { prometheusOwned } from "../../mesh/owned-values";
+import { checkedArguments } from "../arguments";
+import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 
@@ -28,8 +30,10 @@ export class Prometheus extends pulumi.ComponentResource {
 
   constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:observability:Prometheus", name, {}, opts);
+    args = checkedArguments(this, { type: "Prometheus", name }, args);
+    const child = childName(name, { inStacks: "prometheus", child: "prometheus" });
     this.release = new k8s.helm.v3.Release(
-      "prometheus",
+      child.name,
       {
         name: "prometheus",
         namespace: args.namespace,
@@ -37,7 +41,7 @@ export class Prometheus extends pulumi.ComponentResource {
         atomic: true,
         values: ownValues(this, prometheusOwned, prometheusValues(args), args.values),
       },
-      { parent: this, ...fixedName },
+      { parent: this, ...fixedName, ...child.options },
     );
     this.url = prometheusUrl(args.namespace);
     this.registerOutputs({ url: this.url });

@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { defaultHub } from "../../mesh/istio";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export interface BookinfoArgs {
@@ -33,6 +34,7 @@ function scratch(app: string): { name: string; mountPath: string }[] {
 export class Bookinfo extends pulumi.ComponentResource {
   constructor(name: string, args: BookinfoArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:workload:Bookinfo", name, {}, opts);
+    args = checkedArguments(this, { type: "Bookinfo", name }, args);
     const hub = args.hub ?? defaultHub;
     const { namespace } = args;
     const pullSecrets = (args.imagePullSecrets ?? []).map((secret) => ({ name: secret }));

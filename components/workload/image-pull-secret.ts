@@ -1,6 +1,7 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type PullCredentials, dockerConfig } from "../../mesh/images";
+import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
 export interface ImagePullSecretArgs extends PullCredentials<pulumi.Input<string>> {
@@ -14,6 +15,7 @@ export interface ImagePullSecretArgs extends PullCredentials<pulumi.Input<string
 export class ImagePullSecret extends pulumi.ComponentResource {
   constructor(name: string, args: ImagePullSecretArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:workload:ImagePullSecret", name, {}, opts);
+    args = checkedArguments(this, { type: "ImagePullSecret", name }, args);
     const config = pulumi
       .all([args.username, args.password])
       .apply(([username, password]) => dockerConfig({ registry: args.registry, username, password }));

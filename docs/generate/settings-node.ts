@@ -8,6 +8,8 @@ export interface Node {
   unset?: string;
   /** Whether it may be encrypted, or must be; with everything below it. */
   secret?: "may" | "must";
+  /** Whether an argument of a component may be an Output there. */
+  input?: boolean;
   properties?: Record<string, Node>;
   required?: string[];
   items?: Node;

@@ -78,7 +78,7 @@ function isText({ type, const: constant }: Node): boolean {
 function forEditors(node: Node, mayBeSecret = false): object {
   const schema = { ...node };
   const isSecret = mayBeSecret || node.secret !== undefined;
-  for (const note of ["unset", "description", "default", "examples", "secret"] as const) delete schema[note];
+  for (const note of ["unset", "description", "default", "examples", "secret", "input"] as const) delete schema[note];
   const { default: value } = node;
   const description = node.description === undefined ? undefined : describe(node);
   const example = description === undefined ? undefined : exampleOf(node);

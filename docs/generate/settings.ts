@@ -1,10 +1,11 @@
 import { parseDocument } from "yaml";
 import { z } from "zod";
+import { componentArguments } from "../../settings/arguments";
 import { settingsSchema } from "../../settings/schema";
 import { type Node, describe } from "./settings-node";
 import { stackFileSchema } from "./settings-schema";
 import { fillTables } from "./settings-tables";
-import { inputType } from "./settings-types";
+import { ingressArguments, inputType } from "./settings-types";
 
 /** What is generated from the schema of the settings. */
 export function settingsDocuments(read: (path: string) => string): Record<string, string> {
@@ -15,13 +16,14 @@ export function settingsDocuments(read: (path: string) => string): Record<string
     "Pulumi.yaml": definition.toString({ lineWidth: 0 }),
     "docs/environments.md": fillTables(read("docs/environments.md"), settings),
     "settings/input.ts": inputType(settings),
+    "components/encrypted-ingress/args.ts": ingressArguments(settingsNode(componentArguments.EncryptedIngress.schema)),
     "stacks/schema.json": JSON.stringify(stackFileSchema(settings, String(definition.get("name")))),
   };
 }
 
 /** The settings as a person writes them, with the meta of every key. */
-export function settingsNode(): Node {
-  return z.toJSONSchema(settingsSchema, {
+export function settingsNode(schema: z.ZodType = settingsSchema): Node {
+  return z.toJSONSchema(schema, {
     io: "input",
     unrepresentable: "any",
     target: "draft-7",

@@ -91,6 +91,7 @@ export const certificate = z
           name: string("the name of an Issuer or ClusterIssuer", /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/).meta({
             description: "Name of the issuer.",
             examples: ["letsencrypt"],
+            input: true,
           }),
           kind: string("a kind such as Issuer or ClusterIssuer", /^[A-Z][A-Za-z]+$/)
             .default(defaultIssuerKind)

@@ -70,6 +70,7 @@ export function release(values: Record<string, unknown>) {
         description: "How long Helm waits for each release to become ready, in seconds.",
         examples: [600],
         unset: `\`${defaultTimeoutSeconds}\``,
+        input: true,
       })
       .exactOptional(),
     values: tree

@@ -36,10 +36,10 @@ const chartImage = object({
 
 const resources = object({
   requests: record
-    .meta({ description: "What the container asks for.", examples: [{ cpu: "100m", memory: "128Mi" }] })
+    .meta({ description: "What the container asks for.", examples: [{ cpu: "100m", memory: "128Mi" }], input: true })
     .exactOptional(),
   limits: record
-    .meta({ description: "What the container may use at most.", examples: [{ memory: "1Gi" }] })
+    .meta({ description: "What the container may use at most.", examples: [{ memory: "1Gi" }], input: true })
     .exactOptional(),
 });
 
@@ -163,8 +163,12 @@ const route = object({
       unset: `\`${defaultPrefix}\``,
     })
     .exactOptional(),
-  service: dnsLabel.meta({ description: "Name of a Service in the host's namespace.", examples: ["storefront"] }),
-  port: integer(1, 65535).meta({ description: "Port of that Service.", examples: [80] }),
+  service: dnsLabel.meta({
+    description: "Name of a Service in the host's namespace.",
+    examples: ["storefront"],
+    input: true,
+  }),
+  port: integer(1, 65535).meta({ description: "Port of that Service.", examples: [80], input: true }),
   permitInsecure: object({
     reason: string("why clear text is needed there, in words").meta({
       description: "Why, in words; kept on the object.",
@@ -180,7 +184,8 @@ const route = object({
 });
 
 const tlsVersion = enumOf(minimumTlsVersions);
-const host = object({
+/** One of `hosts`. */
+export const host = object({
   host: hostName.meta({ description: "DNS name that clients use; each once.", examples: ["shop.example.com"] }),
   namespace: dnsLabel.meta({ description: "Namespace of its Services, one of `namespaces`.", examples: ["shop"] }),
   minimumTlsVersion: orNumber<typeof tlsVersion, 1.2 | 1.3>(tlsVersion)

@@ -16,6 +16,8 @@ export interface Registration {
   protect: boolean;
   /** Types of its aliases. */
   formerTypes: string[];
+  /** Names of its aliases. */
+  formerNames: string[];
   /** Inputs as they would go over the wire: secrets and unknowns carry their signatures. */
   wire: Record<string, unknown>;
   /** Inputs as the mocks saw them. */
@@ -51,7 +53,7 @@ type RegisterRequest = {
   getProvider(): string;
   getDeletebeforereplace(): boolean;
   getProtect(): boolean | undefined;
-  getAliasesList(): { getSpec(): { getType(): string } | undefined }[];
+  getAliasesList(): { getSpec(): { getType(): string; getName(): string } | undefined }[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 };
 
@@ -93,7 +95,8 @@ export async function run<Result>(
       provider: request.getProvider(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
       protect: request.getProtect() ?? false,
-      formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
+      formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() || []),
+      formerNames: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getName() || []),
       wire: request.getObject()?.toJavaScript() ?? {},
       inputs: {},
     });

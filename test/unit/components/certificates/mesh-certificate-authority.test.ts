@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { createPrivateKey } from "node:crypto";
 import * as k8s from "@pulumi/kubernetes";
 import {
   MeshCertificateAuthority,
   type MeshCertificateAuthorityArgs,
 } from "../../../../components/certificates/mesh-certificate-authority";
 import { meshRootName, meshRootOf } from "../../../../mesh/mesh-authority";
-import { issue } from "../../certificates";
+import { type Issued, issue } from "../../certificates";
 import { type RunOptions, run, valueOf } from "../../mocks";
 
 const signature = "4dabf18193072939515e22adb298388d";
@@ -99,16 +100,18 @@ describe("MeshCertificateAuthority", () => {
     }
   });
 
-  it("has another fingerprint with other certificates, and the same one with another key", async () => {
+  it("has another fingerprint with other certificates, and the same one with another text of the key", async () => {
     const one = await issue({ name: "one", ca: true });
-    const fingerprint = async (certificateChain: string, privateKey = one.privateKey) => {
-      const rootCertificates = one.certificate;
-      const { result } = await deploy({ issuer: "provided", rootCertificates, certificateChain, privateKey });
+    const fingerprint = async ({ certificate, privateKey }: Pick<Issued, "certificate" | "privateKey">) => {
+      const pem = { rootCertificates: certificate, certificateChain: certificate, privateKey };
+      const { result } = await deploy({ issuer: "provided", ...pem });
       return valueOf(result.fingerprint);
     };
-    const first = await fingerprint(one.certificate);
-    assert.equal(await fingerprint(one.certificate, "another"), first);
-    assert.notEqual(await fingerprint((await issue({ ca: true })).certificate), first);
+    const first = await fingerprint(one);
+    const another = createPrivateKey(one.privateKey).export({ type: "sec1", format: "pem" }) as string;
+    assert.notEqual(another, one.privateKey);
+    assert.equal(await fingerprint({ ...one, privateKey: another }), first);
+    assert.notEqual(await fingerprint(await issue({ ca: true })), first);
   });
 });
 

@@ -12,11 +12,14 @@ import { issue } from "../../certificates";
 import { run, valueOf } from "../../mocks";
 
 const secretSignature = "4dabf18193072939515e22adb298388d";
-const deploy = (certificate: ServingCertificateArgs["certificate"], namespaces = ["shop"]) =>
+const hosts = ["shop.example.com", "api.example.com"];
+const deploy = (
+  certificate: ServingCertificateArgs["certificate"],
+  { namespaces = ["shop"], ...more }: Partial<ServingCertificateArgs> = {},
+) =>
   run(() => {
     const cluster = new k8s.Provider("cluster");
-    const hosts = ["shop.example.com", "api.example.com"];
-    return new ServingCertificate("serving", { hosts, namespaces, certificate }, { providers: [cluster] });
+    return new ServingCertificate("serving", { hosts, namespaces, certificate, ...more }, { providers: [cluster] });
   });
 
 describe("ServingCertificate", () => {
@@ -86,16 +89,17 @@ describe("ServingCertificate", () => {
   });
 
   it("has cert-manager issue into a Secret of another name, and waits until it is there", async () => {
-    const { names, find, result } = await deploy({
-      issuer: "certManager",
+    const certificate = {
+      issuer: "certManager" as const,
       issuerRef: { name: "letsencrypt", kind: "ClusterIssuer" },
       secretName: "shop-tls",
       extraNames: ["www.example.com"],
       ipAddresses: ["192.0.2.7"],
-      keyAlgorithm: "ECDSA-P384",
+      keyAlgorithm: "ECDSA-P384" as const,
       validity: "24h",
       renewBefore: "8h",
-    });
+    };
+    const { names, find, result } = await deploy(certificate, { envoyTag: "v1.33.0" });
     assert.deepEqual(names(), [
       "enroute-istio:gateway:ServingCertificate serving",
       "kubernetes:cert-manager.io/v1:Certificate serving-shop",
@@ -124,7 +128,7 @@ describe("ServingCertificate", () => {
   });
 
   it("puts the same TLS Secret into every namespace with hosts", async () => {
-    const { resources } = await deploy({ issuer: "generated" }, ["shop", "blog"]);
+    const { resources } = await deploy({ issuer: "generated" }, { namespaces: ["shop", "blog"] });
     const secrets = resources.filter(({ type }) => type.endsWith(":Secret"));
     assert.deepEqual(
       secrets.map(({ inputs }) => [(inputs["metadata"] as { namespace: string }).namespace, inputs["type"]]),
@@ -136,7 +140,7 @@ describe("ServingCertificate", () => {
   });
 
   it("sends a provided key as a secret even where it was given in plain text", async () => {
-    const { certificate, privateKey } = await issue({ hosts: ["shop.example.com"] });
+    const { certificate, privateKey } = await issue({ hosts });
     const { find, resources } = await deploy({ issuer: "provided", certificateChain: certificate, privateKey });
     const data = find("Secret", "serving-shop").wire["stringData"] as Record<string, unknown>;
     assert.ok(secretSignature in data, "the data as a whole, or the key alone, is a secret on the wire");
@@ -169,15 +173,16 @@ describe("ServingCertificate", () => {
 
   it("tells the CA and the end of validity", async () => {
     const notAfter = new Date("2030-01-02T03:04:05Z");
-    const { certificate, privateKey } = await issue({ notAfter });
+    const authority = await issue({ name: "the CA", ca: true });
+    const { certificate, privateKey } = await issue({ hosts, notAfter, issuer: authority });
     const { result } = await deploy({
       issuer: "provided",
       certificateChain: certificate,
       privateKey,
-      caCertificate: "the CA",
+      caCertificate: authority.certificate,
     });
     assert.equal(await valueOf(result.endOfValidity), notAfter.toISOString());
-    assert.equal(await valueOf(result.caCertificate), "the CA");
+    assert.equal(await valueOf(result.caCertificate), authority.certificate);
   });
 
   it("two in one program do not collide", async () => {

@@ -188,7 +188,7 @@ describe("EnRouteGateway", () => {
     await deploy({ workloadCertificate, maxWorkloadCertificateTtl: "5000h" });
     await assert.rejects(
       deploy({ workloadCertificate: { outputPath: "/etc/istio/proxy" } }),
-      /outputPath is \/etc\/istio/,
+      /workloadCertificate\.outputPath\n +found: +"\/etc\/istio\/proxy"\n +allowed: a folder of its own/,
     );
   });
 });

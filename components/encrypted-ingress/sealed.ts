@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { withSecrets } from "../settings/marks";
-import type { Settings } from "../settings/schema";
+import { withSecrets } from "../../settings/marks";
+import type { Settings } from "../../settings/schema";
 
 /**
  * The settings with each secret among them as a secret Output, for the arguments of components. The type does not show that: the

@@ -1,0 +1,25 @@
+import type * as k8s from "@pulumi/kubernetes";
+
+/**
+ * What an ingress needs of the provider of its cluster, beside the way to the cluster.
+ *
+ * @example
+ * new k8s.Provider("cluster", { kubeconfig: cluster.kubeconfigJson, clusterIdentifier: "prod-eu", ...clusterSettings });
+ */
+export const clusterSettings = {
+  /**
+   * A renewed certificate updates its Secret in place. Replacing it would leave a moment without one, in which EnRoute serves the
+   * host in clear text.
+   */
+  enableSecretMutable: true,
+  /**
+   * What somebody changed by hand in an object of ours is put right. Without it their tool would own the field, and the update would
+   * end in a conflict while, say, a policy stays PERMISSIVE.
+   */
+  enablePatchForce: true,
+  /**
+   * An update that was cut off may have made objects that the state does not know of; the next one takes them over. What belongs to
+   * somebody else under one of our names, a stack's preflight refuses before.
+   */
+  upsertExistingObjects: true,
+} as const satisfies k8s.ProviderArgs;

@@ -1,0 +1,29 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Settings } from "../../settings/schema";
+import { deletionProtection } from "../deletion-protection";
+import { ownershipMarks } from "../ownership";
+
+/** Where an ingress is made: what its parts are called, what they belong to, and what they are made from. */
+export interface Site {
+  /** What is known while the program runs, for all that is decided; a value stands for each Output. */
+  settings: Settings;
+  /** The same with every secret and every Output as an Output, for the arguments of components. */
+  sealed: Settings;
+  /** Name by which everything is marked. @default nothing is marked */
+  owner: string | undefined;
+  /** The resource name of a part. */
+  name: (part: string) => string;
+  /** Options of a part, which is made after others. */
+  opts: (...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
+}
+
+export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name"> {
+  /** What every part has: its parent, or its providers. */
+  common: pulumi.ComponentResourceOptions;
+}
+
+export function siteOf({ common, ...site }: SiteArgs): Site {
+  const transformations = deletionProtection(site.settings.deletionProtection);
+  if (site.owner !== undefined) transformations.push(ownershipMarks(site.owner));
+  return { ...site, opts: (...dependsOn) => ({ ...common, dependsOn, transformations }) };
+}

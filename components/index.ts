@@ -1,0 +1,8 @@
+/** Every component: the whole, and its parts. */
+export * from "./encrypted-ingress";
+export { ArgumentsError } from "./arguments";
+export * from "./certificates";
+export * from "./gateway";
+export * from "./istio";
+export * from "./observability";
+export * from "./workload";
