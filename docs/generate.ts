@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { format, resolveConfig } from "prettier";
 import { checkDocuments } from "./generate/checks";
+import { componentDocuments } from "./generate/components";
 import { exportDocuments } from "./generate/exports";
 import { settingsDocuments } from "./generate/settings";
 
@@ -11,7 +12,7 @@ const root = join(__dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 /** Each gives the text of files by their path in the repository, and may read the files as they are. */
-const generators = [checkDocuments, exportDocuments, settingsDocuments];
+const generators = [checkDocuments, componentDocuments, exportDocuments, settingsDocuments];
 
 /** Every generated file by its path, formatted. */
 export async function generated(): Promise<Record<string, string>> {

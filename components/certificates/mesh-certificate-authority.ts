@@ -24,6 +24,13 @@ export interface MeshCertificateAuthorityArgs {
 /**
  * The CA of the mesh, plugged into istiod: Secret `cacerts`, which must be there before istiod starts, or istiod makes a CA of
  * its own.
+ *
+ * @example
+ * new MeshCertificateAuthority(
+ *   "mesh-ca",
+ *   { namespace: "istio-system", authority: { issuer: "generated", roots: ["2026"] } },
+ *   { provider: cluster },
+ * );
  */
 export class MeshCertificateAuthority extends pulumi.ComponentResource {
   /** Every root that the mesh trusts, as PEM. */

@@ -28,7 +28,17 @@ function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: stri
   return names.length === 0 ? {} : { [extraNamesAnnotation]: names.join(",") };
 }
 
-/** The certificate of the leg client → gateway, as a TLS Secret in each namespace that has hosts. */
+/**
+ * The certificate of the leg client → gateway, as a TLS Secret in each namespace that has hosts.
+ *
+ * @example
+ * const certificate = { issuer: "certManager", issuerRef: { name: "letsencrypt" }, secretName: "shop-tls" } as const;
+ * new ServingCertificate(
+ *   "serving-certificate",
+ *   { hosts: ["shop.example.com"], namespaces: ["shop"], certificate },
+ *   { provider: cluster },
+ * );
+ */
 export class ServingCertificate extends pulumi.ComponentResource {
   /** Name of the Secret, the same in every namespace. */
   readonly secretName: string;

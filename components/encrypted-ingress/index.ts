@@ -24,7 +24,6 @@ export type { IngressNamespaces, IngressOutputs, IngressWorkloadCertificate };
  * into the cluster before it starts, as a stack's preflight does.
  *
  * @example
- * const cluster = new k8s.Provider("cluster", { kubeconfig, clusterIdentifier: "prod-eu", ...clusterSettings });
  * const ingress = new EncryptedIngress(
  *   "shop",
  *   {
@@ -36,7 +35,7 @@ export type { IngressNamespaces, IngressOutputs, IngressWorkloadCertificate };
  *   },
  *   { provider: cluster },
  * );
- * export const address = ingress.gatewayAddress;
+ * ingress.gatewayAddress.apply((address) => console.log(`point shop.example.com to ${address}`));
  */
 export class EncryptedIngress extends pulumi.ComponentResource implements IngressOutputs {
   declare readonly versions: Record<string, string>;

@@ -48,7 +48,14 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
 
-/** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */
+/**
+ * The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`).
+ *
+ * @example
+ * const images = { redis: { tag: "7.4.1" } };
+ * const args = { namespace: "enroute-system", version: "0.8.7", chartRepository: "https://helm.getenroute.io", images };
+ * new EnRouteGateway("gateway", args, { provider: cluster });
+ */
 export class EnRouteGateway extends pulumi.ComponentResource {
   /** Release `enroute-istio`. */
   readonly release: k8s.helm.v3.Release;

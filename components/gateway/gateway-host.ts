@@ -38,7 +38,17 @@ export interface GatewayHostArgs {
   routes: Route[];
 }
 
-/** A host that the gateway serves over TLS. Plain HTTP is redirected, as EnRoute does for hosts with a certificate. */
+/**
+ * A host that the gateway serves over TLS. Plain HTTP is redirected, as EnRoute does for hosts with a certificate.
+ *
+ * @example
+ * const routes = [{ service: "storefront", port: 80 }];
+ * new GatewayHost(
+ *   "shop.example.com",
+ *   { host: "shop.example.com", namespace: "shop", tlsSecretName: "shop-tls", routes },
+ *   { provider: cluster },
+ * );
+ */
 export class GatewayHost extends pulumi.ComponentResource {
   readonly gatewayHost: k8s.apiextensions.CustomResource;
 

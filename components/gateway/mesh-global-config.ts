@@ -11,7 +11,12 @@ export interface MeshGlobalConfigArgs {
   namespace: string;
 }
 
-/** EnRoute's switch for the leg gateway → workload: TLS with the certificates that Istio issued to the gateway. */
+/**
+ * EnRoute's switch for the leg gateway → workload: TLS with the certificates that Istio issued to the gateway.
+ *
+ * @example
+ * new MeshGlobalConfig("mesh-global-config", { namespace: "enroute-system" }, { provider: cluster });
+ */
 export class MeshGlobalConfig extends pulumi.ComponentResource {
   readonly config: k8s.apiextensions.CustomResource;
 

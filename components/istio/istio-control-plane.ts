@@ -43,7 +43,16 @@ export interface IstioControlPlaneArgs extends ChartArgs {
 
 export { authorityAnnotation };
 
-/** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). */
+/**
+ * Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`).
+ *
+ * @example
+ * new IstioControlPlane(
+ *   "istio",
+ *   { namespace: "istio-system", version: "1.31.0", chartRepository: "https://blob.istio.io/istio-release/charts" },
+ *   { provider: cluster },
+ * );
+ */
 export class IstioControlPlane extends pulumi.ComponentResource {
   /** Release `istio-base`: the CRDs. */
   readonly base: k8s.helm.v3.Release;

@@ -16,7 +16,12 @@ export interface MeshMutualTlsArgs {
   exceptions?: MutualTlsException[];
 }
 
-/** Mutual TLS for the whole mesh: a STRICT PeerAuthentication in the root namespace, and declared exceptions below it. */
+/**
+ * Mutual TLS for the whole mesh: a STRICT PeerAuthentication in the root namespace, and declared exceptions below it.
+ *
+ * @example
+ * new MeshMutualTls("mutual-tls", { rootNamespace: "istio-system" }, { provider: cluster });
+ */
 export class MeshMutualTls extends pulumi.ComponentResource {
   /** The mesh-wide policy. */
   readonly policy: k8s.apiextensions.CustomResource;

@@ -21,7 +21,12 @@ export interface MeshNamespaceArgs {
   labels?: Record<string, string>;
 }
 
-/** A namespace of the mesh: created, or an existing one that gets the label. */
+/**
+ * A namespace of the mesh: created, or an existing one that gets the label.
+ *
+ * @example
+ * new MeshNamespace("shop", { name: "shop", create: false, injection: "enabled" }, { provider: cluster });
+ */
 export class MeshNamespace extends pulumi.ComponentResource {
   /** Name of the namespace in the cluster. */
   readonly namespace: string;

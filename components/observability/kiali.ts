@@ -28,7 +28,21 @@ export interface KialiArgs extends ChartArgs {
   imagePullSecrets?: string[];
 }
 
-/** Kiali, the picture of the mesh (release `kiali-server`). */
+/**
+ * Kiali, the picture of the mesh (release `kiali-server`).
+ *
+ * @example
+ * new Kiali(
+ *   "kiali",
+ *   {
+ *     namespace: "istio-system",
+ *     version: "2.29.0",
+ *     chartRepository: "https://kiali.org/helm-charts",
+ *     prometheusUrl: "http://prometheus-server.istio-system",
+ *   },
+ *   { provider: cluster },
+ * );
+ */
 export class Kiali extends pulumi.ComponentResource {
   readonly release: k8s.helm.v3.Release;
 

@@ -22,7 +22,17 @@ export interface PrometheusArgs extends ChartArgs {
   imagePullSecrets?: string[];
 }
 
-/** The Prometheus that Kiali reads (release `prometheus`). */
+/**
+ * The Prometheus that Kiali reads (release `prometheus`).
+ *
+ * @example
+ * const chartRepository = "https://prometheus-community.github.io/helm-charts";
+ * new Prometheus(
+ *   "prometheus",
+ *   { namespace: "istio-system", version: "29.27.0", chartRepository, retention: "30d" },
+ *   { provider: cluster },
+ * );
+ */
 export class Prometheus extends pulumi.ComponentResource {
   readonly release: k8s.helm.v3.Release;
   /** URL inside the cluster. */

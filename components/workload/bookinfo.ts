@@ -30,7 +30,12 @@ function scratch(app: string): { name: string; mountPath: string }[] {
   return app === "productpage" ? [tmp] : [];
 }
 
-/** Istio's sample application: four services, of which `productpage` (port 9080) is the way in. */
+/**
+ * Istio's sample application: four services, of which `productpage` (port 9080) is the way in.
+ *
+ * @example
+ * new Bookinfo("bookinfo", { namespace: "bookinfo", version: "1.20.3" }, { provider: cluster });
+ */
 export class Bookinfo extends pulumi.ComponentResource {
   constructor(name: string, args: BookinfoArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:workload:Bookinfo", name, {}, opts);

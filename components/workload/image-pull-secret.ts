@@ -11,7 +11,13 @@ export interface ImagePullSecretArgs extends PullCredentials<pulumi.Input<string
   namespaces: string[];
 }
 
-/** Credentials by which kubelets pull images, in each namespace that has pods of the rollout, or pods with its sidecar. */
+/**
+ * Credentials by which kubelets pull images, in each namespace that has pods of the rollout, or pods with its sidecar.
+ *
+ * @example
+ * const login = { registry: "registry.example.com", username: "robot", password: pulumi.secret("…") };
+ * new ImagePullSecret("login", { name: "registry-login", namespaces: ["shop"], ...login }, { provider: cluster });
+ */
 export class ImagePullSecret extends pulumi.ComponentResource {
   constructor(name: string, args: ImagePullSecretArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:workload:ImagePullSecret", name, {}, opts);

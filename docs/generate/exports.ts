@@ -40,7 +40,8 @@ export interface Api {
 
 /** The package's API, by path. */
 export function apiOf(entries: Record<string, string>): Api {
-  const options: ts.CompilerOptions = { target: ts.ScriptTarget.ES2022, types: [], noLib: true };
+  const moduleResolution = ts.ModuleResolutionKind.Node10;
+  const options: ts.CompilerOptions = { target: ts.ScriptTarget.ES2022, moduleResolution, types: [], noLib: true };
   const host = ts.createCompilerHost(options);
   // Packages stay closed: what matters is declared here, and the SDKs' types take ten seconds to read.
   host.resolveModuleNameLiterals = (literals, file) =>

@@ -225,9 +225,7 @@ describe("EncryptedIngress", () => {
         const component = new pulumi.ComponentResource("example:index:Probe", "probe");
         const called = { type: "EncryptedIngress", name: "shop" } as const;
         const { args } = readArguments(component, called, { ...minimal, certificate: wrong });
-        error = await valueOf(args.certificate.privateKey).catch(
-          (one: unknown) => one,
-        );
+        error = await valueOf(args.certificate.privateKey).catch((one: unknown) => one);
       });
       assert.ok(error instanceof ArgumentsError);
       assert.match(error.message, /certificate\.privateKey\n +allowed: does not match/);
