@@ -4,6 +4,7 @@ import { format, resolveConfig } from "prettier";
 import { checkDocuments } from "./generate/checks";
 import { componentDocuments } from "./generate/components";
 import { exportDocuments } from "./generate/exports";
+import { pluginDocuments } from "./generate/plugin";
 import { settingsDocuments } from "./generate/settings";
 
 /* `npm run docs`: writes what is generated from the code. A test compares it with what is in the repository. */
@@ -12,7 +13,7 @@ const root = join(__dirname, "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 
 /** Each gives the text of files by their path in the repository, and may read the files as they are. */
-const generators = [checkDocuments, componentDocuments, exportDocuments, settingsDocuments];
+const generators = [checkDocuments, componentDocuments, exportDocuments, pluginDocuments, settingsDocuments];
 
 /** Every generated file by its path, formatted. */
 export async function generated(): Promise<Record<string, string>> {

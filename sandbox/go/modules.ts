@@ -82,6 +82,15 @@ export const actionlint: Module = {
   stamps: () => ({}),
 };
 
+/** Another tool of the tests: what runs a program in YAML. */
+export const yamlLanguage: Module = {
+  name: "pulumi-yaml",
+  parts: { "pulumi-language-yaml": "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml" },
+  stamps: (goMod) => ({
+    "github.com/pulumi/pulumi-yaml/pkg/version.Version": requiredVersion(goMod, "github.com/pulumi/pulumi-yaml"),
+  }),
+};
+
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
   for (const line of goMod.split("\n")) {

@@ -63,9 +63,10 @@ export function pluginCommand(
     executable: process.execPath,
     args: [
       ...options.nodeArguments,
-      sdkModule(isPolicyPack ? "cmd/run-policy-pack" : "cmd/run-plugin", folder),
-      ...request.getArgsList(),
-      folder,
+      // The SDK's two runners differ in where they take the folder from.
+      ...(isPolicyPack
+        ? [sdkModule("cmd/run-policy-pack", folder), ...request.getArgsList(), folder]
+        : [sdkModule("cmd/run-plugin", folder), folder, ...request.getArgsList()]),
     ],
     // The SDK looks for a policy pack's tsconfig.json in the working folder.
     cwd: isPolicyPack ? folder : request.getPwd() || folder,

@@ -178,6 +178,7 @@ describe("the command that runs a program", () => {
     const command = pluginCommand(request, options, { A: "1" });
     assert.deepEqual([command.cwd, command.env["A"]], ["/elsewhere", "1"]);
     assert.match(command.args[0]!, /run-plugin/);
+    assert.equal(command.args[1], plugin, "which the SDK takes as what it runs, whatever follows");
   });
 });
 

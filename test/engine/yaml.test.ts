@@ -1,0 +1,100 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import { buildYamlLanguage } from "../../sandbox/build";
+import { pulumi, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
+
+const checkout = resolve(__dirname, "../..");
+
+interface Program {
+  packages: Record<string, string>;
+  resources: { cluster: { properties: object }; ingress: { properties: Ingress } };
+}
+interface Ingress {
+  istio: Record<string, unknown>;
+  gateway: Record<string, unknown>;
+  hosts: { host: string; namespace: string; minimumTlsVersion?: string }[];
+}
+
+describe("examples/yaml: a program in YAML, with this repository as a component package", function () {
+  this.timeout(300_000);
+  let folder: string;
+  let env: NodeJS.ProcessEnv;
+
+  before(async function () {
+    this.timeout(0);
+    const language = await buildYamlLanguage({ report: (line) => console.error(line) });
+    const { PATH = "" } = await sandboxVariables();
+    env = { PATH: [language, PATH].join(delimiter) };
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "enroute-yaml-")));
+    cpSync(join(checkout, "examples/yaml"), folder, { recursive: true });
+    const { kubeconfig, chartRepository } = await sharedSandbox();
+    change(({ packages, resources }) => {
+      packages["enroute-istio"] = checkout;
+      const { istio, gateway } = resources.ingress.properties;
+      istio["chartRepository"] = gateway["chartRepository"] = chartRepository;
+      // The sandbox's provider (4.25) knows the first as a variable, and always does the second.
+      const { enablePatchForce, upsertExistingObjects, ...known } = resources.cluster.properties as Record<
+        string,
+        unknown
+      >;
+      assert.deepEqual([enablePatchForce, upsertExistingObjects], [true, true]);
+      resources.cluster.properties = known;
+    });
+    await succeed("stack", "init", "yaml");
+    await succeed("config", "set", "kubeconfig", kubeconfig);
+  });
+
+  after(async () => {
+    await pulumi(["destroy", "--yes", "--skip-preview"], { cwd: folder, env });
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function change(how: (program: Program) => void): void {
+    const path = join(folder, "Pulumi.yaml");
+    const program = parse(readFileSync(path, "utf8")) as Program;
+    how(program);
+    writeFileSync(path, stringify(program));
+  }
+
+  async function succeed(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await pulumi(args, { cwd: folder, env });
+    assert.equal(code, 0, `pulumi ${args.join(" ")}:\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  it("is refused with every problem at once, by property", async () => {
+    const path = join(folder, "Pulumi.yaml");
+    const before = readFileSync(path, "utf8");
+    change(({ resources: { ingress } }) => {
+      ingress.properties.hosts[0]!.namespace = "shoop";
+      ingress.properties.gateway["autoscaling"] = { maxReplicas: 2 };
+      ingress.properties.gateway["replicas"] = 3;
+    });
+    const { code, stdout, stderr } = await pulumi(["preview"], { cwd: folder, env });
+    writeFileSync(path, before);
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /hosts\[0\]\.namespace[^]*did you mean shop\?/);
+    assert.match(stdout + stderr, /gateway\.autoscaling\.maxReplicas[^]*at least gateway\.replicas/);
+  });
+
+  it("rolls out, changes nothing when nothing changed, follows a change, and leaves nothing", async () => {
+    await succeed("up", "--yes", "--skip-preview");
+    const outputs = JSON.parse(await succeed("stack", "output", "--json")) as Record<string, unknown>;
+    assert.deepEqual(
+      [outputs["identity"], outputs["hosts"]],
+      ["spiffe://cluster.local/ns/enroute-system/sa/enroute", ["https://shop.example.com"]],
+    );
+    assert.match(String(outputs["caCertificate"]), /^-----BEGIN CERTIFICATE-----/);
+    assert.match(String(outputs["address"]), /^127\./);
+    await succeed("preview", "--expect-no-changes");
+    await succeed("up", "--yes", "--skip-preview", "--expect-no-changes");
+    change(({ resources: { ingress } }) => (ingress.properties.hosts[0]!.minimumTlsVersion = "1.3"));
+    assert.match(await succeed("up", "--yes", "--skip-preview"), /~ 1 updated/);
+    await succeed("destroy", "--yes", "--skip-preview");
+    const { deployment } = JSON.parse(await succeed("stack", "export")) as { deployment: { resources?: unknown[] } };
+    assert.deepEqual(deployment.resources ?? [], []);
+  });
+});
