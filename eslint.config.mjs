@@ -84,6 +84,7 @@ export default defineConfig(
       eqeqeq: ["error", "always", { null: "ignore" }],
     },
   },
+  { files: ["index.js"], languageOptions: { sourceType: "commonjs", globals: { require: "readonly" } } },
   {
     files: ["**/*.mjs"],
     languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },

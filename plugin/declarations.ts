@@ -98,6 +98,8 @@ export interface EncryptedIngressNamespaceSettings {
   injection?: any;
   /** Further labels, other than `istio-injection` and `istio.io/rev`. */
   labels?: { [key: string]: string };
+  /** `true`: its workloads take requests from the gateway's identity alone; everybody else's get 403, those of neighbours in the namespace, too. Default: `false`. */
+  onlyFromGateway?: boolean;
 }
 
 export interface GatewaySettingsNamespaceSettings {
@@ -720,6 +722,18 @@ export interface BookinfoArgs {
 /** Istio's sample application: four services, of which `productpage` (port 9080) is the way in. */
 export declare class Bookinfo extends pulumi.ComponentResource {
   constructor(name: string, args: BookinfoArgs, opts?: pulumi.ComponentResourceOptions);
+}
+
+export interface OnlyFromGatewayArgs {
+  /** Namespace of the workloads, a member of the mesh, which must exist. */
+  namespace: string;
+  /** Identity of the gateway (SPIFFE), as `EncryptedIngress` tells it. */
+  gatewayIdentity: pulumi.Input<string>;
+}
+
+/** Has the workloads of a namespace take requests from the gateway alone, by its identity in the mesh (an AuthorizationPolicy). Requests of everybody else get 403, those of neighbours in the same namespace, too. */
+export declare class OnlyFromGateway extends pulumi.ComponentResource {
+  constructor(name: string, args: OnlyFromGatewayArgs, opts?: pulumi.ComponentResourceOptions);
 }
 
 export interface ImagePullSecretArgs {

@@ -12,6 +12,7 @@ import {
   MeshGlobalConfig,
   MeshMutualTls,
   MeshNamespace,
+  OnlyFromGateway,
   Prometheus,
   ServingCertificate,
 } from "../components";
@@ -19,7 +20,7 @@ import {
 /** The components that programs in every language of Pulumi can use. */
 export const hosted = [
   ...[EncryptedIngress, IstioControlPlane, MeshNamespace, MeshMutualTls, EnRouteGateway, GatewayHost, MeshGlobalConfig],
-  ...[ServingCertificate, MeshCertificateAuthority, Prometheus, Kiali, Bookinfo, ImagePullSecret],
+  ...[ServingCertificate, MeshCertificateAuthority, Prometheus, Kiali, Bookinfo, ImagePullSecret, OnlyFromGateway],
 ];
 
 /** Serves them to the engine. The SDK reads their schema from `declarations.ts` in a folder; ours are without unions, and small. */

@@ -10,7 +10,7 @@ import { keyRules } from "./rules/keys";
 import { meshConfigurationRules } from "./rules/mesh-configuration";
 import { softwareRules } from "./rules/software";
 
-export type { Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
+export type { Finding, Level, PolicyObject, PolicyOptions, Rule, Violation } from "./rule";
 
 /** Every rule, in the order of the findings. */
 export const rules: readonly Rule[] = [

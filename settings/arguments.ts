@@ -54,6 +54,7 @@ const pullSecrets = array(dnsLabel.meta({ description: "Name of a Secret.", exam
 const text = (allowed: string, description: string, example: string) =>
   string(allowed).meta({ description, examples: [example], input: true });
 const registry = settingsSchema.shape.registry;
+const spiffeId = /^spiffe:\/\/[^/\s*]+\/ns\/[^/\s*]+\/sa\/[^/\s*]+$/;
 
 const istioShape = istio.omit({ namespace: true, ca: true }).shape;
 const gatewayShape = gateway.omit({ namespace: true }).shape;
@@ -187,6 +188,18 @@ export const componentArguments = {
       ...bookinfo.shape,
       namespace: home("of the sample, labelled for injection"),
       imagePullSecrets: pullSecrets,
+    }),
+  ),
+  OnlyFromGateway: args(
+    object({
+      namespace: home("of the workloads, a member of the mesh"),
+      gatewayIdentity: string("an identity such as spiffe://cluster.local/ns/enroute-system/sa/enroute", spiffeId).meta(
+        {
+          description: "Identity of the gateway (SPIFFE), as `EncryptedIngress` tells it.",
+          examples: ["spiffe://cluster.local/ns/enroute-system/sa/enroute"],
+          input: true,
+        },
+      ),
     }),
   ),
   ImagePullSecret: args(

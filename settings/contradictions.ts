@@ -132,5 +132,17 @@ export function mutualTlsProblems(settings: Settings): Problem[] {
   const ignored = exceptionProblems(exceptions, root).map(({ index, problem: why }) =>
     problem(`mutualTls.exceptions[${index}]`, exceptions[index], why),
   );
-  return [...strangers, ...ignored];
+  const closed = settings.namespaces.filter(({ onlyFromGateway }) => onlyFromGateway === true).map(({ name }) => name);
+  const nameless = exceptions.flatMap(({ namespace }, index) =>
+    closed.includes(namespace)
+      ? [
+          problem(
+            `mutualTls.exceptions[${index}].namespace`,
+            namespace,
+            "a namespace without onlyFromGateway: a request in plain text has no identity, and would get 403 there",
+          ),
+        ]
+      : [],
+  );
+  return [...strangers, ...ignored, ...nameless];
 }

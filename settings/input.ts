@@ -134,6 +134,8 @@ export interface SettingsInput {
             };
         /** Further labels, other than `istio-injection` and `istio.io/rev`. */
         labels?: Record<string, string>;
+        /** `true`: its workloads take requests from the gateway's identity alone; everybody else's get 403, those of neighbours in the namespace, too. @default `false` @example true */
+        onlyFromGateway?: boolean;
       }[]
     | undefined;
   /** EnRoute, the ingress gateway. */

@@ -32,6 +32,14 @@ export const namespace = object({
   create,
   injection: injection.exactOptional(),
   labels: namespaceLabels,
+  onlyFromGateway: boolean
+    .meta({
+      description:
+        "`true`: its workloads take requests from the gateway's identity alone; everybody else's get 403, those of neighbours in the namespace, too.",
+      examples: [true],
+      unset: "`false`",
+    })
+    .exactOptional(),
 });
 
 /** One of `mutualTls.exceptions`. */
@@ -230,7 +238,7 @@ export const settingsSchema = object({
     unset: "none",
   }),
   istio: istio.describe("Istio's control plane."),
-  namespaces: array(namespace, "namespaces { name, create?, injection?, labels? }").default([]).meta({
+  namespaces: array(namespace, "namespaces { name, create?, injection?, labels?, onlyFromGateway? }").default([]).meta({
     description: "The workloads' namespaces. Pods in them get a sidecar; hosts can only route to Services in them.",
     unset: "none",
   }),

@@ -1,7 +1,15 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { observability, sampleWorkload } from "./extras";
 import { gatewayHosts, globalConfig, ingressGateway, servingCertificate } from "./gateway";
-import { controlPlane, meshAuthority, meshClaim, meshMutualTls, meshNamespaces, pullSecrets } from "./mesh";
+import {
+  controlPlane,
+  meshAuthority,
+  meshClaim,
+  meshMutualTls,
+  meshNamespaces,
+  onlyFromGateway,
+  pullSecrets,
+} from "./mesh";
 import { type IngressOutputs, outputsOf } from "./outputs";
 import { type SiteArgs, siteOf } from "./site";
 
@@ -26,6 +34,7 @@ export function composeIngress(args: SiteArgs): Ingress {
   const authority = meshAuthority(site, namespaces, claim);
   const mesh = controlPlane(site, namespaces, authority, [...claim, ...pull]);
   const mutualTls = meshMutualTls(site, namespaces, mesh);
+  const only = onlyFromGateway(site, namespaces, mesh);
   const gateway = ingressGateway(site, namespaces, mesh);
   const config = globalConfig(site, gateway);
   const certificate = servingCertificate(site, namespaces);
@@ -37,7 +46,7 @@ export function composeIngress(args: SiteArgs): Ingress {
   const { istio, gateway: own, workloads } = namespaces;
   return {
     outputs: outputsOf(args.settings, { gateway, certificate, authority }),
-    resources: [istio, own, ...workloads, mesh, mutualTls, gateway, config, certificate, ...hosts, ...extras],
+    resources: [istio, own, ...workloads, mesh, mutualTls, ...only, gateway, config, certificate, ...hosts, ...extras],
     caCertificate: certificate.caCertificate,
   };
 }

@@ -1,11 +1,12 @@
 import { istioHub, pulling } from "../../settings/effective";
-import { defaultInjection, expectedReleases, pullingNamespaces } from "../../settings/expected";
+import { defaultInjection, expectedReleases, gatewayIdentity, pullingNamespaces } from "../../settings/expected";
 import { MeshCertificateAuthority } from "../certificates/mesh-certificate-authority";
 import { IstioControlPlane } from "../istio/istio-control-plane";
 import { MeshMutualTls } from "../istio/mesh-mutual-tls";
 import { MeshNamespace } from "../istio/mesh-namespace";
 import { MeshClaim } from "../ownership";
 import { ImagePullSecret } from "../workload/image-pull-secret";
+import { OnlyFromGateway } from "../workload/only-from-gateway";
 import type { Site } from "./site";
 
 /* The mesh's parts of an ingress, and the edges between them. */
@@ -24,7 +25,8 @@ export function meshNamespaces({ sealed: settings, name, opts }: Site): Namespac
     istio: new MeshNamespace(name(istio.namespace.name), { ...istio.namespace, injection: "none" }, opts()),
     gateway: new MeshNamespace(name(gateway.namespace.name), { injection, ...gateway.namespace }, opts()),
     workloads: settings.namespaces.map(
-      (namespace) => new MeshNamespace(name(namespace.name), { injection, ...namespace }, opts()),
+      ({ onlyFromGateway, ...namespace }) =>
+        new MeshNamespace(name(namespace.name), { injection, ...namespace }, opts()),
     ),
   };
 }
@@ -94,5 +96,21 @@ export function meshMutualTls({ settings, name, opts }: Site, namespaces: Namesp
     name("mutual-tls"),
     { rootNamespace: settings.istio.namespace.name, exceptions: settings.mutualTls.exceptions },
     opts(mesh, namespaces.gateway, ...namespaces.workloads),
+  );
+}
+
+/** Before the gateway sends anything: a workload is never open to others in between. istiod's webhook validates the policy. */
+export function onlyFromGateway({ settings, name, opts }: Site, namespaces: Namespaces, mesh: IstioControlPlane) {
+  const identity = gatewayIdentity(settings);
+  return namespaces.workloads.flatMap((home, index) =>
+    settings.namespaces[index]?.onlyFromGateway === true
+      ? [
+          new OnlyFromGateway(
+            name(`${home.namespace}-only-from-gateway`),
+            { namespace: home.namespace, gatewayIdentity: identity },
+            opts(mesh, home),
+          ),
+        ]
+      : [],
   );
 }

@@ -374,6 +374,30 @@ describe("a live request through both legs", function () {
     await assert.rejects(sendRequest({ address: service, port: 9080, host: "productpage" }), { code: "ECONNRESET" });
   });
 
+  it("is taken from the gateway's identity alone where the stack says so; of another identity the workload refuses it", async () => {
+    const only = (config: Record<string, unknown>) => {
+      config["namespaces"] = [{ name: "bookinfo", onlyFromGateway: true }];
+    };
+    await editStack(stack, only, stack, sandbox);
+    await repair();
+    assert.deepEqual(failed(await report()), []);
+    const allow = (principal: string) => {
+      const rules = [{ from: [{ source: { principals: [principal] } }] }];
+      const patch = `--patch=${JSON.stringify({ spec: { rules } })}`;
+      return kubectl("patch", "authorizationpolicy", "only-from-gateway", "-n", "bookinfo", "--type=merge", patch);
+    };
+    // Of the two sides of the comparison the policy's is changed: the gateway is then the wrong one.
+    await allow("cluster.local/ns/enroute-system/sa/another");
+    const refused = await eventually(request, ({ status }) => status === 403);
+    assert.deepEqual([refused.status, refused.echo], [403, undefined]);
+    await repair();
+    const open = (config: Record<string, unknown>) => {
+      config["namespaces"] = [{ name: "bookinfo" }];
+    };
+    await editStack(stack, open, stack, sandbox);
+    await repair();
+  });
+
   it("may be in clear text on a route that the stack declares plain: the update verifies itself, and comes up", async function () {
     this.timeout(300_000);
     const productpage = { service: "productpage", port: 9080 };

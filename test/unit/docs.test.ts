@@ -104,7 +104,13 @@ describe("the documents of the package", () => {
   }
   const isInstalled = (name: string) =>
     builtinModules.includes(name.replace(/^node:/, "")) ||
-    name in { ...manifest.dependencies, ...manifest.peerDependencies, fastify: "the example's own" };
+    name in
+      {
+        ...manifest.dependencies,
+        ...manifest.peerDependencies,
+        fastify: "the example's own",
+        "@pulumi/eks": "the example's own",
+      };
 
   it("link only to what is packed with them, or to addresses", () => {
     assert.deepEqual(
@@ -137,7 +143,8 @@ describe("the documents of the package", () => {
       jobs: Record<string, { strategy?: { matrix: { node: number[] } }; steps: { run?: string }[] }>;
     };
     const commands = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
-    assert.deepEqual(commands, ["npm test -- --unit", ".ci/run"]);
+    const packaging = ["npm ci", "npm run check:package", "npm publish --dry-run --provenance --access public"];
+    assert.deepEqual(commands, ["npm test -- --unit", ...packaging, ".ci/run"]);
     assert.match(read(".ci/run"), /^npm test$/m);
     assert.match(read("README.md"), /^npm test$/m);
     assert.match(read("README.md"), /^npm run sandbox$/m);

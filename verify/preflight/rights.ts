@@ -18,7 +18,7 @@ const manage = ["get", "create", "patch", "delete"];
 
 /** Every kind that the rollout of a stack makes, and where. */
 export function neededKinds(settings: Settings): NeededKind[] {
-  const { istio, gateway, bookinfo, prometheus, kiali } = settings;
+  const { istio, gateway, namespaces, bookinfo, prometheus, kiali } = settings;
   const root = istio.namespace.name;
   const edge = gateway.namespace.name;
   const inside = (namespace: string, ...kinds: string[]): NeededKind[] =>
@@ -55,6 +55,9 @@ export function neededKinds(settings: Settings): NeededKind[] {
     ]),
     ...[...new Set(settings.mutualTls.exceptions.map(({ namespace }) => namespace))].flatMap((name) =>
       inside(name, "peerauthentications.security.istio.io"),
+    ),
+    ...namespaces.flatMap(({ name, onlyFromGateway }) =>
+      onlyFromGateway === true ? inside(name, "authorizationpolicies.security.istio.io") : [],
     ),
     ...(bookinfo === undefined ? [] : inside(bookinfo.namespace, "serviceaccounts", "services", "deployments.apps")),
     ...(prometheus?.storage === undefined ? [] : inside(root, "persistentvolumeclaims")),

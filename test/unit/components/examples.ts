@@ -13,6 +13,7 @@ import {
   MeshGlobalConfig,
   MeshMutualTls,
   MeshNamespace,
+  OnlyFromGateway,
   Prometheus,
   ServingCertificate,
 } from "../../../components";
@@ -108,5 +109,9 @@ export const examples: Record<string, (cluster: k8s.Provider) => void> = {
   ImagePullSecret: (cluster) => {
     const login = { registry: "registry.example.com", username: "robot", password: pulumi.secret("…") };
     new ImagePullSecret("login", { name: "registry-login", namespaces: ["shop"], ...login }, { provider: cluster });
+  },
+  OnlyFromGateway: (cluster) => {
+    const gatewayIdentity = "spiffe://cluster.local/ns/enroute-system/sa/enroute";
+    new OnlyFromGateway("shop", { namespace: "shop", gatewayIdentity }, { provider: cluster });
   },
 };
