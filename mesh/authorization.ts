@@ -1,5 +1,3 @@
-import type { MeshObject } from "./object";
-
 /* Who may call a workload: Istio's AuthorizationPolicy. */
 
 /** Name of the policy by which the workloads of a namespace take requests from the gateway alone. */
@@ -13,9 +11,4 @@ export function principalOf(identity: string): string {
 /** `spec` of a policy without a selector: of the namespace's workloads, requests by these principals are taken, and no others. */
 export function onlyFrom<Principal>(...principals: Principal[]) {
   return { action: "ALLOW", rules: [{ from: [{ source: { principals } }] }] };
-}
-
-/** Whether a policy lets a principal alone through. */
-export function isOnlyFrom(policy: Pick<MeshObject, "spec">, principal: string): boolean {
-  return JSON.stringify(policy.spec) === JSON.stringify(onlyFrom(principal));
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Module, actionlint, istioVersion, modules, yamlLanguage } from "./go/modules";
+import { type Module, actionlint, istioVersion, modules, sdkGenerator, yamlLanguage } from "./go/modules";
 import { withLock } from "./lock";
 import { type Report, duration } from "./progress";
 
@@ -93,6 +93,11 @@ export async function buildActionlint({ report = () => {} }: { readonly report?:
 /** As {@link buildBinaries}, for the language host of programs in YAML. Returns the folder to put on PATH. */
 export async function buildYamlLanguage({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
   return buildModule(yamlLanguage, report, (part) => part);
+}
+
+/** As {@link buildBinaries}, for the generator of SDKs. Returns its path. */
+export async function buildSdkGenerator({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
+  return join(await buildModule(sdkGenerator, report, (part) => part), "sdkgen");
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {

@@ -91,6 +91,9 @@ export const yamlLanguage: Module = {
   }),
 };
 
+/** Another one: writes SDKs for a schema, by the code that the hosts of Python and Go use. */
+export const sdkGenerator: Module = { name: "sdkgen", parts: { sdkgen: "." }, stamps: () => ({}) };
+
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
   for (const line of goMod.split("\n")) {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import { buildYamlLanguage } from "../../sandbox/build";
+import { buildSdkGenerator, buildYamlLanguage } from "../../sandbox/build";
 import { pulumi, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
 
 const checkout = resolve(__dirname, "../..");
@@ -96,5 +97,21 @@ describe("examples/yaml: a program in YAML, with this repository as a component 
     await succeed("destroy", "--yes", "--skip-preview");
     const { deployment } = JSON.parse(await succeed("stack", "export")) as { deployment: { resources?: unknown[] } };
     assert.deepEqual(deployment.resources ?? [], []);
+  });
+
+  it("gives programs in Python and Go typed SDKs, which their compilers take", async () => {
+    const schema = join(folder, "schema.json");
+    writeFileSync(schema, await succeed("package", "get-schema", checkout));
+    execFileSync(await buildSdkGenerator({ report: (line) => console.error(line) }), [schema, folder]);
+    execFileSync("python3", ["-m", "compileall", "-q", join(folder, "python"), join(checkout, "examples/python")], {
+      env: { ...process.env, PYTHONPYCACHEPREFIX: join(folder, "pycache") },
+    });
+    const sdk = join(folder, "go/enrouteistio");
+    const [, path] = /"(\S+)\/internal"/.exec(readFileSync(join(sdk, "encryptedIngress.go"), "utf8"))!;
+    const module = join(checkout, "sandbox/go/sdkgen");
+    const goMod = readFileSync(join(module, "go.mod"), "utf8").replace(/^module .*$/m, `module ${path}`);
+    writeFileSync(join(sdk, "go.mod"), goMod);
+    cpSync(join(module, "go.sum"), join(sdk, "go.sum"));
+    execFileSync("go", ["vet", "-mod=mod", "./..."], { cwd: sdk, stdio: "pipe" });
   });
 });

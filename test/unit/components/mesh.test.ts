@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { Bookinfo } from "../../../components/workload/bookinfo";
+import { OnlyFromGateway } from "../../../components/workload/only-from-gateway";
 import { GatewayHost } from "../../../components/gateway/gateway-host";
 import { Kiali } from "../../../components/observability/kiali";
 import { MeshGlobalConfig, meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
@@ -216,5 +217,25 @@ describe("Bookinfo", () => {
     );
     const { spec } = find("Service", "bookinfo-productpage").inputs as { spec: object };
     assert.deepEqual(spec, { selector: { app: "productpage" }, ports: [{ name: "http", port: 9080 }] });
+  });
+});
+
+describe("OnlyFromGateway", () => {
+  const identity = "spiffe://cluster.local/ns/enroute-system/sa/enroute";
+  const deployFor = (gatewayIdentity: pulumi.Input<string>) =>
+    deploy((opts) => new OnlyFromGateway("shop", { namespace: "shop", gatewayIdentity }, opts));
+
+  it("lets the gateway's identity through, known now or later, and nobody else's", async () => {
+    for (const given of [identity, pulumi.output(identity)]) {
+      const { resources } = await deployFor(given);
+      const { inputs } = resources.find(({ type }) => type.endsWith(":AuthorizationPolicy"))!;
+      const principals = ["cluster.local/ns/enroute-system/sa/enroute"];
+      assert.deepEqual(inputs["spec"], { action: "ALLOW", rules: [{ from: [{ source: { principals } }] }] });
+    }
+  });
+
+  it("refuses what is not one identity", async () => {
+    for (const wrong of ["cluster.local/ns/a/sa/b", "spiffe://cluster.local/ns/*/sa/b", "*", ""])
+      await assert.rejects(deployFor(wrong), /gatewayIdentity\n.*\n +allowed: an identity such as spiffe:/, wrong);
   });
 });

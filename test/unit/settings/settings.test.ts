@@ -156,6 +156,14 @@ describe("loadSettings", () => {
       /gateway\.namespace\.name\n.*\n\s+allowed: another namespace than istio\.namespace/,
     ],
     [
+      "an exception in a namespace that takes requests from the gateway alone",
+      {
+        namespaces: [{ name: "bookinfo", onlyFromGateway: true }],
+        mutualTls: { exceptions: [{ namespace: "bookinfo", mode: "DISABLE", ...declared }] },
+      },
+      /mutualTls\.exceptions\[0\]\.namespace\n.*\n\s+allowed: a namespace without onlyFromGateway: a request in plain text/,
+    ],
+    [
       "port exceptions without a workload",
       { mutualTls: { exceptions: [{ namespace: "bookinfo", ports: [80], mode: "DISABLE", ...declared }] } },
       /mutualTls\.exceptions\[0\]\n.*\n\s+allowed: ports need a workload: Istio ignores/,
