@@ -11,7 +11,7 @@ import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
 import { itemsOf, valueOf } from "../checks/reading";
 import { type PreflightCheck, preflightCheck } from "./define";
-import { existing, listed } from "./lookup";
+import { definitionsOf, existing, listed } from "./lookup";
 import { namespacesChecks } from "./namespaces";
 import { ownershipChecks } from "./ownership";
 import { releaseOwnerChecks } from "./release-owners";
@@ -157,7 +157,7 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
   const admission = "/apis/admissionregistration.k8s.io/v1";
   const rbac = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
   const [kinds, mutating, validating, deployments, gateway, role] = await Promise.all([
-    listed<Named>(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true),
+    definitionsOf(cluster),
     listed<Named>(cluster, `${admission}/mutatingwebhookconfigurations`, true),
     listed<Named>(cluster, `${admission}/validatingwebhookconfigurations`, true),
     readIstiods(cluster),

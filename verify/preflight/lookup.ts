@@ -16,6 +16,11 @@ export async function listed<Item>(cluster: Cluster, path: string, metadata = fa
   }
 }
 
+/** CustomResourceDefinitions of the cluster. */
+export function definitionsOf(cluster: Cluster): Promise<Named[]> {
+  return listed(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true);
+}
+
 /** An object, or nothing where it, its namespace or its kind is not there. */
 export async function existing<Value>(cluster: Cluster, path: string): Promise<Value | undefined> {
   try {

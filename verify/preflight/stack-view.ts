@@ -10,9 +10,10 @@ import {
   claimName,
   claimOf,
 } from "../../mesh/ownership";
+import { baseWithout, istioDefinitions } from "../../mesh/istio-values";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
-import { type LiveObject, existing, lookUp } from "./lookup";
+import { type LiveObject, definitionsOf, existing, lookUp } from "./lookup";
 
 /* What a stack holds and would make, and what of that is in the cluster. */
 
@@ -79,6 +80,14 @@ export interface Comparison {
 
 export const releaseId = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
 
+const isIstioBase = ({ name }: PlannedRelease) => name === "istio-base";
+
+/** Istio's CRDs that the cluster does not have: nobody owns them, so that they need not be rendered. */
+async function missingDefinitions(cluster: Cluster): Promise<string[]> {
+  const names = new Set((await definitionsOf(cluster)).map(({ metadata }) => metadata.name));
+  return istioDefinitions.filter((name) => !names.has(name));
+}
+
 /** Looks up everything that the program would make, and the charts of releases that the state does not have. */
 export async function compare(
   cluster: Cluster,
@@ -89,12 +98,15 @@ export async function compare(
   // The objects of a release that the state has are Helm's own matter.
   const fresh = releases.filter((release) => !held.releases.includes(releaseId(release)));
   const unrendered: Comparison["unrendered"] = [];
+  const missing = fresh.some(isIstioBase) ? await missingDefinitions(cluster) : [];
   const made = await Promise.all(
     fresh.map((release) =>
-      rendered(release).catch((error: unknown) => {
-        unrendered.push({ release, reason: messageOf(error).split("\n")[0]! });
-        return [];
-      }),
+      rendered(isIstioBase(release) ? { ...release, values: baseWithout(missing, release.values) } : release).catch(
+        (error: unknown) => {
+          unrendered.push({ release, reason: messageOf(error).split("\n")[0]! });
+          return [];
+        },
+      ),
     ),
   );
   // Namespaces are judged by their settings.

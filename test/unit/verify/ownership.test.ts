@@ -8,6 +8,7 @@ import {
   claimName,
   stackAnnotation,
 } from "../../../mesh/ownership";
+import { istioDefinitions } from "../../../mesh/istio-values";
 import type { Settings } from "../../../settings/schema";
 import { stackFile } from "../stack-files";
 import { type Finding, type StackView, preflightReport } from "../../../verify/preflight";
@@ -151,6 +152,34 @@ describe("what the rollout would make, compared with what is there", () => {
       "kubectl annotate clusterrole.rbac.authorization.k8s.io istiod-clusterrole meta.helm.sh/release-name=istiod meta.helm.sh/release-namespace=istio-system",
     ])
       assert.ok(text.includes(command), `${command}\n${text}`);
+  });
+
+  it("renders of Istio's CRDs those alone that the cluster has", async () => {
+    const base = {
+      ...istiod,
+      name: "istio-base",
+      chart: "base",
+      values: { base: { excludedCRDs: ["mine.example.com"] } },
+    };
+    const there = "sidecars.networking.istio.io";
+    const live = {
+      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": { items: [{ metadata: { name: there } }] },
+    };
+    const asked: PlannedRelease[] = [];
+    const rendered = (release: PlannedRelease) => Promise.resolve((asked.push(release), []));
+    await look(objectChecks, { live, planned: { releases: [base, istiod] }, rendered });
+    const { excludedCRDs } = asked[0]!.values.base as { excludedCRDs: string[] };
+    assert.deepEqual(asked[1], istiod);
+    assert.ok(!excludedCRDs.includes(there), "it is rendered, and so compared");
+    assert.equal(excludedCRDs.length, istioDefinitions.length);
+    assert.ok(excludedCRDs.includes("mine.example.com"));
+    // A release that the state has is Helm's own matter.
+    await look(objectChecks, {
+      held: { objects: [], releases: [`${root}/istio-base`] },
+      planned: { releases: [base] },
+      rendered,
+    });
+    assert.equal(asked.length, 2);
   });
 
   it("warns where a chart could not be rendered: its objects are not taken for compared", async () => {
