@@ -181,7 +181,7 @@ export function encryptedIngress(
   // A Secret needs its namespace, and nothing of the mesh.
   const certificate = new ServingCertificate(
     "serving-certificate",
-    { hosts: hosts.map(({ host }) => host), namespaces: hostNamespaces, certificate: source },
+    { hosts, namespaces: hostNamespaces, certificate: source },
     opts(...workloadNamespaces.filter(({ namespace }) => hostNamespaces.includes(namespace))),
   );
 

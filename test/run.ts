@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { buildBinaries } from "../sandbox/build";
+import { buildBinaries, buildCertManager } from "../sandbox/build";
 import { reportTo } from "../sandbox/progress";
 
 /*
@@ -47,15 +47,19 @@ async function main(): Promise<void> {
   }
   if (options.engine !== true) outcomes.push(await mocha(["test/unit/**/*.test.ts"], true));
   if (options.unit !== true) {
-    await buildBinaries({ report: reportTo(process.stderr) });
+    const report = reportTo(process.stderr);
+    await buildBinaries({ report });
+    await buildCertManager({ report });
     const files = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );
     const rank = (file: string) => longestFirst.indexOf(file) + 1 || longestFirst.length + 1;
-    const waiting = files.sort((one, other) => rank(one) - rank(other));
+    files.sort((one, other) => rank(one) - rank(other));
+    // A pattern finds little, and most files would be a process for nothing.
+    const waiting = options.grep === undefined ? files.map((file) => [file]) : [files];
     const next = async (): Promise<void> => {
-      for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-        outcomes.push(await mocha([file], false));
+      for (let specs = waiting.shift(); specs !== undefined; specs = waiting.shift())
+        outcomes.push(await mocha(specs, options.grep !== undefined));
     };
     await Promise.all(Array.from({ length: sideBySide }, next));
   }
@@ -103,7 +107,9 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
   process.off("SIGINT", pass).off("SIGTERM", pass);
   if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
   const seconds = Math.round((Date.now() - begin) / 1000);
-  process.stdout.write([...chunks, ...(isEngine ? [`  ${specs.join(" ")}: ${seconds} s\n\n`] : [])].join(""));
+  process.stdout.write(
+    [...chunks, ...(specs.length === 1 && isEngine ? [`  ${specs[0]}: ${seconds} s\n\n`] : [])].join(""),
+  );
   const { passed, failed } = counts ?? { passed: 0, failed: 0 };
   // Of a pattern, mocha takes a file without a test for a failure.
   const isPattern = options.grep !== undefined && counts !== undefined;

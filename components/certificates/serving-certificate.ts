@@ -13,8 +13,11 @@ export * from "../../mesh/serving-certificate";
 export type { ExistingSecret, GeneratedCertificate, ProvidedCertificate } from "./sources";
 
 export interface ServingCertificateArgs {
-  /** DNS names that the certificate must cover. */
-  hosts: string[];
+  /**
+   * DNS names that the certificate must cover. One with the namespace of its GatewayHost is ordered from cert-manager there
+   * alone; the other sources make one certificate of all names.
+   */
+  hosts: (string | { host: string; namespace: string })[];
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
@@ -36,7 +39,9 @@ export class ServingCertificate extends pulumi.ComponentResource {
 
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:ServingCertificate", name, {}, opts);
-    const { certificate, hosts, namespaces } = args;
+    const { certificate, namespaces } = args;
+    const placed = args.hosts.map((host) => (typeof host === "string" ? { host, namespace: undefined } : host));
+    const hosts = placed.map(({ host }) => host);
     switch (certificate.issuer) {
       case "existingSecret":
         this.secretName = certificate.secretName;
@@ -47,7 +52,15 @@ export class ServingCertificate extends pulumi.ComponentResource {
         this.secretName = certificate.secretName;
         this.caCertificate = pulumi.output(certificate.caCertificate);
         this.endOfValidity = pulumi.output(undefined);
-        for (const namespace of namespaces) this.order(name, namespace, hosts, certificate);
+        for (const namespace of namespaces) {
+          const here = placed.filter((host) => host.namespace === undefined || host.namespace === namespace);
+          this.order(
+            name,
+            namespace,
+            here.map(({ host }) => host),
+            certificate,
+          );
+        }
         break;
       case "generated":
       case "provided": {

@@ -16,7 +16,7 @@ import type {
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
 import { enrouteValues } from "../../mesh/enroute-values";
-import { baseWithout, istioDefinitions } from "../../mesh/istio-values";
+import { baseWithout, istioDefinitions } from "../../mesh/istio-definitions";
 import { kialiValues } from "../../components/observability/kiali";
 import { prometheusValues } from "../../components/observability/prometheus";
 import { buildBinaries } from "../../sandbox/build";

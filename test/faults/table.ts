@@ -655,6 +655,12 @@ export const effectFaults: EffectFault[] = [
     plain: "details",
   },
   {
+    name: "an istio-init that makes no rules",
+    break: annotated({ "proxy.istio.io/config": '{"proxyMetadata":{"DRY_RUN":"true"}}' }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
     name: "a proxy without interception",
     break: annotated({ "sidecar.istio.io/interceptionMode": "NONE" }),
     found: ["effect/inbound", "effect/captured", "effect/plain-text"],

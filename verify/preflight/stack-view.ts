@@ -10,7 +10,7 @@ import {
   claimName,
   claimOf,
 } from "../../mesh/ownership";
-import { baseWithout, istioDefinitions } from "../../mesh/istio-values";
+import { baseWithout, istioDefinitions } from "../../mesh/istio-definitions";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
 import { type LiveObject, definitionsOf, existing, lookUp } from "./lookup";

@@ -6,7 +6,8 @@ import { istioProfileNames } from "../../../mesh/istio";
 import { istiodValues } from "../../../mesh/istio-values";
 import { kialiValues, prometheusValues } from "../../../mesh/observability-values";
 import { type Owned, type Path, allowedText, overridesOf, saidOf } from "../../../mesh/overrides";
-import { freeValues, gatewayOwned, istioOwned, kialiOwned, prometheusOwned } from "../../../mesh/owned-values";
+import { istioOwned } from "../../../mesh/owned-istio";
+import { freeValues, gatewayOwned, kialiOwned, prometheusOwned } from "../../../mesh/owned-values";
 
 /** Paths of everything that is set. */
 function leaves(value: unknown, path: string[] = []): string[][] {

@@ -8,7 +8,7 @@ import {
   claimName,
   stackAnnotation,
 } from "../../../mesh/ownership";
-import { istioDefinitions } from "../../../mesh/istio-values";
+import { istioDefinitions } from "../../../mesh/istio-definitions";
 import type { Settings } from "../../../settings/schema";
 import { stackFile } from "../stack-files";
 import { type Finding, type StackView, preflightReport } from "../../../verify/preflight";

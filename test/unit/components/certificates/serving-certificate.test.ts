@@ -12,10 +12,13 @@ import { issue } from "../../certificates";
 import { run, valueOf } from "../../mocks";
 
 const secretSignature = "4dabf18193072939515e22adb298388d";
-const deploy = (certificate: ServingCertificateArgs["certificate"], namespaces = ["shop"]) =>
+const deploy = (
+  certificate: ServingCertificateArgs["certificate"],
+  namespaces = ["shop"],
+  hosts: ServingCertificateArgs["hosts"] = ["shop.example.com", "api.example.com"],
+) =>
   run(() => {
     const cluster = new k8s.Provider("cluster");
-    const hosts = ["shop.example.com", "api.example.com"];
     return new ServingCertificate("serving", { hosts, namespaces, certificate }, { providers: [cluster] });
   });
 
@@ -121,6 +124,21 @@ describe("ServingCertificate", () => {
       privateKey: { algorithm: "ECDSA", size: 384, rotationPolicy: "Always" },
       usages: ["digital signature", "key encipherment", "server auth"],
     });
+  });
+
+  it("asks cert-manager in each namespace for its own hosts alone", async () => {
+    const certificate: ServingCertificateArgs["certificate"] = {
+      issuer: "certManager",
+      secretName: "tls",
+      issuerRef: { name: "ours" },
+      extraNames: ["www.b"],
+    };
+    const hosts = [{ host: "shop.a", namespace: "shop" }, { host: "blog.a", namespace: "blog" }, "both.a"];
+    const { find } = await deploy(certificate, ["shop", "blog"], hosts);
+    const asked = (namespace: string) =>
+      (find("Certificate", `serving-${namespace}`).inputs["spec"] as { dnsNames: string[] }).dnsNames;
+    assert.deepEqual(asked("shop"), ["shop.a", "both.a", "www.b"]);
+    assert.deepEqual(asked("blog"), ["blog.a", "both.a", "www.b"]);
   });
 
   it("puts the same TLS Secret into every namespace with hosts", async () => {
