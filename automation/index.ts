@@ -16,6 +16,7 @@ export type {
   VerifyRunOptions,
 } from "./options";
 export type { StackRecovery, StackStatus } from "./request";
+export { type Standing, standingOf } from "./status";
 export { explanations, isRolloutError } from "./errors";
 export type { ErrorAbout, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
 export type * from "./events";
