@@ -49,7 +49,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
     "chart-repository-unreachable",
     /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
   ],
-  ["cluster-unreachable", /configured Kubernetes cluster is unreachable/],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|(due to|with) unreachable cluster/],
   [
     "timed-out",
     /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
@@ -93,7 +93,7 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
   const messages = causes.map(({ text: one }) => one).join("\n");
   const code = violations.length > 0 ? "policy-violated" : codeOf(messages === "" ? text : `${messages}\n${text}`);
   const first = causes.find(({ text: one }) => codeOf(one) === code) ?? causes[0];
-  const words = first === undefined ? lastError(text) : reasonOf(first.text);
+  const words = withoutHint(first === undefined ? lastError(text) : reasonOf(first.text));
   const also = [...new Set(causes.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
   const message = [
     code === "policy-violated" && violations.length > 0
@@ -109,6 +109,14 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
     nextOf(code, first?.text ?? text, namespaceOf),
     aboutOf(code, { text: `${messages}\n${text}`, violations, left }),
     detail.join("\n"),
+  );
+}
+
+/** Without a hint of the provider (4.34) that has a living cluster's resources dropped, if only its credentials ran out. */
+function withoutHint(text: string): string {
+  return text.replace(
+    /\s*If the cluster was deleted, you can remove this resource [^]*PULUMI_K8S_DELETE_UNREACHABLE.*/,
+    "",
   );
 }
 

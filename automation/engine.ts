@@ -19,7 +19,7 @@ import { type Why, codeOfError, explained, operationError } from "./failures";
 import * as lazy from "./lazy";
 import { type RunnablePulumi, pulumiCommand } from "./pulumi-command";
 import type { ChangeInput, Changes, Input, Operation, Request, Result, Target } from "./request";
-import { type Reading, recoverStack, statusOf } from "./stack-state";
+import { type Reading, locksOf, recoverStack, statusOf } from "./stack-state";
 import { type Access, accessOf, steadily } from "./state-access";
 import { watchWaits } from "./waits";
 
@@ -84,7 +84,24 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
       return { settings, outputs };
     }),
   status: (session) => reading(session, () => statusOf(session)),
-  recover: (session, input) => reading(session, () => recoverStack(session, input), { takesLock: true }),
+  recover: (session, input) => {
+    const cluster = () => elsewhere(session, "refresh", {});
+    return reading(session, () => recoverStack(session, { ...input, cluster }), { takesLock: true });
+  },
+  async forget(session, { apply, unseen, remove }) {
+    const { stack, target } = session;
+    const { lookBehind, leftInState, stillThere } = lazy.forgetting();
+    const found = await reading(session, () => lookBehind(session, { unseen }));
+    if (!apply) return { ...found, done: false };
+    await (await locksOf(session)).unlock();
+    // The provider drops what it cannot reach, and nothing else: should the cluster be back, it is only read.
+    stack.workspace.envVars = { ...stack.workspace.envVars, PULUMI_K8S_DELETE_UNREACHABLE: "true" };
+    await changing(session, "refresh", {}, (_, options) => stack.refresh({ ...options, clearPendingCreates: true }));
+    const left = await reading(session, () => leftInState(session));
+    if (left.length > 0) throw stillThere(target.stack, left);
+    if (remove) await stack.workspace.removeStack(target.stack, { preserveConfig: true, force: true });
+    return { ...found, done: true };
+  },
   draft: (session, input) => reading(session, () => lazy.adoption().draftStack(session, input)),
   import: (session) => reading(session, () => lazy.adoption().importStack(session), { takesLock: true }),
 };
@@ -100,19 +117,22 @@ export async function run<Name extends Operation>(
 ): Promise<Result<Name>> {
   const folder = target.project ?? temporaryProject(target.projectName);
   let reached: Access | undefined;
+  let selected: Stack | undefined;
   try {
     const { workspace, command } = await open(target, folder, control.kill, readingHistory.includes(operation));
     const access = (reached = accessOf(workspace, target));
     const patience = { codeOf: codeOfError, signal: control.signal };
     if (target.createIfMissing && creating.includes(operation))
       await steadily(access, () => create(command, target, { folder, access }), { ...patience, takesLock: true });
-    const stack = await Stack.select(target.stack, workspace);
+    const stack = (selected = await Stack.select(target.stack, workspace));
     const settings = () => settingsOf(stack, target, folder);
     return await handlers[operation]({ stack, command, folder, access, settings, target, control, patience }, input);
   } catch (error) {
     // Reading takes no signal: a pulumi that is dropped fails.
     if (control.kill.aborted && !isRolloutError(error)) throw stoppedReading(target.stack, control.kill);
-    throw await explained(error, target, reached);
+    const known = await explained(error, target, reached);
+    if (selected === undefined || known.code !== "cluster-unreachable" || operation === "forget") throw known;
+    throw await lazy.forgetting().withWayOut(known, selected);
   } finally {
     if (target.project === undefined) rmSync(folder, { recursive: true, force: true });
   }

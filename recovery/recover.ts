@@ -1,5 +1,6 @@
 import type { Stack } from "@pulumi/pulumi/automation";
-import { type Cluster, isAbsent, openCluster } from "../cluster/client";
+import type { Finding } from "../base/issue";
+import { type Cluster, type ClusterError, isAbsent, openCluster, unreachable } from "../cluster/client";
 import { helmRevisions } from "../cluster/helm-releases";
 import type { Named } from "../cluster/kinds";
 import { claimName, claimOf } from "../mesh/ownership";
@@ -38,7 +39,7 @@ interface Deployment {
 export async function inspect(stack: Stack, settings: Settings, adopt: readonly string[] = []): Promise<Recovery> {
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
   const { pending_operations: pending = [] } = exported.deployment ?? {};
-  const cluster = open(settings);
+  const cluster = await open(settings);
   const [all, gone] = await Promise.all([revisions(cluster, settings), takenOver(cluster, settings)]);
   const own = ownReleases(exported.deployment ?? {}, settings);
   const releases: OwnReleases = { ...own, named: new Set([...own.named, ...gone, ...adopt]) };
@@ -52,7 +53,7 @@ export async function inspect(stack: Stack, settings: Settings, adopt: readonly 
 
 /** Makes Helm forget what {@link inspect} found. No object of the rollout is deleted. */
 export async function forget(settings: Settings, recovery: Recovery): Promise<void> {
-  const cluster = open(settings);
+  const cluster = await open(settings);
   for (const { namespace, name, revisions: numbers } of recovery.forget)
     for (const number of numbers)
       await cluster.remove(`/api/v1/namespaces/${namespace}/secrets/sh.helm.release.v1.${name}.v${number}`);
@@ -92,9 +93,18 @@ async function takenOver(cluster: Cluster, { istio, takeOverFrom }: Settings): P
   return claim?.owner === takeOverFrom ? claim.releases : [];
 }
 
-function open(settings: Settings): Cluster {
+async function open(settings: Settings): Promise<Cluster> {
+  const refuse = (finding: Finding) =>
+    new RecoveryError("cluster-unreachable", finding.problem, finding.fix, [finding]);
   const cluster = openCluster(settings);
-  if ("problem" in cluster) throw new RecoveryError("cluster-unreachable", cluster.problem, cluster.fix, [cluster]);
+  if ("problem" in cluster) throw refuse(cluster);
+  try {
+    await cluster.get("/version");
+  } catch (error) {
+    // Any other answer is one of an API server: what is missing shows where it is read.
+    const { status } = error as Partial<ClusterError>;
+    if (status === undefined || status === 401 || status === 403) throw refuse(unreachable(settings, cluster, error));
+  }
   return cluster;
 }
 

@@ -51,7 +51,7 @@ const unfinished = preflightCheck({
     meaning: "Helm was cut off in the middle of a release (`pending-…`, error), or it failed (warning)",
     fix: "`npm run recover` puts it right",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const deployed = expectedReleases(settings).flatMap(({ name, namespace }) => {
       const release = itemsOf(facts.releases[namespace], `releases of namespace ${namespace}`).find(
         (one) => one.name === name,
@@ -59,7 +59,7 @@ const unfinished = preflightCheck({
       // One that was uninstalled with its history kept is installed again.
       if (release === undefined || release.status === "uninstalled") return [];
       if (release.status === "deployed") return [name];
-      const [what, own] = explainRelease(release, namespace);
+      const [what, own] = explainRelease(release, namespace, claimant?.owner);
       // Helm refuses to touch a release that is in the middle of something; a failed one it tries again.
       problem(what, { ...own, severity: release.status === "failed" ? "warning" : "error" });
       return [];

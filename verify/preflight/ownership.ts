@@ -13,6 +13,7 @@ import {
   objectText,
   stackAnnotation,
 } from "../../mesh/ownership";
+import { quoted, setCommand, stackArgument } from "../../settings/commands";
 import type { Settings } from "../../settings/schema";
 import { itemsOf, valueOf } from "../checks/reading";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
@@ -70,7 +71,7 @@ const claim = preflightCheck({
     const foreign = foreignClaim(facts, context);
     if (foreign !== undefined && foreign.owner !== context.settings.takeOverFrom)
       problem(`${meshOf(context.settings)} belongs to stack ${foreign.owner}: two stacks never hold one mesh`, {
-        fix: `use that stack, or destroy it first; if it is gone without having been destroyed: pulumi config set takeOverFrom ${foreign.owner}`,
+        fix: `use that stack, or destroy it first; if it is gone without having been destroyed: ${takeOver(foreign.owner, context.claimant!.owner)}`,
       });
     return claimedBy(facts);
   },
@@ -174,7 +175,7 @@ function explain(group: Foreign[], claimant: string): [string, string] {
     case "stack":
       return [
         `${names} ${belong} to stack ${owner.stack}: ${would}`,
-        `take ${it} out of that stack, or use other names here; if it is gone: pulumi config set takeOverFrom ${owner.stack}`,
+        `take ${it} out of that stack, or use other names here; if it is gone: ${takeOver(owner.stack, claimant)}`,
       ];
     case "release": {
       const [namespace, name] = owner.release.split("/");
@@ -194,6 +195,9 @@ function explain(group: Foreign[], claimant: string): [string, string] {
     }
   }
 }
+
+const takeOver = (from: string, claimant: string) =>
+  setCommand({ stack: stackArgument(claimant) }, "takeOverFrom", { value: from });
 
 function handOver(object: PlannedObject, claimant: string): string {
   const annotate = kubectl("annotate", object);
@@ -297,7 +301,7 @@ const sharedObject = preflightCheck({
     meaning: "two hosts of the stack share one object, as early versions named them alike: one of them is not served",
     fix: "`pulumi state delete`, as the finding says; the next update gives that host its own",
   },
-  run(facts, _, problem) {
+  run(facts, { claimant }, problem) {
     const own = heldOf(facts.held).objects.filter(({ kind }) => kind === "GatewayHost");
     for (const [index, object] of own.entries())
       if (own.findIndex((other) => isSameObject(other, object)) !== index)
@@ -305,7 +309,7 @@ const sharedObject = preflightCheck({
           `two hosts of the stack share ${objectText(object)}, as an earlier version named them alike: one of them is not served`,
           {
             subject: objectText(object),
-            fix: `pulumi state delete '${object.urn}', which leaves the object as it is; the next update gives that host its own`,
+            fix: `pulumi state delete ${quoted(object.urn)} --stack ${stackArgument(claimant!.owner)}, which leaves the object as it is; the next update gives that host its own`,
           },
         );
     return own.length === 0 ? "the state has none yet" : `${count(own.length, "GatewayHost")} in the state`;

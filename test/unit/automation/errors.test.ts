@@ -204,6 +204,19 @@ describe("errors of the library", () => {
     });
   });
 
+  // The provider (4.25, 4.34) takes credentials that ran out for a cluster that is gone, too.
+  for (const text of [
+    'configured Kubernetes cluster is unreachable. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"',
+    'failed to read resource state due to unreachable cluster. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"',
+    'can\'t delete Helm Release with unreachable cluster. Reason: "unable to load schema information"',
+  ])
+    it(`know a cluster that cannot be reached, without the provider's hint: ${text.slice(0, 44)}`, () => {
+      const { code, message, next } = classify({ ...none, errors: [{ text, resource: "Release istiod" }] });
+      assert.equal(code, "cluster-unreachable");
+      assert.match(message, /unreachable/);
+      assert.doesNotMatch(`${message} ${next}`, /DELETE_UNREACHABLE|cluster was deleted/);
+    });
+
   describe("advise by what Helm made of a release that failed", () => {
     const gone =
       /and its pods: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp shows why, for an hour; raise its timeoutSeconds/;
