@@ -92,7 +92,10 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     return before === undefined ? [] : leftovers(before, planned);
   };
   const outputs = Object.entries(
-    encryptedIngress(settings, lookAt, { owner, cluster: cluster(), leaving, onVerification }),
+    encryptedIngress(settings, lookAt, {
+      ...{ owner, cluster: cluster(), leaving, onVerification },
+      providerFolder: options.providerFolder ?? ".",
+    }),
   );
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
