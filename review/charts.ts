@@ -170,7 +170,7 @@ function lastWords(stderr: string): string {
 }
 
 /** An object as the release's post-renderer leaves it. */
-function postRendered(owned: OwnedObject, { serviceType: type }: Release): OwnedObject {
+export function postRendered(owned: OwnedObject, { serviceType: type }: Pick<Release, "serviceType">): OwnedObject {
   const { object } = owned;
   if (type === undefined || object.kind !== "Service" || at(object, "spec", "type") !== defaultServiceType)
     return owned;

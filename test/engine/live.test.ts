@@ -419,7 +419,7 @@ describe("a live request through both legs", function () {
   // Last, as it stops the sandbox.
   it("says what gives the gateway's Service an address, and goes on without: by a port of the nodes, or inside the cluster", async function () {
     this.timeout(300_000);
-    const up = (change: (gateway: Record<string, unknown>) => void) =>
+    const up = (change: (gateway: Record<string, unknown>) => unknown) =>
       editStack(stack, (config) => change(config["gateway"] as Record<string, unknown>), stack, sandbox).then(() =>
         pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox }),
       );
@@ -464,8 +464,11 @@ describe("a live request through both legs", function () {
     } finally {
       await kubectl("delete", "--filename", file);
     }
-    await repair();
+    // Without a refresh, which would lose that the update before failed.
+    const again = await up((own) => delete own["timeoutSeconds"]);
+    assert.equal(again.code, 0, again.stdout + again.stderr);
     assert.equal(await type(), "LoadBalancer");
+    assert.deepEqual(failed(await report()), []);
   });
 
   describe("and in the end", () => {
