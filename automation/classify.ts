@@ -71,8 +71,9 @@ export interface EngineError {
   text: string;
   /** The resource that it is about, as `type name`. */
   resource?: string;
-  /** What that resource was waiting for last, in words. */
+  /** What that resource was waiting for last, in words, and what to do about that. */
   waited?: string;
+  fix?: string;
 }
 
 export interface Failed {
@@ -106,7 +107,7 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
   return failure(
     code,
     `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
-    nextOf(code, first?.text ?? text, namespaceOf),
+    nextOf(code, first?.text ?? text, { namespaceOf, fix: first?.fix }),
     aboutOf(code, { text: `${messages}\n${text}`, violations, left }),
     detail.join("\n"),
   );
@@ -120,9 +121,13 @@ function withoutHint(text: string): string {
   );
 }
 
-/** What to do about an error, by what Helm made of a release that failed. */
-function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["namespaceOf"]): string {
-  const { next } = explanations[code];
+/** What to do about an error, by what Helm waited for, and what it made of a release that failed. */
+function nextOf(
+  code: RolloutErrorCode,
+  text: string,
+  { namespaceOf, fix }: { namespaceOf: Failed["namespaceOf"]; fix: string | undefined },
+): string {
+  const next = code === "timed-out" && fix !== undefined ? `${fix}; then run it again` : explanations[code].next;
   if (/an error occurred while (rolling back|uninstalling) the release/.test(text))
     return "Helm failed to undo it, too: see why (kubectl describe pod in its namespace), recover the stack, then run it again";
   const [, release, undone] =
@@ -132,7 +137,7 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
     undone === "uninstalled"
       ? "Helm removed the failed installation again, and its pods"
       : "Helm went back to what ran before, and the pods that failed are gone";
-  if (code !== "timed-out") return `${what}; ${next}`;
+  if (code !== "timed-out" || fix !== undefined) return `${what}; ${next}`;
   const namespace = /Helm Release ([^/\s]+)\//.exec(text)?.[1] ?? namespaceOf?.(release);
   const where = namespace === undefined ? "--all-namespaces" : `--namespace ${namespace}`;
   return (

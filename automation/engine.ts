@@ -11,6 +11,7 @@ import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { hidingSecrets } from "../settings/marks";
+import { type ExpectedRelease, expectedReleases } from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import { type RolloutErrorCode, isRolloutError, recoveryError, settingsError, stoppedReading } from "./errors";
 import { EventTranslator, isComponent, shortType } from "./event-translator";
@@ -21,7 +22,6 @@ import { type RunnablePulumi, pulumiCommand } from "./pulumi-command";
 import type { ChangeInput, Changes, Input, Operation, Request, Result, Target } from "./request";
 import { type Reading, locksOf, recoverStack, statusOf } from "./stack-state";
 import { type Access, accessOf, steadily } from "./state-access";
-import { watchWaits } from "./waits";
 
 export interface Control {
   onEvent: (event: RolloutEvent) => void;
@@ -195,7 +195,7 @@ async function changing<Value>(
   const provider = await elsewhere(session, phase, input);
   const events = new EventTranslator(target.stack, phase, onEvent);
   events.hide = hidingSecrets(target.settings);
-  const waits = watchWaits(events);
+  let releases: ExpectedRelease[] = [];
   const why: Why = {};
   const cleanUps: (() => void)[] = [];
   const options = {
@@ -209,7 +209,7 @@ async function changing<Value>(
   } as const;
   const onSettings = (settings: Settings) => {
     events.hide = hidingSecrets(settings);
-    waits.watch(settings);
+    releases = expectedReleases(settings);
   };
   const program = () => inProgram(session, events, { why, onSettings, onCleanUp: (cleanUp) => cleanUps.push(cleanUp) });
   events.start();
@@ -226,9 +226,9 @@ async function changing<Value>(
     return { changes: { changes: events.counts, changed: events.changed }, value };
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
-    throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
+    const namespaceOf = (release: string) => releases.find(({ name }) => name === release)?.namespace;
+    throw operationError(error, events, session, { ...why, namespaceOf });
   } finally {
-    waits.stop();
     cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
@@ -286,6 +286,9 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
       ),
     onSettings,
     onCleanUp,
+    onWait: (release, wait) => {
+      if (wait !== undefined && "text" in wait) events.releaseWaiting(release, wait);
+    },
     ...defined({ settings: target.settings, kubeconfig: target.kubeconfig }),
   });
   for (const component of components.values()) events.planned(component);

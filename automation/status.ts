@@ -59,6 +59,9 @@ export function statusText(status: StackStatus, outputs: Outputs, stack: string)
     `Stack ${stack}: ${summary}.`,
     ...Object.entries(outputs.versions?.value ?? {}).map(([part, version]) => `  ${part.padEnd(12)} ${version}`),
     ...(outputs.gatewayAddress === undefined ? [] : [`  gateway at   ${String(outputs.gatewayAddress)}`]),
+    ...(outputs.gatewayNodePorts === undefined
+      ? []
+      : [`  gateway at   ports ${Object.values(outputs.gatewayNodePorts.value).join(" and ")} of every node`]),
     ...status.pending.map((operation) => `  never finished: ${operation}`),
     ...(next === undefined ? [] : [`  fix: ${next}${needsRecovery ? ` (${recoverCommand(stack)})` : ""}`]),
   ].join("\n");

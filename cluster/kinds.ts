@@ -66,7 +66,7 @@ export interface Service extends Named {
     type?: string;
     clusterIP?: string;
     selector?: Record<string, string>;
-    ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
+    ports?: { name?: string; port: number; nodePort?: number; targetPort?: number | string; protocol?: string }[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } };
 }

@@ -54,3 +54,6 @@ export function dockerConfig({ registry, username, password }: PullCredentials<s
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
   return JSON.stringify({ auths: { [registry]: { auth } } });
 }
+
+/** Architectures of the gateway's pod: EnRoute's own images (enroute-gwi and cert-server v0.1.0) are built for this one alone; all others here for more. */
+export const gatewayArchitectures: readonly string[] = ["amd64"];

@@ -98,6 +98,7 @@ export const gatewayOwned: readonly Owned[] = [
   ...owned("gateway.logLevel", "At debug Envoy logs the headers of every request", ["envoySettings.logLevel"]),
   ...owned("gateway.resources", "The autoscaler counts by Envoy's request", ["resources"]),
   ...owned("gateway.serviceAnnotations", "The cloud's controller goes by one of the two", ["service.annotations"]),
+  ...owned("gateway.service", "The chart does not read it, and outputs and verify go by the setting", ["service.type"]),
   ...owned(
     "",
     "Clients of https://<host> come to port 443, and Envoy takes TLS on 8443",

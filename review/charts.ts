@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { defined } from "../base/defined";
 import { parseYaml } from "../base/yaml";
+import { defaultServiceType } from "../mesh/gateway-service";
 import { ReviewError } from "./error";
 import type { KubernetesObject, OwnedObject, Release } from "./objects";
-import { isTree, plain, treesAt } from "./objects";
+import { at, isTree, plain, treeAt, treesAt } from "./objects";
 import { type Ended, run } from "./run";
 
 /** Where charts are kept: ${XDG_CACHE_HOME:-~/.cache}/enroute-istio/chart-packages. */
@@ -56,7 +57,7 @@ export class ChartRenderer {
         `Chart ${describe(release)} of release ${release.name} does not render with the values of ${side}: ${lastWords(stderr)}`,
         "change the values that it names",
       );
-    return parseManifest(stdout, release, side);
+    return parseManifest(stdout, release, side).map((owned) => postRendered(owned, release));
   }
 
   private package(release: Release, side: string): Promise<string> {
@@ -166,6 +167,14 @@ function lastWords(stderr: string): string {
     .replace(/^Error: /, "")
     .replace(/ Use --debug flag to render out invalid YAML$/, "")
     .trim();
+}
+
+/** An object as the release's post-renderer leaves it. */
+export function postRendered(owned: OwnedObject, { serviceType: type }: Pick<Release, "serviceType">): OwnedObject {
+  const { object } = owned;
+  if (type === undefined || object.kind !== "Service" || at(object, "spec", "type") !== defaultServiceType)
+    return owned;
+  return { ...owned, object: { ...object, spec: { ...treeAt(object, "spec"), type } } };
 }
 
 // Most documents are the same on both sides (CRDs by the thousand lines), and reading YAML is what takes the time.

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
+import { postRenderedType } from "../mesh/gateway-service";
 import { ReviewError } from "./error";
 import { layoutOf } from "./program-contract";
 import { ProgramRunner } from "./programs";
@@ -87,6 +88,7 @@ function toRelease({ type, name, props: inputs }: ProgramResource): Release | un
     repository: typeof repository === "string" ? repository : undefined,
     values: treeAt(props, "values"),
     skipCrds: props["skipCrds"] === true || undefined,
+    serviceType: postRenderedType(props["postrender"]),
   });
 }
 

@@ -23,6 +23,7 @@ export function crossProblems(settings: Settings, now: Date): Problem[] {
     ...workloadTtlProblems(settings),
     ...meshAuthorityProblems(settings, now),
     ...autoscalingProblems(settings),
+    ...gatewayServiceProblems(settings),
     ...repositoryProblems(settings),
     ...pullSecretProblems(settings),
     ...found(
@@ -44,6 +45,18 @@ function found(...problems: (Problem | false)[]): Problem[] {
 function autoscalingProblems({ gateway: { autoscaling, replicas } }: Settings): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
   return [problem("gateway.autoscaling.maxReplicas", autoscaling.maxReplicas, "at least gateway.replicas")];
+}
+
+function gatewayServiceProblems({ gateway: { service } }: Settings): Problem[] {
+  const { type, nodePorts } = service ?? {};
+  if (nodePorts === undefined) return [];
+  return found(
+    type === "ClusterIP" &&
+      problem("gateway.service.nodePorts", nodePorts, "none with type ClusterIP, which opens no port of a node"),
+    nodePorts.http !== undefined &&
+      nodePorts.http === nodePorts.https &&
+      problem("gateway.service.nodePorts.https", nodePorts.https, "another port than nodePorts.http"),
+  );
 }
 
 function repositoryProblems(settings: Settings): Problem[] {

@@ -40,8 +40,13 @@ export interface StackOutputs {
   versions: Record<string, string>;
   /** Namespaces by role. */
   namespaces: { istio: string; gateway: string; workloads: string[] };
-  /** Where clients connect: an IP address or a DNS name for the hosts' DNS records. Missing while the cloud has given none. */
-  gatewayAddress: pulumi.Output<string | undefined>;
+  /**
+   * Where clients connect: an IP address or a DNS name for the hosts' DNS records; inside the cluster alone with a Service of type
+   * ClusterIP. Missing while the cloud has given none, and with type NodePort: there every node's address leads to the gateway.
+   */
+  gatewayAddress: pulumi.Output<string | undefined> | undefined;
+  /** Ports of every node that lead to the gateway; missing but for a Service of type NodePort. */
+  gatewayNodePorts?: pulumi.Output<{ http?: number; https?: number }>;
   /** URLs that the gateway serves. */
   hosts: string[];
   /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
@@ -67,6 +72,8 @@ export interface RolloutOptions {
   cluster?: k8s.Provider;
   /** Gets the verification at the end of an update. */
   onVerification?: (report: Promise<Report>) => void;
+  /** Folder that the provider runs in. @default the current one */
+  providerFolder?: string;
   /** What this update will delete, `Kind namespace/name`. @default nothing */
   leaving?: () => Promise<string[]>;
 }
@@ -80,7 +87,7 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings), onVerification, leaving }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), onVerification, leaving, providerFolder }: RolloutOptions = {},
 ): StackOutputs {
   const { istio, gateway, hosts, certificate: source, prometheus: metrics, kiali, ...sealedRest } = sealed(settings);
   const pull = pulling(settings);
@@ -167,7 +174,10 @@ export function encryptedIngress(
   // namespace has the label, stays outside the mesh for good.
   const enrouteGateway = new EnRouteGateway(
     "gateway",
-    { ...gateway, ...pull, namespace: gateway.namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
+    {
+      ...{ ...gateway, ...pull, ...defined({ providerFolder }) },
+      ...{ namespace: gateway.namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
+    },
     opts(mesh, gatewayNamespace),
   );
 
@@ -257,7 +267,9 @@ export function encryptedIngress(
       gateway: gateway.namespace.name,
       workloads: settings.namespaces.map(({ name }) => name),
     },
-    gatewayAddress: enrouteGateway.address,
+    ...(settings.gateway.service?.type === "NodePort"
+      ? { gatewayAddress: undefined, gatewayNodePorts: enrouteGateway.nodePorts }
+      : { gatewayAddress: enrouteGateway.address }),
     hosts: hosts.map(({ host }) => `https://${host}`),
     gatewayIdentity: gatewayIdentity(settings),
     workloadCertificate: {

@@ -14,11 +14,13 @@ import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
+import { type OnWait, watchReleases } from "../verify/release-waits";
 import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
 import { plannedBy, renderedBy } from "./planned";
 import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
 import { keepPropertiesOutOfDebugMessages } from "./sdk-log";
+import { showWaits } from "./show-waits";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
@@ -38,6 +40,8 @@ export interface ProgramOptions {
   onRefusal?: (why: Refusal) => void;
   /** Gets the verification at the end of an update. */
   onVerification?: (report: Promise<Report>) => void;
+  /** Gets what Helm waits for during an update. @default it is shown: {@link showWaits} */
+  onWait?: OnWait;
   /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
   onSettings?: (settings: Settings) => void;
 }
@@ -55,9 +59,8 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
-  const cleanUp = writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
-  if (options.onCleanUp === undefined) process.once("exit", cleanUp);
-  else options.onCleanUp(cleanUp);
+  const onCleanUp = options.onCleanUp ?? ((cleanUp: () => void) => void process.once("exit", cleanUp));
+  onCleanUp(writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack()));
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.
@@ -82,13 +85,17 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
+  if (!pulumi.runtime.isDryRun()) onCleanUp(watchReleases(lookAt, options.onWait ?? showWaits(settings)));
   // What cannot be read cannot be told; a preflight that needs it has refused before.
   const leaving = async () => {
     const [before, planned] = await Promise.all([held.catch(() => undefined), plannedBy(settings, owner)]);
     return before === undefined ? [] : leftovers(before, planned);
   };
   const outputs = Object.entries(
-    encryptedIngress(settings, lookAt, { owner, cluster: cluster(), leaving, onVerification }),
+    encryptedIngress(settings, lookAt, {
+      ...{ owner, cluster: cluster(), leaving, onVerification },
+      providerFolder: options.providerFolder ?? ".",
+    }),
   );
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;

@@ -10,36 +10,14 @@ import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
 import { itemsOf, valueOf } from "../checks/reading";
+import { admissionChecks } from "./admission";
 import { type PreflightCheck, preflightCheck } from "./define";
 import { definitionsOf, existing, listed } from "./lookup";
 import { namespacesChecks } from "./namespaces";
 import { ownershipChecks } from "./ownership";
 import { releaseOwnerChecks } from "./release-owners";
+import { roomChecks } from "./room";
 import { heldOf } from "./stack-view";
-
-export type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
-
-const nodes = preflightCheck({
-  id: "cluster/nodes",
-  title: "the nodes are ready to take pods",
-  needs: ["nodes"],
-  subject: "nodes",
-  fix: "add or repair nodes: kubectl describe node <name> tells why one is not ready",
-  docs: { meaning: "no node is ready (error), or some are not (warning)", fix: "`kubectl describe node <name>`" },
-  run(facts, _, problem) {
-    const nodes = itemsOf(facts.nodes, "the nodes");
-    const isReady = ({ status }: Node) =>
-      status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
-    const unready = nodes.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name);
-    if (nodes.length === 0) problem("the cluster has no nodes: no pod would ever start");
-    else if (unready.length > 0)
-      problem(`${unready.length} of ${nodes.length} nodes are not ready: ${unready.join(", ")}`, {
-        severity: unready.length === nodes.length ? "error" : "warning",
-        fix: `repair it, or add nodes; why one is not ready: kubectl describe node ${unready[0]}`,
-      });
-    return `${count(nodes.length, "node")}, all ready`;
-  },
-});
 
 const unfinished = preflightCheck({
   id: "releases/unfinished",
@@ -271,8 +249,9 @@ const otherIstio = preflightCheck({
 
 /** Whether what is in the cluster leaves room for the rollout. */
 export const clusterStateChecks: readonly PreflightCheck[] = [
-  nodes,
+  ...roomChecks,
   ...namespacesChecks,
+  ...admissionChecks,
   ownership,
   ...ownershipChecks,
   ...releaseOwnerChecks,

@@ -264,6 +264,18 @@ describe("errors of the library", () => {
         /^Helm failed to undo it, too: .*recover the stack/,
       ],
     ];
+    it("by what it waited for, where that says what to do", () => {
+      const [, text] = cases[1]!;
+      const known = { resource: "Release prometheus", waited: "Service enroute: no address yet", fix: "give it one" };
+      const { next } = classify({ ...none, errors: [{ text: "context deadline exceeded", ...known }] });
+      assert.equal(next, "give it one; then run it again");
+      assert.equal(
+        classify({ ...none, errors: [{ text, ...known }] }).next,
+        "Helm removed the failed installation again, and its pods; give it one; then run it again",
+      );
+      const denied = classify({ ...none, errors: [{ text: "Apply failed with 1 conflict: x", ...known }] });
+      assert.doesNotMatch(denied.next, /give it one/);
+    });
     const namespaceOf = (release: string) => (release === "prometheus" ? "istio-system" : undefined);
     for (const [what, text, code, next] of cases)
       it(`where ${what}`, () => {

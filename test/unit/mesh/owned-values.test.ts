@@ -29,6 +29,7 @@ const gateway = enrouteValues({
   resources: { enroute: container, redis: container, envoy: container },
   workloadCertificate: { ttl: "1h" },
   serviceAnnotations: { a: "b" },
+  service: { type: "NodePort", nodePorts: { http: 30080, https: 30443 } },
   ingresses: "left alone",
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sourceOf } from "../../../review/charts";
+import { postRendered, sourceOf } from "../../../review/charts";
 import type { Release } from "../../../review/objects";
 
 describe("the chart of a release", () => {
@@ -38,4 +38,24 @@ describe("the chart of a release", () => {
       assert.deepEqual([found.chart, found.repository], [chart, from]);
       assert.equal(found.version, "1.31.0");
     });
+});
+
+describe("an object of a release", () => {
+  const service = (type: string) =>
+    ({
+      object: { apiVersion: "v1", kind: "Service", metadata: { name: "enroute" }, spec: { type, ports: [] } },
+    }) as never;
+  const typeOf = (owned: ReturnType<typeof postRendered>) => (owned.object["spec"] as { type: string }).type;
+
+  it("is shown as the post-renderer leaves it", () => {
+    assert.equal(typeOf(postRendered(service("LoadBalancer"), { serviceType: "NodePort" })), "NodePort");
+    assert.equal(typeOf(postRendered(service("ClusterIP"), { serviceType: "NodePort" })), "ClusterIP");
+    assert.equal(typeOf(postRendered(service("LoadBalancer"), {})), "LoadBalancer");
+  });
+
+  it("stays as it was for the other side, which may have none", () => {
+    const owned = service("LoadBalancer");
+    postRendered(owned, { serviceType: "NodePort" });
+    assert.equal(typeOf(postRendered(owned, {})), "LoadBalancer");
+  });
 });

@@ -287,6 +287,24 @@ describe("encryptedIngress", () => {
     assert.ok(!("istio.io/rev" in labels("istio-system")) && !("istio-injection" in labels("bookinfo")));
   });
 
+  it("tells ports of the nodes in the place of an address, where the gateway has those", async () => {
+    const settings = stackFile("dev");
+    settings.gateway.service = { type: "NodePort", nodePorts: { http: 30080, https: 30443 } };
+    const { result, find } = await deploy(settings);
+    assert.equal(result.gatewayAddress, undefined);
+    assert.ok(result.gatewayNodePorts !== undefined);
+    const { service } = find("Release", "enroute-istio").inputs["values"] as { service: object };
+    const port = { protocol: "TCP" };
+    assert.deepEqual(service, {
+      annotations: {},
+      type: "NodePort",
+      ports: [
+        { ...port, name: "http", port: 80, targetPort: 8080, nodePort: 30080 },
+        { ...port, name: "https", port: 443, targetPort: 8443, nodePort: 30443 },
+      ],
+    });
+  });
+
   it("tells versions, namespaces, address, hosts, identity, CA and end of validity", async () => {
     const { result } = await deploy(stackFile("dev"));
     assert.deepEqual(result.versions, {
@@ -297,7 +315,7 @@ describe("encryptedIngress", () => {
       bookinfo: "1.20.3",
     });
     assert.deepEqual(result.namespaces, { istio: "istio-system", gateway: "enroute-system", workloads: ["bookinfo"] });
-    assert.equal(await valueOf(result.gatewayAddress), "192.0.2.10");
+    assert.equal(await valueOf(result.gatewayAddress!), "192.0.2.10");
     assert.deepEqual(result.hosts, ["https://bookinfo.dev.example.com"]);
     assert.equal(result.gatewayIdentity, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
     assert.match((await valueOf(result.caCertificate!))!, /BEGIN CERTIFICATE/);
