@@ -55,5 +55,8 @@ export function dockerConfig({ registry, username, password }: PullCredentials<s
   return JSON.stringify({ auths: { [registry]: { auth } } });
 }
 
-/** Architectures of the gateway's pod: EnRoute's own images (enroute-gwi and cert-server v0.1.0) are built for this one alone; all others here for more. */
+/**
+ * Architectures of the gateway's pod: EnRoute's own images (enroute-gwi, cert-server v0.1.0) are of the one machine that builds them
+ * (azure-pipelines.yml of saarasio/enroute, without buildx); all others here are for more.
+ */
 export const gatewayArchitectures: readonly string[] = ["amd64"];
