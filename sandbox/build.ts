@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Module, actionlint, istioVersion, modules } from "./go/modules";
+import { type Module, actionlint, helm4, istioVersion, modules } from "./go/modules";
 import { withLock } from "./lock";
 import { type Report, duration } from "./progress";
 
@@ -88,6 +88,11 @@ const firstBuild =
 /** As {@link buildBinaries}, for the checker of GitHub workflows. Returns its path. */
 export async function buildActionlint({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
   return join(await buildModule(actionlint, report, (part) => part), "actionlint");
+}
+
+/** As {@link buildBinaries}, for Helm 4. Returns its path. */
+export async function buildHelm4({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
+  return join(await buildModule(helm4, report, (part) => part), "helm");
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {
