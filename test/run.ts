@@ -17,9 +17,18 @@ const sideBySide = Math.max(3, availableParallelism());
 
 /** The engine tests that take minutes, so that none of them begins last. Each prints its time. */
 const longestFirst = [
-  ...["healing", "embedding", "adoption", "leaks", "ownership", "certificates", "live", "rollout", "drill"].map(
-    (name) => `test/engine/${name}.test.ts`,
-  ),
+  ...[
+    "healing",
+    "embedding",
+    "adoption",
+    "leaks",
+    "ownership",
+    "certificates",
+    "live",
+    "rollout",
+    "drill",
+    "runtimes",
+  ].map((name) => `test/engine/${name}.test.ts`),
   ...["faults", "fixes", "stacks", "effect"].map((name) => `test/faults/${name}.test.ts`),
 ];
 
