@@ -1,28 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
-import * as runtimeMocks from "@pulumi/pulumi/runtime/mocks";
-import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
-import * as runtimeState from "@pulumi/pulumi/runtime/state";
 import { apiGroup } from "../mesh/object";
 import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs } from "../mesh/ownership";
 import type { Settings } from "../settings/schema";
 import { encryptedIngress } from "./encrypted-ingress";
-
-/*
- * The SDK (3.246) runs several programs in one process, each with a store of its own, and marks that internal. Its own setMocks and
- * disconnect reach beyond that store, to the connections of the run that counts.
- */
-const { withLocalStorage, getStore } = runtimeState as unknown as {
-  withLocalStorage<Result>(this: void, program: () => Result): Result;
-  getStore(this: void): Record<string, unknown> & { settings: { monitor?: object; options: object } };
-};
-const { MockMonitor } = runtimeMocks as unknown as { MockMonitor: new (mocks: pulumi.runtime.Mocks) => object };
-const { waitForRPCs } = runtimeSettings as unknown as { waitForRPCs(this: void): Promise<void> };
+import { sdk } from "./sdk";
 
 /** What a mock monitor can do; all but outputs as values, which it could not resolve. */
 const features = ["Secrets", "ResourceReferences", "DeletedWith", "ReplaceWith", "AliasSpecs", "ResourceHooks"];
 
 /** Everything that the program would register: it runs once against mocks, beside the run that counts. */
 export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
+  const { withLocalStorage, getStore, MockMonitor, waitForRPCs } = sdk();
   return withLocalStorage(async () => {
     const planned: Planned = { objects: [], releases: [] };
     const store = getStore();

@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
 import { encryptedIn } from "../base/encrypted";
 import { issueText } from "../base/issue";
@@ -19,6 +18,7 @@ import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypte
 import { plannedBy, renderedBy } from "./planned";
 import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
+import { sdk } from "./sdk";
 import { keepPropertiesOutOfDebugMessages } from "./sdk-log";
 import { showWaits } from "./show-waits";
 
@@ -51,6 +51,7 @@ export interface ProgramOptions {
  * in its own process.
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
+  sdk();
   keepPropertiesOutOfDebugMessages();
   const { onRefusal = () => {}, onVerification = () => {}, kubeconfig } = options;
   const given = options.settings ?? stackSettings(onRefusal, options.folder);
@@ -106,9 +107,6 @@ export function clusterAlone(settings: Settings): void {
   clusterProvider(settings);
 }
 
-// The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
-const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
-
 /**
  * The settings of the selected stack's configuration.
  *
@@ -116,6 +114,7 @@ const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: vo
  */
 export function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
+  const { isConfigSecret } = sdk();
   const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
   const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };
   try {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { buildBinaries, buildCertManager } from "../sandbox/build";
+import { buildBinaries, buildCertManager, buildHelm4 } from "../sandbox/build";
 import { reportTo } from "../sandbox/progress";
 
 /*
@@ -17,9 +17,18 @@ const sideBySide = Math.max(3, availableParallelism());
 
 /** The engine tests that take minutes, so that none of them begins last. Each prints its time. */
 const longestFirst = [
-  ...["healing", "embedding", "adoption", "leaks", "ownership", "certificates", "live", "rollout", "drill"].map(
-    (name) => `test/engine/${name}.test.ts`,
-  ),
+  ...[
+    "healing",
+    "embedding",
+    "adoption",
+    "leaks",
+    "ownership",
+    "certificates",
+    "live",
+    "rollout",
+    "drill",
+    "runtimes",
+  ].map((name) => `test/engine/${name}.test.ts`),
   ...["faults", "fixes", "stacks", "effect"].map((name) => `test/faults/${name}.test.ts`),
 ];
 
@@ -50,6 +59,7 @@ async function main(): Promise<void> {
     const report = reportTo(process.stderr);
     await buildBinaries({ report });
     await buildCertManager({ report });
+    await buildHelm4({ report });
     const files = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );

@@ -97,6 +97,13 @@ export const certManager: Module = {
   },
 };
 
+/** The Helm after the sandbox's own: a tool of the tests, too. */
+export const helm4: Module = {
+  name: "helm4",
+  parts: { helm: "helm.sh/helm/v4/cmd/helm" },
+  stamps: () => ({}),
+};
+
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
   for (const line of goMod.split("\n")) {
