@@ -266,6 +266,11 @@ export const faults: Fault[] = [
     found: ["gateway/certificate-mount"],
   },
   {
+    name: "a gateway's Service of another type than the stack's",
+    break: (seeds) => seeds.patch(service(edge, "enroute"), { spec: { type: "NodePort" } }),
+    found: ["client-leg/address"],
+  },
+  {
     name: "a gateway whose rights nobody bound",
     break: (seeds) =>
       seeds.delete({
