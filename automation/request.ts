@@ -107,7 +107,7 @@ export interface StackRecovery {
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
   /** Releases of others under the stack's names: left as they are. Missing where there are none. */
-  foreign?: { namespace: string; name: string; why: string }[];
+  foreign?: { namespace: string; name: string; why: string; owner?: string }[];
   /** Whether it was repaired. */
   done: boolean;
 }

@@ -14,6 +14,9 @@ export const ownerValue = "enroute-istio";
 /** Annotation on every object that a stack makes, and on its claim: `organization/project/stack`. */
 export const stackAnnotation = "enroute-istio/stack";
 
+/** Annotation by which the Kubernetes provider takes the name of a field manager. */
+export const fieldManagerAnnotation = "pulumi.com/patchFieldManager";
+
 /** ConfigMap in the mesh's root namespace by which a stack claims the mesh. */
 export const claimName = "enroute-istio-owner";
 

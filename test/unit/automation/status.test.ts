@@ -180,6 +180,15 @@ describe("what recover prints", () => {
     );
   });
 
+  it("offers no adoption of a release that another stack claims, and does not send on what would be refused", () => {
+    const owner = "acme/mesh/prod";
+    const foreign = [{ namespace: "istio-system", name: "istiod", why: `belongs to stack ${owner}`, owner }];
+    const said = text({ foreign, done: true });
+    assert.doesNotMatch(said, /--adopt/);
+    assert.match(said, /if it is gone without having been destroyed: pulumi config set takeOverFrom acme\/mesh\/prod/);
+    assert.match(said, /Once that is settled, go on with: pulumi up --stack dev$/);
+  });
+
   for (const [what, found, said] of [
     ["a lock", { locks: [left] }, `An update was killed and left its lock: ${who}: its process is gone.`],
     [
