@@ -27,7 +27,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
   ],
   [
     "backend-unavailable",
-    /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
+    /PULUMI_ACCESS_TOKEN must be set|unable to open (?:bucket|state directory)|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
   ],
   ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
   ["changes-found", /no changes were expected( for \w+)? but changes /],

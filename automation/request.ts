@@ -109,7 +109,7 @@ export interface StackRecovery {
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
   /** Releases of others under the stack's names: left as they are. Missing where there are none. */
-  foreign?: { namespace: string; name: string; why: string }[];
+  foreign?: { namespace: string; name: string; why: string; owner?: string }[];
   /** With `apply`: what the state had otherwise than the cluster has it. What is not there any more left the state (`delete`). */
   refreshed?: { resource: string; change: Change }[];
   /** Whether it was repaired. */

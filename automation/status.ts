@@ -1,3 +1,4 @@
+import { takeOverCommand } from "../settings/commands";
 import { defined } from "../base/defined";
 import { foreignLockHours, isLive, lockText } from "../recovery/locks";
 import type { Outputs } from "./outputs";
@@ -84,8 +85,12 @@ export function recoveryText(recovery: StackRecovery, stack: string): string {
   const copy = `Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`;
   return [
     ...foreign.map(
-      ({ namespace, name, why }) =>
-        `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`,
+      ({ namespace, name, why, owner }) =>
+        `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. ${
+          owner === undefined
+            ? `Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`
+            : `Use that stack, or destroy it first; if it is gone without having been destroyed: ${takeOverCommand(owner, stack)}`
+        }`,
     ),
     ...locks.map(
       (lock) => `An update was killed and left its lock: ${lockText(lock)}.${done ? " It was removed." : ""}`,
@@ -110,7 +115,11 @@ export function recoveryText(recovery: StackRecovery, stack: string): string {
     ...(isClean(recovery) && foreign.length === 0 ? [`Nothing of stack ${stack} was cut off.`] : []),
     ...(isClean(recovery) || done ? [] : [`Repair it with: ${recoverCommand(stack)}`]),
     ...(done
-      ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]
+      ? [
+          `The lock of stack ${stack} is free and its state is fresh. ${
+            foreign.length === 0 ? "Go on with" : "Once that is settled, go on with"
+          }: pulumi up --stack ${stack}`,
+        ]
       : []),
   ].join("\n");
 }

@@ -10,7 +10,7 @@ export interface Metadata {
   generation?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  managedFields?: { manager?: string; time?: string }[];
+  managedFields?: { manager?: string; time?: string; fieldsV1?: object }[];
   ownerReferences?: { kind: string; name: string }[];
 }
 

@@ -1,9 +1,10 @@
 import type { Stack } from "@pulumi/pulumi/automation";
 import type { Finding } from "../base/issue";
-import { type Cluster, type ClusterError, isAbsent, openCluster, unreachable } from "../cluster/client";
+import { type Cluster, type ClusterError, openCluster, unreachable } from "../cluster/client";
+import { configMapsNamed } from "../cluster/config-maps";
 import { helmRevisions } from "../cluster/helm-releases";
 import type { Named } from "../cluster/kinds";
-import { claimName, claimOf } from "../mesh/ownership";
+import { type Claim, claimName, claimOf, isStack } from "../mesh/ownership";
 import { expectedReleases } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { RecoveryError } from "./error";
@@ -40,9 +41,30 @@ export async function inspect(stack: Stack, settings: Settings, adopt: readonly 
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
   const { pending_operations: pending = [] } = exported.deployment ?? {};
   const cluster = await open(settings);
-  const [all, gone] = await Promise.all([revisions(cluster, settings), takenOver(cluster, settings)]);
-  const own = ownReleases(exported.deployment ?? {}, settings);
-  const releases: OwnReleases = { ...own, named: new Set([...own.named, ...gone, ...adopt]) };
+  const { resources = [] } = exported.deployment ?? {};
+  const [all, claimed, { name: project }] = await Promise.all([
+    revisions(cluster, settings),
+    configMapsNamed(cluster, claimName, settings.istio.namespace.name),
+    stack.workspace.projectSettings(),
+  ]);
+  const claims = claimed.flatMap((metadata) => claimOf(metadata) ?? []);
+  const own = claimsIn(resources);
+  const names = stack.name.split("/");
+  const stackName = names.length === 3 ? stack.name : `*/${project}/${names.at(-1)}`;
+  // A claim in the state was this stack's under another name.
+  const isOurs = ({ owner }: Claim) => isStack(owner, stackName) || own.some((claim) => claim.owner === owner);
+  const isGone = ({ owner }: Claim) => settings.takeOverFrom !== "" && owner === settings.takeOverFrom;
+  const releases: OwnReleases = {
+    inState: new Set(resources.flatMap(({ type, id }) => (type === releaseType && id ? [id] : []))),
+    claimed: new Set(own.flatMap((claim) => claim.releases)),
+    named: new Set([...releasesBegun(pending, settings), ...claims.filter(isGone).flatMap((claim) => claim.releases)]),
+    adopted: new Set(adopt),
+    others: new Map(
+      claims
+        .filter((claim) => !isOurs(claim) && !isGone(claim))
+        .flatMap(({ owner, releases: theirs }) => theirs.map((id) => [id, owner] as const)),
+    ),
+  };
   const foreign = foreignReleases(all, releases);
   return {
     forget: planRecovery(all, releases),
@@ -61,36 +83,23 @@ export async function forget(settings: Settings, recovery: Recovery): Promise<vo
 
 const releaseType = "kubernetes:helm.sh/v3:Release";
 
-/** What the state names: the releases that it has, those of its claim, and those that an operation was making. */
-function ownReleases(
-  { resources = [], pending_operations: pending = [] }: Deployment,
-  settings: Settings,
-): OwnReleases {
-  const isClaim = (outputs?: { metadata?: Named["metadata"] }) => outputs?.metadata?.name === claimName;
-  const claims = resources.filter(({ outputs }) => isClaim(outputs));
-  // A release has the same name in the program and in the cluster.
-  const making = pending.flatMap(({ resource: { urn } }) =>
-    urn.includes(releaseType) ? expectedReleases(settings).filter(({ name }) => name === urn.split("::").at(-1)) : [],
+/** The claims that the state has. */
+function claimsIn(resources: NonNullable<Deployment["resources"]>): Claim[] {
+  return resources.flatMap(({ outputs }) =>
+    outputs?.metadata?.name === claimName ? (claimOf(outputs.metadata) ?? []) : [],
   );
-  return {
-    inState: new Set(resources.flatMap(({ type, id }) => (type === releaseType && id ? [id] : []))),
-    claimed: new Set(claims.flatMap(({ outputs }) => claimOf(outputs?.metadata ?? {})?.releases ?? [])),
-    named: new Set(making.map(({ namespace, name }) => `${namespace}/${name}`)),
-  };
 }
 
-/** The releases of a stack that is gone, where the settings say that this one takes its mesh over. */
-async function takenOver(cluster: Cluster, { istio, takeOverFrom }: Settings): Promise<string[]> {
-  if (takeOverFrom === "") return [];
-  const path = `/api/v1/namespaces/${istio.namespace.name}/configmaps/${claimName}`;
-  const claim = await cluster.get<Named>(path).then(
-    ({ metadata }) => claimOf(metadata),
-    (error: unknown) => {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    },
+/** Releases that an operation was making which never ended. */
+function releasesBegun(pending: NonNullable<Deployment["pending_operations"]>, settings: Settings): string[] {
+  // A release has the same name in the program and in the cluster.
+  return pending.flatMap(({ resource: { urn } }) =>
+    urn.includes(releaseType)
+      ? expectedReleases(settings).flatMap(({ namespace, name }) =>
+          name === urn.split("::").at(-1) ? [`${namespace}/${name}`] : [],
+        )
+      : [],
   );
-  return claim?.owner === takeOverFrom ? claim.releases : [];
 }
 
 async function open(settings: Settings): Promise<Cluster> {

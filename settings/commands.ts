@@ -46,3 +46,12 @@ export function setCommand(
 export function removeCommand(place: Place, path: string): string {
   return `pulumi config rm --path ${keyOf(place, path)} --stack ${place.stack}`;
 }
+
+/**
+ * Takes over from a stack that is gone.
+ *
+ * @param stack the one that takes over, in full or as `--stack` takes it; undefined where it is not known
+ */
+export function takeOverCommand(from: string, stack: string | undefined): string {
+  return setCommand({ stack: stack === undefined ? "<stack>" : stackArgument(stack) }, "takeOverFrom", { value: from });
+}

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { fixedFields, hasFixedFields } from "../mesh/immutability";
 import { apiGroup } from "../mesh/object";
 import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs } from "../mesh/ownership";
 import type { Settings } from "../settings/schema";
@@ -55,9 +56,13 @@ function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {
   };
 }
 
-function objectOf({ apiVersion = "", kind = "", metadata }: Inputs): PlannedObject {
+function objectOf(inputs: Inputs): PlannedObject {
+  const { apiVersion = "", kind = "", metadata } = inputs;
   const { name, namespace } = metadata!;
-  return { apiVersion, group: apiGroup(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name };
+  return {
+    ...{ apiVersion, group: apiGroup(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name },
+    ...(hasFixedFields({ apiVersion, kind }) ? { fixed: fixedFields(inputs) } : {}),
+  };
 }
 
 /** Values as JSON: what is not known yet is a text, which no chart makes a name of. */
@@ -98,18 +103,10 @@ export async function renderedBy(
     { jsonOpts: JSON.stringify(options) },
     { provider },
   )) as { result: Rendered[] };
-  return result.flatMap(({ apiVersion, kind, metadata }) =>
-    apiVersion === undefined || kind === undefined || metadata?.name === undefined
-      ? []
-      : [
-          {
-            ...objectOf({
-              apiVersion,
-              kind,
-              metadata: { name: metadata.name, namespace: metadata.namespace ?? namespace },
-            }),
-            release: `${namespace}/${name}`,
-          },
-        ],
-  );
+  return result.flatMap((object) => {
+    const { apiVersion, kind, metadata } = object;
+    if (apiVersion === undefined || kind === undefined || metadata?.name === undefined) return [];
+    const placed = { name: metadata.name, namespace: metadata.namespace ?? namespace };
+    return [{ ...objectOf({ ...object, metadata: placed }), release: `${namespace}/${name}` }];
+  });
 }

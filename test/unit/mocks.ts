@@ -14,6 +14,8 @@ export interface Registration {
   provider: string;
   deleteBeforeReplace: boolean;
   protect: boolean;
+  retainOnDelete: boolean;
+  ignoreChanges: string[];
   /** Types of its aliases. */
   formerTypes: string[];
   /** Inputs as they would go over the wire: secrets and unknowns carry their signatures. */
@@ -51,6 +53,8 @@ type RegisterRequest = {
   getProvider(): string;
   getDeletebeforereplace(): boolean;
   getProtect(): boolean | undefined;
+  getRetainondelete(): boolean | undefined;
+  getIgnorechangesList(): string[];
   getAliasesList(): { getSpec(): { getType(): string } | undefined }[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 };
@@ -93,6 +97,8 @@ export async function run<Result>(
       provider: request.getProvider(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
       protect: request.getProtect() ?? false,
+      retainOnDelete: request.getRetainondelete() ?? false,
+      ignoreChanges: request.getIgnorechangesList(),
       formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() ?? []),
       wire: request.getObject()?.toJavaScript() ?? {},
       inputs: {},

@@ -3,7 +3,7 @@ import { isMeshConfig } from "../../mesh/global-config";
 import { type MeshObject, titleOf } from "../../mesh/object";
 import { isStack, stackAnnotation } from "../../mesh/ownership";
 import { meshPolicies } from "../../mesh/peer-authentication";
-import { setCommand, stackArgument } from "../../settings/commands";
+import { takeOverCommand, stackArgument } from "../../settings/commands";
 import { CannotTell } from "../check";
 import { type VerifyCheck, verifyCheck } from "./define";
 import { itemsOf, valueOf } from "./reading";
@@ -25,7 +25,7 @@ const oneStack = verifyCheck({
     const expected = owner ?? claim?.owner;
     const takeOver = (other: string) => {
       const stack = stackArgument(expected!);
-      const set = setCommand({ stack }, "takeOverFrom", { value: other });
+      const set = takeOverCommand(other, stack);
       return `use that stack, or destroy this one; where that stack is gone: ${set}, then pulumi up --stack ${stack}`;
     };
     if (claim !== undefined && expected !== undefined && !isStack(claim.owner, expected))

@@ -54,6 +54,8 @@ export interface PreflightFacts {
   planned: Planned | undefined;
   /** By which a stack claims the mesh. */
   claim: Read<Claim | undefined>;
+  /** The claims of every mesh in the cluster; with few rights, that of this mesh alone. */
+  meshClaims: Read<Claim[]>;
   /** What the rollout would make, compared with the cluster; absent where the state is not known. */
   comparison: Read<Comparison>;
   /** The Deployment of istiod. */

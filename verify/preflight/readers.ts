@@ -32,7 +32,7 @@ import { readAuthority, readProxies } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
 import { type Node, readMetricsApi, readStorage } from "./room";
 import { readRights } from "./rights";
-import { type StackView, compare, readClaim, readHeld } from "./stack-view";
+import { type StackView, compare, readClaim, readHeld, readMeshClaims } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
 /** What the facts of preflight are read from. */
@@ -109,6 +109,10 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
     read: async ({ stack }) => stack?.planned(),
   },
   claim: { what: "the claim of the mesh", read: ({ cluster, settings }) => read(() => readClaim(cluster, settings)) },
+  meshClaims: {
+    what: "the claims of every mesh",
+    read: ({ cluster, settings }) => read(() => readMeshClaims(cluster, settings)),
+  },
   comparison: {
     what: "the objects that the rollout would make",
     needs: ["held", "planned"],

@@ -27,6 +27,11 @@ describe("errors of the library", () => {
       "backend-unavailable",
       "error: unable to open bucket file:///nowhere?no_tmp_dir=true: stat /nowhere: no such file",
     ],
+    // The CLI 3.276 says it so.
+    [
+      "backend-unavailable",
+      "error: unable to open state directory file:///nowhere?no_tmp_dir=true: stat /nowhere: no such file",
+    ],
     ["backend-unavailable", "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"],
     [
       "backend-unavailable",

@@ -71,7 +71,11 @@ describe("recovering a stack", () => {
     };
     const release = { urn: "urn:pulumi:dev::enroute-istio::kubernetes:helm.sh/v3:Release::istiod" };
     const stack = {
-      workspace: { whoAmI: () => Promise.resolve({ url }) },
+      name: "dev",
+      workspace: {
+        whoAmI: () => Promise.resolve({ url }),
+        projectSettings: () => Promise.resolve({ name: "enroute-istio" }),
+      },
       info: () => Promise.resolve(last),
       exportStack: () =>
         Promise.resolve({

@@ -180,6 +180,18 @@ describe("what recover prints", () => {
     );
   });
 
+  it("offers no adoption of a release that another stack claims, and does not send on what would be refused", () => {
+    const owner = "acme/mesh/prod";
+    const foreign = [{ namespace: "istio-system", name: "istiod", why: `belongs to stack ${owner}`, owner }];
+    const said = text({ foreign, done: true });
+    assert.doesNotMatch(said, /--adopt/);
+    assert.match(
+      said,
+      /if it is gone without having been destroyed: pulumi config set --path 'takeOverFrom' acme\/mesh\/prod --stack dev/,
+    );
+    assert.match(said, /Once that is settled, go on with: pulumi up --stack dev$/);
+  });
+
   const cases = [
     ["a lock", { locks: [left] }, `An update was killed and left its lock: ${who}: its process is gone.`],
     [

@@ -43,7 +43,10 @@ const mesh = (...namespaces: string[]) => [
   "Release istiod",
   "kubernetes cluster",
   "tls tls",
-  ...["istio-system", "enroute-system", ...namespaces].map((name) => `MeshNamespace ${name}`),
+  ...["istio-system", "enroute-system", ...namespaces].flatMap((name) => [
+    `MeshNamespace ${name}`,
+    `NamespacePatch ${name}.labels`,
+  ]),
 ];
 const observability = [
   "Prometheus prometheus",
@@ -150,10 +153,13 @@ describe("encryptedIngress", () => {
       const { annotations } = (inputs["metadata"] ?? {}) as { annotations?: Record<string, string> };
       return /^kubernetes:/.test(type) && annotations?.["enroute-istio/stack"] !== owner;
     });
-    assert.deepEqual(unmarked.map(({ type }) => type.split(":").pop()).sort(), [
-      "NamespacePatch",
-      ...Array<string>(5).fill("Release"),
-    ]);
+    assert.deepEqual(
+      unmarked
+        .flatMap(({ type, name }) => (type.endsWith("Release") ? [] : [`${type.split(":").pop()} ${name}`]))
+        .sort(),
+      ["NamespacePatch shop", "NamespacePatch shop.labels"],
+    );
+    assert.equal(unmarked.filter(({ type }) => type.endsWith("Release")).length, 5);
     const plain = (await deploy(settings)).names();
     assert.deepEqual(
       deployed.names().filter((name) => !plain.includes(name)),
