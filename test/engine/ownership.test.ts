@@ -35,12 +35,13 @@ describe("what is not the stack's", function () {
     assert.equal(code, 0, text);
     return text;
   };
-  const recover = (more: string[], name = stack) =>
+  const cli = (command: string, more: string[] = [], name = stack) =>
     run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
       join(root, "cli/main.ts"),
-      ...["recover", "--stack", name, ...more],
+      ...[command, "--stack", name, ...more],
     ]);
+  const recover = (more: string[], name?: string) => cli("recover", more, name);
   const kubectl = (...args: string[]) => succeed("kubectl", args);
   const apply = async (object: object) => {
     const file = `${sandbox.folder}/foreign.json`;
@@ -156,9 +157,11 @@ describe("what is not the stack's", function () {
           /ServiceAccount istio-system\/kiali/,
           /ConfigMap istio-system\/kiali/,
           /kubectl delete secret gateway-serving-certificate -n bookinfo/,
-          /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/stack=organization/,
+          /gateway-serving-certificate[^\n]* cannot become this stack's: type is Opaque, and would be kubernetes\.io\/tls/,
+          /kubectl annotate clusterrole\.\S+ enroute-istio-status enroute-istio\/stack=organization/,
         ])
           assert.match(text, name);
+        assert.doesNotMatch(text, /kubectl annotate secret/);
         assert.match(text, /nothing was changed/);
         await unchanged(kept);
       });
@@ -285,6 +288,24 @@ describe("what is not the stack's", function () {
       await passes(destroy("second"));
       await unchanged(kept);
       await succeed("pulumi", ["stack", "rm", "second", "--yes", "--non-interactive"]);
+    });
+
+    it("is never what the stack itself has under a namespace's earlier name", async () => {
+      let former: Config = {};
+      await editStack(stack, (config) => {
+        former = section(config, "gateway");
+        config["gateway"] = { ...former, namespace: { name: "gw2" } };
+      });
+      const { code, text } = await preview();
+      assert.notEqual(code, 0, text);
+      assert.match(
+        text,
+        /enroute-system\/enroute-istio is this stack's own, and gateway\.namespace\.name would move it to gw2/,
+      );
+      const { stdout, stderr } = await cli("preflight");
+      assert.match(stdout + stderr, /if this is that stack, set the name back/);
+      assert.doesNotMatch(text + stdout + stderr, /helm uninstall|kubectl delete/);
+      await editStack(stack, (config) => (config["gateway"] = former));
     });
 
     it("is a GatewayHost of the same host in any spelling, and a GlobalConfig of the same type", async () => {
@@ -429,10 +450,7 @@ describe("what is not the stack's", function () {
         );
       await annotate("organization/enroute-istio/heir");
       const kept = await keep(path, "/api/v1/namespaces/bookinfo");
-      const { code, stderr } = await run(process.execPath, [
-        ...[join(root, "node_modules/tsx/dist/cli.mjs"), join(root, "cli/main.ts")],
-        ...["destroy", "--yes", "--stack", stack],
-      ]);
+      const { code, stderr } = await cli("destroy", ["--yes"]);
       assert.equal(code, 3, stderr);
       assert.match(
         stderr,
