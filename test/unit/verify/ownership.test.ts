@@ -226,7 +226,10 @@ describe("what the rollout would make, compared with what is there", () => {
     const [found] = await look(objectChecks, { live, planned, rendered: () => Promise.resolve([role]) });
     assert.match(found!.problem, /belongs to Helm release old\/istiod of stack acme\/enroute-istio\/old: Helm refuses/);
     assert.doesNotMatch(found!.fix, /helm uninstall/);
-    assert.match(found!.fix, /^use that stack, .*'takeOverFrom' acme\/enroute-istio\/old --stack acme\/enroute-istio\/prod$/);
+    assert.match(
+      found!.fix,
+      /^use that stack, .*'takeOverFrom' acme\/enroute-istio\/old --stack acme\/enroute-istio\/prod$/,
+    );
   });
 
   it("calls what its own release has under an earlier namespace its own, once", async () => {
