@@ -26,6 +26,11 @@ export const floors = {
 
 const outside = { regex: "(^|/)(sandbox|test|benchmarks|examples)(/|$)", message: "The product stands without it." };
 
+const inside = {
+  regex: "^@pulumi/pulumi/(?!automation$|provider/experimental$|package\\.json$)",
+  message: "What the SDK does not declare is in stacks/sdk.ts, with a check.",
+};
+
 const asNever = { selector: "TSAsExpression > TSNeverKeyword", message: "Say which type it is." };
 
 function floorRules(floor, { imports, types = [], sdk, typed = false }) {
@@ -39,6 +44,7 @@ function floorRules(floor, { imports, types = [], sdk, typed = false }) {
   };
   const patterns = [
     outside,
+    inside,
     { regex: into(others.filter((other) => !types.includes(other))), message },
     ...(types.length === 0 ? [] : [{ regex: into(types), message, allowTypeImports: true }]),
     ...(packages[sdk] ?? []),

@@ -5,6 +5,7 @@ import type { Issue } from "../base/issue";
 import { mergeValues } from "../base/merge";
 import { type Tree, asText, asTree, at, treeAt } from "../base/tree";
 import { defaultLogLevel, defaultOutputPath, enroute, logLevels } from "../mesh/enroute";
+import { defaultServiceType, serviceTypes } from "../mesh/gateway-service";
 import type { Planned } from "../mesh/ownership";
 import { floating } from "../mesh/pod-template";
 import type { InstalledRelease, Survey } from "./survey";
@@ -18,7 +19,7 @@ const knownRedis = "7.4.1";
 /** What a gateway's release says of itself, as settings; what they cannot say is left to {@link gatewayValues}. */
 export function draftGateway(
   { version, defaults, values }: Pick<InstalledRelease, "version" | "defaults" | "values">,
-  { gatewayPods }: Pick<Survey, "gatewayPods">,
+  { gatewayPods, gatewayService }: Pick<Survey, "gatewayPods" | "gatewayService">,
 ): { gateway: Tree; issues: Issue[] } {
   const runs = overDefaults(defaults, values);
   const { redis, issues } = redisOf(values, runs, gatewayPods);
@@ -26,6 +27,8 @@ export function draftGateway(
   const annotations = treeAt(runs, "service", "annotations");
   const certificate = workloadCertificateOf(runs);
   const replicas = at(runs, "replicaCount");
+  // By the Service itself: the chart's value is read nowhere.
+  const type = serviceTypes.find((known) => known === gatewayService?.spec.type);
   return {
     gateway: {
       version,
@@ -36,6 +39,7 @@ export function draftGateway(
       ...(level === undefined || level === defaultLogLevel ? {} : { logLevel: level }),
       resources: resourcesOf(runs),
       ...(Object.keys(certificate).length === 0 ? {} : { workloadCertificate: certificate }),
+      ...(type === undefined || type === defaultServiceType ? {} : { service: { type } }),
       ...(Object.keys(annotations).length === 0 ? {} : { serviceAnnotations: annotations }),
     },
     issues,

@@ -1,3 +1,4 @@
+import { defined } from "../base/defined";
 import type { Cluster } from "../cluster/client";
 import { helmContent, helmReleases, revisionSecret } from "../cluster/helm-releases";
 import type {
@@ -7,6 +8,7 @@ import type {
   Named,
   PeerAuthentication,
   Pod,
+  Service,
   ServiceRoute,
 } from "../cluster/kinds";
 import { enroute } from "../mesh/enroute";
@@ -39,6 +41,8 @@ export interface Survey {
   gateways: Deployment[];
   /** Pods of the first gateway. */
   gatewayPods: Pod[];
+  /** Its Service; missing where there is none. */
+  gatewayService?: Service;
   /** Releases in the namespaces of istiod and of the gateway. */
   releases: InstalledRelease[];
   namespaces: Named[];
@@ -90,11 +94,14 @@ export async function survey(cluster: Cluster): Promise<Survey> {
   const [root, edge] = [istiods[0]?.metadata.namespace, gateways[0]?.metadata.namespace];
   const inRoot = (path: string) =>
     root === undefined ? undefined : existing<Named>(cluster, `/api/v1/namespaces/${root}/${path}`);
-  const [releases, gatewayPods, claim, authority] = await Promise.all([
+  const [releases, gatewayPods, gatewayService, claim, authority] = await Promise.all([
     Promise.all(
       [...new Set([root, edge])].map((name) => (name === undefined ? Promise.resolve([]) : installedIn(cluster, name))),
     ),
     edge === undefined ? [] : podsOf(cluster, edge),
+    edge === undefined
+      ? undefined
+      : existing<Service>(cluster, `/api/v1/namespaces/${edge}/services/${enroute.service}`),
     inRoot(`configmaps/${claimName}`),
     inRoot(`secrets/${authoritySecretName}`),
   ]);
@@ -104,6 +111,7 @@ export async function survey(cluster: Cluster): Promise<Survey> {
     tlsSecrets: secrets.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`),
     claim: claimOf(claim?.metadata ?? {}),
     hasAuthority: authority !== undefined,
+    ...defined({ gatewayService }),
   };
 }
 

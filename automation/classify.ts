@@ -27,7 +27,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
   ],
   [
     "backend-unavailable",
-    /PULUMI_ACCESS_TOKEN must be set|unable to open bucket|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
+    /PULUMI_ACCESS_TOKEN must be set|unable to open (?:bucket|state directory)|performing HTTP request: |invalid access token|\[401\] Unauthorized|pulumi login|no space left on device/,
   ],
   ["plugin-missing", /no resource plugin '[^']+'|could not (load|find) plugin|failed to (load|download) plugin/],
   ["changes-found", /no changes were expected( for \w+)? but changes /],
@@ -49,7 +49,7 @@ const signs: [RolloutErrorCode, RegExp][] = [
     "chart-repository-unreachable",
     /is not a valid chart repository or cannot be reached|looks like "[^"]*" is not a valid chart|failed to fetch [^\n]*|could not download chart|failed to (perform|do request)[^\n]*(oci|manifests)/i,
   ],
-  ["cluster-unreachable", /configured Kubernetes cluster is unreachable/],
+  ["cluster-unreachable", /configured Kubernetes cluster is unreachable|(due to|with) unreachable cluster/],
   [
     "timed-out",
     /timed out waiting|failed to become available within allocated timeout|context deadline exceeded|Timeout occurred|timeout: /i,
@@ -71,8 +71,9 @@ export interface EngineError {
   text: string;
   /** The resource that it is about, as `type name`. */
   resource?: string;
-  /** What that resource was waiting for last, in words. */
+  /** What that resource was waiting for last, in words, and what to do about that. */
   waited?: string;
+  fix?: string;
 }
 
 export interface Failed {
@@ -93,7 +94,7 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
   const messages = causes.map(({ text: one }) => one).join("\n");
   const code = violations.length > 0 ? "policy-violated" : codeOf(messages === "" ? text : `${messages}\n${text}`);
   const first = causes.find(({ text: one }) => codeOf(one) === code) ?? causes[0];
-  const words = first === undefined ? lastError(text) : reasonOf(first.text);
+  const words = withoutHint(first === undefined ? lastError(text) : reasonOf(first.text));
   const also = [...new Set(causes.flatMap(({ resource }) => resource ?? []))].filter((one) => one !== first?.resource);
   const message = [
     code === "policy-violated" && violations.length > 0
@@ -106,15 +107,27 @@ export function classify({ text, errors, violations, left, namespaceOf }: Failed
   return failure(
     code,
     `${explanations[code].cause}: ${message.replaceAll("\n", "\n    ")}`,
-    nextOf(code, first?.text ?? text, namespaceOf),
+    nextOf(code, first?.text ?? text, { namespaceOf, fix: first?.fix }),
     aboutOf(code, { text: `${messages}\n${text}`, violations, left }),
     detail.join("\n"),
   );
 }
 
-/** What to do about an error, by what Helm made of a release that failed. */
-function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["namespaceOf"]): string {
-  const { next } = explanations[code];
+/** Without a hint of the provider (4.34) that has a living cluster's resources dropped, if only its credentials ran out. */
+function withoutHint(text: string): string {
+  return text.replace(
+    /\s*If the cluster was deleted, you can remove this resource [^]*PULUMI_K8S_DELETE_UNREACHABLE.*/,
+    "",
+  );
+}
+
+/** What to do about an error, by what Helm waited for, and what it made of a release that failed. */
+function nextOf(
+  code: RolloutErrorCode,
+  text: string,
+  { namespaceOf, fix }: { namespaceOf: Failed["namespaceOf"]; fix: string | undefined },
+): string {
+  const next = code === "timed-out" && fix !== undefined ? `${fix}; then run it again` : explanations[code].next;
   if (/an error occurred while (rolling back|uninstalling) the release/.test(text))
     return "Helm failed to undo it, too: see why (kubectl describe pod in its namespace), recover the stack, then run it again";
   const [, release, undone] =
@@ -124,7 +137,7 @@ function nextOf(code: RolloutErrorCode, text: string, namespaceOf: Failed["names
     undone === "uninstalled"
       ? "Helm removed the failed installation again, and its pods"
       : "Helm went back to what ran before, and the pods that failed are gone";
-  if (code !== "timed-out") return `${what}; ${next}`;
+  if (code !== "timed-out" || fix !== undefined) return `${what}; ${next}`;
   const namespace = /Helm Release ([^/\s]+)\//.exec(text)?.[1] ?? namespaceOf?.(release);
   const where = namespace === undefined ? "--all-namespaces" : `--namespace ${namespace}`;
   return (

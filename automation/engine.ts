@@ -11,6 +11,7 @@ import { isThere } from "../recovery/state-file";
 import { SettingsError } from "../settings/error";
 import { atFolder, loadSettings } from "../settings/load";
 import { hidingSecrets } from "../settings/marks";
+import { type ExpectedRelease, expectedReleases } from "../settings/expected";
 import { type Settings } from "../settings/schema";
 import { type RolloutErrorCode, isRolloutError, recoveryError, settingsError, stoppedReading } from "./errors";
 import { EventTranslator, isComponent, shortType } from "./event-translator";
@@ -19,9 +20,8 @@ import { type Why, codeOfError, explained, operationError } from "./failures";
 import * as lazy from "./lazy";
 import { type RunnablePulumi, pulumiCommand } from "./pulumi-command";
 import type { ChangeInput, Changes, Input, Operation, Request, Result, Target } from "./request";
-import { type Reading, recoverStack, statusOf } from "./stack-state";
+import { type Reading, locksOf, recoverStack, statusOf } from "./stack-state";
 import { type Access, accessOf, steadily } from "./state-access";
-import { watchWaits } from "./waits";
 
 export interface Control {
   onEvent: (event: RolloutEvent) => void;
@@ -84,7 +84,24 @@ const handlers: { [Name in Operation]: Handler<Name> } = {
       return { settings, outputs };
     }),
   status: (session) => reading(session, () => statusOf(session)),
-  recover: (session, input) => reading(session, () => recoverStack(session, input), { takesLock: true }),
+  recover: (session, input) => {
+    const cluster = () => elsewhere(session, "refresh", {});
+    return reading(session, () => recoverStack(session, { ...input, cluster }), { takesLock: true });
+  },
+  async forget(session, { apply, unseen, remove }) {
+    const { stack, target } = session;
+    const { lookBehind, leftInState, stillThere } = lazy.forgetting();
+    const found = await reading(session, () => lookBehind(session, { unseen }));
+    if (!apply) return { ...found, done: false };
+    await (await locksOf(session)).unlock();
+    // The provider drops what it cannot reach, and nothing else: should the cluster be back, it is only read.
+    stack.workspace.envVars = { ...stack.workspace.envVars, PULUMI_K8S_DELETE_UNREACHABLE: "true" };
+    await changing(session, "refresh", {}, (_, options) => stack.refresh({ ...options, clearPendingCreates: true }));
+    const left = await reading(session, () => leftInState(session));
+    if (left.length > 0) throw stillThere(target.stack, left);
+    if (remove) await stack.workspace.removeStack(target.stack, { preserveConfig: true, force: true });
+    return { ...found, done: true };
+  },
   draft: (session, input) => reading(session, () => lazy.adoption().draftStack(session, input)),
   import: (session) => reading(session, () => lazy.adoption().importStack(session), { takesLock: true }),
 };
@@ -100,19 +117,22 @@ export async function run<Name extends Operation>(
 ): Promise<Result<Name>> {
   const folder = target.project ?? temporaryProject(target.projectName);
   let reached: Access | undefined;
+  let selected: Stack | undefined;
   try {
     const { workspace, command } = await open(target, folder, control.kill, readingHistory.includes(operation));
     const access = (reached = accessOf(workspace, target));
     const patience = { codeOf: codeOfError, signal: control.signal };
     if (target.createIfMissing && creating.includes(operation))
       await steadily(access, () => create(command, target, { folder, access }), { ...patience, takesLock: true });
-    const stack = await Stack.select(target.stack, workspace);
+    const stack = (selected = await Stack.select(target.stack, workspace));
     const settings = () => settingsOf(stack, target, folder);
     return await handlers[operation]({ stack, command, folder, access, settings, target, control, patience }, input);
   } catch (error) {
     // Reading takes no signal: a pulumi that is dropped fails.
     if (control.kill.aborted && !isRolloutError(error)) throw stoppedReading(target.stack, control.kill);
-    throw await explained(error, target, reached);
+    const known = await explained(error, target, reached);
+    if (selected === undefined || known.code !== "cluster-unreachable" || operation === "forget") throw known;
+    throw await lazy.forgetting().withWayOut(known, selected);
   } finally {
     if (target.project === undefined) rmSync(folder, { recursive: true, force: true });
   }
@@ -175,7 +195,7 @@ async function changing<Value>(
   const provider = await elsewhere(session, phase, input);
   const events = new EventTranslator(target.stack, phase, onEvent);
   events.hide = hidingSecrets(target.settings);
-  const waits = watchWaits(events);
+  let releases: ExpectedRelease[] = [];
   const why: Why = {};
   const cleanUps: (() => void)[] = [];
   const options = {
@@ -189,7 +209,7 @@ async function changing<Value>(
   } as const;
   const onSettings = (settings: Settings) => {
     events.hide = hidingSecrets(settings);
-    waits.watch(settings);
+    releases = expectedReleases(settings);
   };
   const program = () => inProgram(session, events, { why, onSettings, onCleanUp: (cleanUp) => cleanUps.push(cleanUp) });
   events.start();
@@ -206,9 +226,9 @@ async function changing<Value>(
     return { changes: { changes: events.counts, changed: events.changed }, value };
   } catch (error) {
     events.finish(signal.aborted ? "interrupted" : "failed");
-    throw operationError(error, events, session, { ...why, namespaceOf: waits.namespaceOf });
+    const namespaceOf = (release: string) => releases.find(({ name }) => name === release)?.namespace;
+    throw operationError(error, events, session, { ...why, namespaceOf });
   } finally {
-    waits.stop();
     cleanUps.forEach((cleanUp) => cleanUp());
   }
 }
@@ -266,6 +286,9 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
       ),
     onSettings,
     onCleanUp,
+    onWait: (release, wait) => {
+      if (wait !== undefined && "text" in wait) events.releaseWaiting(release, wait);
+    },
     ...defined({ settings: target.settings, kubeconfig: target.kubeconfig }),
   });
   for (const component of components.values()) events.planned(component);

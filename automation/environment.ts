@@ -27,7 +27,7 @@ import {
   changeResult,
 } from "./options";
 import { type Outputs, outputsOf } from "./outputs";
-import type { ChangeInput, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
+import type { ChangeInput, ClusterLeft, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
 import { work } from "./workers";
 
@@ -96,6 +96,23 @@ export class Environment {
     ...options
   }: RunOptions & { apply?: boolean; adopt?: string[] } = {}): Promise<StackRecovery> {
     return this.run("recover", { apply, adopt }, options);
+  }
+
+  /**
+   * For a cluster that is gone for good: returns what the stack had in it, and with `apply` removes that from the state. What
+   * only the state has stays, such as the CA's key, for another cluster; with `remove` the stack and its history go as well.
+   *
+   * @param unseen also where nobody can look for the cluster, as its kubeconfig or context went with it
+   * @throws {RolloutError} `cluster-answers`, if the cluster of the settings or of the state answers, if only by a refusal;
+   * `cluster-unreachable`, where nobody could look; `stack-locked`, while an update runs.
+   */
+  async forget({
+    apply = false,
+    unseen = false,
+    remove = false,
+    ...options
+  }: RunOptions & { apply?: boolean; unseen?: boolean; remove?: boolean } = {}): Promise<ClusterLeft> {
+    return this.run("forget", { apply, unseen, remove }, options);
   }
 
   /**

@@ -29,6 +29,7 @@ export interface ErrorAbout {
   "state-damaged": object;
   "cluster-unreachable": { findings: readonly Finding[] };
   "cluster-not-ready": { findings: readonly Finding[] };
+  "cluster-answers": object;
   "chart-not-found": object;
   "chart-repository-unreachable": object;
   "changes-found": object;
@@ -151,6 +152,10 @@ export const explanations: Record<RolloutErrorCode, { cause: string; next: strin
   "cluster-not-ready": {
     cause: "the rollout would fail on this cluster",
     next: "apply the fix of each finding; nothing was touched",
+  },
+  "cluster-answers": {
+    cause: "the cluster answers, so that its resources are not forgotten",
+    next: "destroy the stack instead",
   },
   "chart-not-found": {
     cause: "the chart repository has no such chart or version",

@@ -45,6 +45,13 @@ const partsOfReplacement: readonly OpType[] = [
 ];
 
 const stackType = "pulumi:pulumi:Stack";
+const releaseType = "kubernetes:helm.sh/v3:Release";
+
+/** What a resource waits for, in words, and what to do about it, where waiting alone will hardly help. */
+interface Waited {
+  waited: string;
+  fix?: string;
+}
 
 interface Begun {
   resource: ResourceRef;
@@ -57,13 +64,13 @@ export class EventTranslator {
   private readonly started: number;
   private readonly parents = new Map<string, string>();
   private readonly begun = new Map<string, Begun>();
-  private readonly lastWait = new Map<string, string>();
+  private readonly lastWait = new Map<string, Waited>();
   private readonly failed: ResourceRef[] = [];
   /** Resources that are being replaced, and those of which the old one has gone and no new one has come. */
   private readonly replacing = new Set<string>();
   private readonly oldOnes = new Map<string, ResourceRef>();
   /** What resources that failed were waiting for last, by `type name`. */
-  private readonly waited = new Map<string, string>();
+  private readonly waited = new Map<string, Waited>();
   /** Whether the engine has come to any resource; before that, nothing was touched. */
   hasBegun = false;
   /** The engine's errors, with the resource that each is about. */
@@ -100,12 +107,22 @@ export class EventTranslator {
     this.send({ kind: "planned", ...component });
   }
 
-  /** Reports what a started resource waits for, if that changed. */
-  waiting(urn: string, words: string): void {
+  /** Reports what a started resource waits for, and what to do about it, if that changed. */
+  waiting(urn: string, words: string, fix?: string): void {
     const begun = this.begun.get(urn);
-    if (begun === undefined || this.lastWait.get(urn) === words) return;
-    this.lastWait.set(urn, words);
-    this.send({ kind: "waiting", resource: begun.resource, for: words, seconds: this.since(begun.at) });
+    const last = this.lastWait.get(urn);
+    if (begun === undefined || (last?.waited === words && last.fix === fix)) return;
+    this.lastWait.set(urn, { waited: words, ...defined({ fix }) });
+    const seconds = this.since(begun.at);
+    this.send({ kind: "waiting", resource: begun.resource, for: words, ...defined({ fix }), seconds });
+  }
+
+  /** Reports what a release of Helm waits for, while it is being changed. */
+  releaseWaiting(release: string, { text, fix }: { text: string; fix?: string }): void {
+    const own = this.running().find(
+      ({ resource: { type, name }, change }) => type === releaseType && name === release && change !== "delete",
+    );
+    if (own !== undefined) this.waiting(own.resource.urn, this.readable(text), fix);
   }
 
   /** What has begun and not ended. */
@@ -114,8 +131,8 @@ export class EventTranslator {
   }
 
   /** What a resource that failed was waiting for last. */
-  waitOf(resource: string | undefined): { waited?: string } {
-    return defined({ waited: this.waited.get(resource ?? "") });
+  waitOf(resource: string | undefined): Partial<Waited> {
+    return this.waited.get(resource ?? "") ?? {};
   }
 
   left(): Left {

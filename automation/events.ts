@@ -57,6 +57,8 @@ export interface WaitingEvent extends EventCommon {
   kind: "waiting";
   resource: ResourceRef;
   for: string;
+  /** What to do about it, where waiting alone will hardly help. */
+  fix?: string;
   /** Since the resource's operation began. */
   seconds: number;
 }

@@ -15,7 +15,8 @@ export type {
   UpResult,
   VerifyRunOptions,
 } from "./options";
-export type { StackRecovery, StackStatus } from "./request";
+export type { ClusterLeft, StackRecovery, StackStatus } from "./request";
+export { type Standing, standingOf } from "./status";
 export { explanations, isRolloutError } from "./errors";
 export type { ErrorAbout, Left, PlainError, RolloutError, RolloutErrorCode, RolloutFailure } from "./errors";
 export type * from "./events";

@@ -9,6 +9,7 @@ import type * as registryModule from "../verify/registry";
 import type * as verifyModule from "../verify/verify";
 import type * as adoptModule from "./adopt";
 import type * as destroyableModule from "./destroyable";
+import type * as forgetModule from "./forget";
 
 export const program = () => require("../stacks/program") as typeof programModule;
 export const settings = () => require("../settings/load") as typeof settingsModule;
@@ -18,4 +19,5 @@ export const registry = () => require("../verify/registry") as typeof registryMo
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => require("../recovery/recover") as typeof recoverModule;
 export const adoption = () => require("./adopt") as typeof adoptModule;
+export const forgetting = () => require("./forget") as typeof forgetModule;
 export const destroyable = () => require("./destroyable") as typeof destroyableModule;

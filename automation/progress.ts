@@ -69,6 +69,9 @@ export function advance(before: Progress, event: RolloutEvent): Progress {
 
 function take(known: ComponentProgress, event: Extract<RolloutEvent, { kind: "resource" }>): ComponentProgress {
   const { status, change: what, resource, elapsedSeconds } = event;
+  // A refresh before the change reads what is then deleted.
+  const isChange = what !== "unchanged" && what !== "read";
+  if (status === "started" && !isChange) return { ...known, status: "running", active: known.active + 1 };
   if (status === "started") {
     const { isGoing, ...others } = known;
     const goesOn = what === "delete" && (known.since === undefined || isGoing === true);
@@ -79,7 +82,6 @@ function take(known: ComponentProgress, event: Extract<RolloutEvent, { kind: "re
     };
   }
   const waits = Object.fromEntries(Object.entries(known.waits).filter(([name]) => name !== resource.name));
-  const isChange = what !== "unchanged" && what !== "read";
   const since = known.since ?? (isChange ? elapsedSeconds - (event.seconds ?? 0) : undefined);
   return {
     ...known,

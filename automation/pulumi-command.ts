@@ -1,6 +1,9 @@
 import { spawn } from "node:child_process";
 import { PulumiCommand } from "@pulumi/pulumi/automation";
+import { version } from "@pulumi/pulumi/package.json";
 import { defined } from "../base/defined";
+import { sdkProblem } from "../base/sdk";
+import { failure } from "./errors";
 import { killTree } from "./process-tree";
 
 /** How a `pulumi` command ended, in the Automation API's form. */
@@ -10,7 +13,7 @@ interface Result {
   code: number;
 }
 
-/** `pulumi` with the method that the SDK calls; its own type marks it internal (3.246). */
+/** `pulumi` with the method that the SDK calls; its own type marks it internal (3.246 and 3.276). */
 export type RunnablePulumi = PulumiCommand & {
   run: (args: string[], cwd: string, additional: Record<string, string>) => Promise<Result>;
 };
@@ -34,7 +37,7 @@ export class PulumiCommandError extends Error {
  * - it selects no stack. Every command names its stack, and a selection would change what the user's own `pulumi` works on;
  * - it reads no history but where that is wanted: the SDK asks for it at the end of every operation.
  *
- * @throws if the command is missing, or older than the SDK needs.
+ * @throws if the command is missing, or older than the SDK needs; if the SDK would not call `run`.
  */
 export async function pulumiCommand(
   env: NodeJS.ProcessEnv,
@@ -42,6 +45,7 @@ export async function pulumiCommand(
   { history }: { history: boolean },
 ): Promise<RunnablePulumi> {
   const found = await (known.get(env["PATH"]) ?? look(env["PATH"]));
+  refuseOthers(found);
   const run = (
     args: string[],
     cwd: string,
@@ -62,6 +66,14 @@ export async function pulumiCommand(
         });
   // The class cannot be derived from: its constructor is private.
   return Object.assign(Object.create(found) as PulumiCommand, { run });
+}
+
+/** A `run` that the SDK does not call would be ignored, and with it all of the above. */
+export function refuseOthers(command: object, installed = version): void {
+  const isCalled = "run" in command && typeof command.run === "function" && command.run.length >= 3;
+  const problem = sdkProblem(installed, isCalled ? [] : ["run of PulumiCommand in automation"]);
+  if (problem !== undefined)
+    throw failure("operation-failed", problem, "install a version that is tested; nothing was touched", {});
 }
 
 /** Version and place of `pulumi` by `PATH`: asking it for its version is a process of its own. */

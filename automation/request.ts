@@ -38,6 +38,8 @@ export interface Operations {
   status: { input: object; result: StackStatus };
   /** `adopt`: releases, `namespace/name`, that the stack is to have although nothing of it names them. */
   recover: { input: { apply: boolean; adopt: string[] }; result: StackRecovery };
+  /** `unseen`: also where nobody can look for the cluster. `remove`: the stack and its history go afterwards. */
+  forget: { input: { apply: boolean; unseen: boolean; remove: boolean }; result: ClusterLeft };
   /** A stack file that reproduces what runs. */
   draft: { input: DraftInput; result: AdoptionDraft };
   /** Brings what runs into the state. */
@@ -107,8 +109,22 @@ export interface StackRecovery {
   /** Operations that the engine began and never finished, as `type name`. */
   pending: string[];
   /** Releases of others under the stack's names: left as they are. Missing where there are none. */
-  foreign?: { namespace: string; name: string; why: string }[];
+  foreign?: { namespace: string; name: string; why: string; owner?: string }[];
+  /** With `apply`: what the state had otherwise than the cluster has it. What is not there any more left the state (`delete`). */
+  refreshed?: { resource: string; change: Change }[];
   /** Whether it was repaired. */
+  done: boolean;
+}
+
+/** What a stack had in a cluster that is gone for good. */
+export interface ClusterLeft {
+  /** How it is known that the cluster is gone; empty where nothing names a cluster. */
+  evidence: string;
+  /** What leaves the state, as `type name`. */
+  resources: string[];
+  /** What may be left outside of the cluster, such as a load balancer of its cloud. */
+  mayBeLeft: string[];
+  /** Whether it was done. */
   done: boolean;
 }
 

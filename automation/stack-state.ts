@@ -1,4 +1,4 @@
-import type { Stack } from "@pulumi/pulumi/automation";
+import type { EngineEvent, Stack } from "@pulumi/pulumi/automation";
 import { defined } from "../base/defined";
 import {
   LockedError,
@@ -11,9 +11,9 @@ import {
   readLocks,
   removeLocks,
 } from "../recovery/locks";
-import { findDamage, restore } from "../recovery/state-file";
+import { type StatePlace, findDamage, restore } from "../recovery/state-file";
 import type { Settings } from "../settings/schema";
-import { isComponent } from "./event-translator";
+import { EventTranslator, isComponent } from "./event-translator";
 import * as lazy from "./lazy";
 import type { RunnablePulumi } from "./pulumi-command";
 import type { StackRecovery, StackStatus } from "./request";
@@ -57,18 +57,21 @@ export async function statusOf({ stack, access }: Pick<Reading, "stack" | "acces
  * What a killed operation left behind; with `apply`, it is repaired. On a file backend that happens under the stack's lock, so
  * that no update and no second recovery runs meanwhile.
  *
+ * @param cluster how the engine is to ask another cluster than the state names; settings can be read by then
  * @throws {RolloutError} `stack-locked`, while an update holds the lock, or may still hold it.
  */
 export async function recoverStack(
   reading: Reading,
-  { apply, adopt = [] }: { apply: boolean; adopt?: readonly string[] },
+  {
+    apply,
+    adopt = [],
+    cluster = () => Promise.resolve({}),
+  }: { apply: boolean; adopt?: readonly string[]; cluster?: () => Promise<{ runProgram?: true }> },
 ): Promise<StackRecovery> {
   const { stack, access, settings } = reading;
   const { inspect, forget } = lazy.recovery();
-  const place = await access.place();
-  const files = place === undefined ? [] : readLocks(place);
-  const locks = place === undefined ? await locksElsewhere(reading) : files.map(plainLock);
-  if (locks.some(isLive)) throw lockedFailure(access.stack, locks);
+  const { place, locks, live, unlock } = await locksOf(reading);
+  if (live) throw lockedFailure(access.stack, locks);
   const damage = place === undefined ? undefined : findDamage(place);
   const left = {
     ...defined({ stateOf: damage?.state?.from.toISOString() }),
@@ -80,8 +83,7 @@ export async function recoverStack(
   // Before anything is touched: there is such a stack, and its cluster can be reached.
   const seen = damage === undefined ? await inspect(stack, await settings(), adopt) : undefined;
   if (seen !== undefined && !apply) return { ...left, ...seen, done: false };
-  if (place === undefined && locks.length > 0) await stack.cancel();
-  removeLocks(files);
+  await unlock();
   const repair = async () => {
     const still = place === undefined ? undefined : findDamage(place);
     if (still !== undefined) restore(still);
@@ -92,11 +94,35 @@ export async function recoverStack(
   };
   try {
     const found = await (place === undefined ? repair() : holdingLock(place, repair));
-    await stack.refresh({ clearPendingCreates: true });
-    return { ...left, ...found, done: true };
+    const events = new EventTranslator(access.stack, "refresh", () => {});
+    const options = { clearPendingCreates: true, onEvent: (event: EngineEvent) => events.take(event) };
+    await stack.refresh({ ...options, ...(await cluster()) });
+    const refreshed = events.changed.map(({ resource: { type, name }, change }) => ({
+      resource: `${type} ${name}`,
+      change,
+    }));
+    return { ...left, ...found, refreshed, done: true };
   } catch (error) {
     throw error instanceof LockedError ? lockedFailure(access.stack, error.locks) : error;
   }
+}
+
+/** The locks of a stack, whether an update may still hold one, and how to take away those that were left behind. */
+export async function locksOf(reading: Reading): Promise<{
+  /** Where a file backend keeps the stack. */
+  place: StatePlace | undefined;
+  locks: StackLock[];
+  live: boolean;
+  unlock: () => Promise<void>;
+}> {
+  const place = await reading.access.place();
+  const files = place === undefined ? [] : readLocks(place);
+  const locks = place === undefined ? await locksElsewhere(reading) : files.map(plainLock);
+  const unlock = async () => {
+    if (place === undefined && locks.length > 0) await reading.stack.cancel();
+    removeLocks(files);
+  };
+  return { place, locks, live: locks.some(isLive), unlock };
 }
 
 /** The locks that another backend than a folder shows. */

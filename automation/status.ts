@@ -1,7 +1,8 @@
+import { takeOverCommand } from "../settings/commands";
 import { defined } from "../base/defined";
 import { foreignLockHours, isLive, lockText } from "../recovery/locks";
 import type { Outputs } from "./outputs";
-import type { StackRecovery, StackStatus } from "./request";
+import type { ClusterLeft, StackRecovery, StackStatus } from "./request";
 
 export { foreignLockHours };
 
@@ -59,6 +60,9 @@ export function statusText(status: StackStatus, outputs: Outputs, stack: string)
     `Stack ${stack}: ${summary}.`,
     ...Object.entries(outputs.versions?.value ?? {}).map(([part, version]) => `  ${part.padEnd(12)} ${version}`),
     ...(outputs.gatewayAddress === undefined ? [] : [`  gateway at   ${String(outputs.gatewayAddress)}`]),
+    ...(outputs.gatewayNodePorts === undefined
+      ? []
+      : [`  gateway at   ports ${Object.values(outputs.gatewayNodePorts.value).join(" and ")} of every node`]),
     ...status.pending.map((operation) => `  never finished: ${operation}`),
     ...(next === undefined ? [] : [`  fix: ${next}${needsRecovery ? ` (${recoverCommand(stack)})` : ""}`]),
   ].join("\n");
@@ -77,25 +81,56 @@ export function isClean({ locks, cutShort, stateOf, forget, pending }: StackReco
 
 /** What `recover` prints. */
 export function recoveryText(recovery: StackRecovery, stack: string): string {
-  const { locks, cutShort, stateOf, forget, pending, foreign = [], done } = recovery;
+  const { locks, cutShort, stateOf, forget, pending, foreign = [], refreshed = [], done } = recovery;
   const copy = `Its copy of ${stateOf} ${done ? "took" : "can take"} its place.`;
   return [
     ...foreign.map(
-      ({ namespace, name, why }) =>
-        `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`,
+      ({ namespace, name, why, owner }) =>
+        `Helm release ${namespace}/${name} ${why}.\n  It is left as it is. ${
+          owner === undefined
+            ? `Agree with its owner, then uninstall it, or take it over: --adopt ${namespace}/${name}`
+            : `Use that stack, or destroy it first; if it is gone without having been destroyed: ${takeOverCommand(owner, stack)}`
+        }`,
     ),
-    ...locks.map((lock) => `An update was killed and left its lock: ${lockText(lock)}.`),
+    ...locks.map(
+      (lock) => `An update was killed and left its lock: ${lockText(lock)}.${done ? " It was removed." : ""}`,
+    ),
     ...(stateOf === undefined ? [] : [`The state file of stack ${stack} is cut short. ${copy}`]),
-    ...cutShort.map((file) => `A file beside the state is cut short, and nothing needs it: ${file}.`),
+    ...cutShort.map(
+      (file) =>
+        `A file beside the state is cut short, and nothing needs it: ${file}.${done ? " It was put aside." : ""}`,
+    ),
     ...forget.map(
       ({ namespace, name, revisions, why }) =>
-        `Helm release ${namespace}/${name} ${why}.\n  Helm forgets revision ${revisions.join(", ")}; its objects stay.`,
+        `Helm release ${namespace}/${name} ${why}.\n  Helm ${done ? "forgot" : "forgets"} revision ${revisions.join(", ")}; its objects stay.`,
     ),
-    ...pending.map((operation) => `The engine never finished: ${operation}.`),
+    ...pending.map(
+      (operation) => `The engine never finished: ${operation}.${done ? " The state expects it no more." : ""}`,
+    ),
+    ...refreshed.map(({ resource, change }) =>
+      change === "delete"
+        ? `Removed from the state, as the cluster does not have it: ${resource}.`
+        : `Brought in line with the cluster in the state: ${resource}.`,
+    ),
     ...(isClean(recovery) && foreign.length === 0 ? [`Nothing of stack ${stack} was cut off.`] : []),
     ...(isClean(recovery) || done ? [] : [`Repair it with: ${recoverCommand(stack)}`]),
     ...(done
-      ? [`The lock of stack ${stack} is free and its state is fresh. Go on with: pulumi up --stack ${stack}`]
+      ? [
+          `The lock of stack ${stack} is free and its state is fresh. ${
+            foreign.length === 0 ? "Go on with" : "Once that is settled, go on with"
+          }: pulumi up --stack ${stack}`,
+        ]
       : []),
+  ].join("\n");
+}
+
+/** What `forget` prints. */
+export function forgottenText({ evidence, resources, mayBeLeft, done }: ClusterLeft, stack: string): string {
+  return [
+    ...(evidence === "" ? [] : [`The cluster of stack ${stack} is gone: ${evidence}.`]),
+    `${done ? "Removed" : "Would be removed"} from the state, ${resources.length}:`,
+    ...resources.map((one) => `  ${one}`),
+    "May be left outside of the cluster; look for it yourself:",
+    ...mayBeLeft.map((one) => `  ${one}`),
   ].join("\n");
 }

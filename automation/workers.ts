@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { explanations, failure, fromPlain, isRolloutError, stopOf } from "./errors";
@@ -80,7 +81,7 @@ class Thread extends Worker {
   listener: Listener | undefined;
 
   constructor() {
-    const file = join(__dirname, `worker${extname(__filename)}`);
+    const file = threadFile(__dirname, extname(__filename));
     // In a checkout the sources run directly: each new thread needs tsx.
     const require_ = (path: string) => `require(${JSON.stringify(path)})`;
     if (file.endsWith(".ts")) super(`${require_(require.resolve("tsx/cjs"))}; ${require_(file)}`, { eval: true });
@@ -91,6 +92,22 @@ class Thread extends Worker {
     this.on("error", (error) => this.listener?.end(error));
     this.on("exit", (code) => this.listener?.end(new Error(`its thread ended with exit code ${code}`)));
   }
+}
+
+/**
+ * What a thread runs: a file beside this one.
+ *
+ * @throws where there is none, as in an application that a bundler made one file of
+ */
+export function threadFile(folder: string, extension: string): string {
+  const file = join(folder, `worker${extension}`);
+  if (existsSync(file)) return file;
+  throw failure(
+    "operation-failed",
+    `the library's thread, ${file}, is missing: enroute-istio was packed into a bundle, without the files that it starts`,
+    "leave enroute-istio and @pulumi/* out of the bundle (esbuild --external:enroute-istio --external:@pulumi/*), and install them beside it",
+    {},
+  );
 }
 
 function take(): { worker: Thread; uses: number } {

@@ -67,8 +67,12 @@ export function isPubliclyTrusted(certificate: X509Certificate): boolean {
   });
 }
 
-/** The common name of a distinguished name as Node.js writes it, or all of it where it has none. */
-export function commonName(distinguishedName: string): string {
+/**
+ * The common name of a distinguished name as Node.js writes it, or all of it where it has none. An empty one, such as of
+ * cert-manager's leaves, is undefined in Node.js, whatever its types say.
+ */
+export function commonName(distinguishedName: string | undefined): string {
+  if (distinguishedName === undefined || distinguishedName === "") return "(no subject)";
   return /CN=(.*)/.exec(distinguishedName)?.[1] ?? distinguishedName.replaceAll("\n", ", ");
 }
 

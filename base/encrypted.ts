@@ -19,6 +19,13 @@ export function pathText(path: readonly PropertyKey[]): string {
   }, "");
 }
 
+/** The path of a text that {@link pathText} wrote. */
+export function pathOf(text: string): Path {
+  return [...text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([^.[\]]+)/g)].map(([, index, word, plain]) =>
+    index !== undefined ? Number(index) : word !== undefined ? (JSON.parse(word) as string) : plain!,
+  );
+}
+
 /** Whether a path is another one, or leads to it. */
 export function leadsTo(path: Path, other: Path): boolean {
   return path.length <= other.length && path.every((part, index) => part === other[index]);

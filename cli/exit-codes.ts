@@ -34,6 +34,7 @@ const beforeAnything: ReadonlySet<RolloutErrorCode> = new Set<RolloutErrorCode>(
   "state-damaged",
   "cluster-unreachable",
   "cluster-not-ready",
+  "cluster-answers",
 ]);
 
 export function exitOfError({ code }: RolloutError): number {

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { packageVersion } from "../base/version";
 import { adoptCommand } from "./commands/adopt";
 import { destroyCommand } from "./commands/destroy";
+import { forgetCommand } from "./commands/forget";
 import { outputsCommand } from "./commands/outputs";
 import { preflightCommand } from "./commands/preflight";
 import { previewCommand } from "./commands/preview";
@@ -56,6 +57,7 @@ const commands = [
   verifyCommand,
   preflightCommand,
   recoverCommand,
+  forgetCommand,
   adoptCommand,
   reviewCommand,
 ];

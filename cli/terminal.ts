@@ -52,16 +52,22 @@ export function changeText({ resources, changes }: ChangeResult): string {
   return [...lines, changesText(changes, "preview")].join("\n");
 }
 
+const questions = {
+  up: "Roll this out to stack $?",
+  destroy: "Destroy everything that stack $ deployed?",
+  forget: "Is that cluster gone for good, and is stack $ to forget all that was in it?",
+};
+
 /** Whether the user agrees: by --yes, or by an answer at a terminal, after seeing what would change. */
 export async function agreed(
   options: ChangeOptions,
-  what: "up" | "destroy",
+  what: "up" | "destroy" | "forget",
   look: (watch: RunOptions) => Promise<unknown>,
 ): Promise<boolean> {
   if (options.yes === true) return true;
   if (!isTerminal() || options.json === true) {
     console.error(
-      `Cannot ask for confirmation: not a terminal.\n  fix: check enroute-istio preview --stack ${options.stack}, then pass --yes`,
+      `Cannot ask for confirmation: not a terminal.\n  fix: ${what === "forget" ? "check what is listed above" : `check enroute-istio preview --stack ${options.stack}`}, then pass --yes`,
     );
     process.exitCode = exit.notRun;
     return false;
@@ -71,11 +77,8 @@ export async function agreed(
     print(changeText(result));
   } else await look({});
   const asking = createInterface({ input: process.stdin, output: process.stdout });
-  const question =
-    what === "up"
-      ? `Roll this out to stack ${options.stack}?`
-      : `Destroy everything that stack ${options.stack} deployed?`;
-  // To destroy, the stack's name has to be typed.
+  const question = questions[what].replace("$", options.stack);
+  // To destroy or forget, the stack's name has to be typed.
   const wanted = what === "up" ? "yes" : options.stack;
   const answer = await asking.question(`${question} Type ${wanted} to go on: `);
   asking.close();

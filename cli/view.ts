@@ -156,7 +156,7 @@ export function eventLine(event: RolloutEvent): string | undefined {
       return `${at}  ${(status === "failed" ? "FAILED" : change).padEnd(8)}  ${what(event)}${resource.component === undefined ? "" : ` of ${label(resource.component)}`}${took}${why}`;
     }
     case "waiting":
-      return `${at}  waiting   ${what(event)}: ${event.for}`;
+      return `${at}  waiting   ${what(event)}: ${event.for}${event.fix === undefined ? "" : `\n          fix: ${event.fix}`}`;
     case "message":
       if (isClosingWord(event.text)) return undefined;
       return event.severity === "info" && event.resource === undefined

@@ -30,6 +30,7 @@ const pageSize = 100;
 
 /** Says that names and labels are enough: the API server then leaves contents, such as those of Secrets, where they are. */
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+const asTable = "application/json;as=Table;g=meta.k8s.io;v=v1";
 
 /**
  * The cluster of a stack. client-node finds the credentials, in all their forms; requests are plain JSON, because its typed
@@ -63,14 +64,10 @@ export class Cluster {
     return this.config.getCurrentCluster()?.server ?? "";
   }
 
-  /** Reads a path. With `metadata`, a list's items carry their metadata alone. */
-  get<Answer>(path: string, options: { metadata?: boolean } = {}): Promise<Answer> {
-    return this.call<Answer>(
-      "GET",
-      path,
-      undefined,
-      options.metadata === true ? metadataOnly : "application/json",
-    ).then((answer) => {
+  /** Reads a path. With `metadata`, a list's items carry their metadata alone; with `table`, it is what `kubectl get` prints. */
+  get<Answer>(path: string, options: { metadata?: boolean; table?: boolean } = {}): Promise<Answer> {
+    const accept = options.table === true ? asTable : options.metadata === true ? metadataOnly : "application/json";
+    return this.call<Answer>("GET", path, undefined, accept).then((answer) => {
       // An empty list of metadata alone says `"items": null`.
       const list = answer as { items?: unknown };
       return (list.items === null ? { ...list, items: [] } : list) as Answer;

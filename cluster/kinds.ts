@@ -10,7 +10,7 @@ export interface Metadata {
   generation?: number;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
-  managedFields?: { manager?: string; time?: string }[];
+  managedFields?: { manager?: string; time?: string; fieldsV1?: object }[];
   ownerReferences?: { kind: string; name: string }[];
 }
 
@@ -66,7 +66,7 @@ export interface Service extends Named {
     type?: string;
     clusterIP?: string;
     selector?: Record<string, string>;
-    ports?: { name?: string; port: number; targetPort?: number | string; protocol?: string }[];
+    ports?: { name?: string; port: number; nodePort?: number; targetPort?: number | string; protocol?: string }[];
   };
   status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } };
 }

@@ -1,15 +1,16 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { claimAnnotations, claimName, stackAnnotation } from "../mesh/ownership";
+import { claimAnnotations, claimName, ownerLabel, ownerValue, stackAnnotation } from "../mesh/ownership";
 import { fixedName } from "./chart";
 
 /** Marks everything that a stack makes in its cluster as its own. Helm marks what belongs to releases. */
 export function ownershipMarks(owner: string): pulumi.ResourceTransformation {
   return ({ type, props, opts }) => {
     const isRead = (opts as pulumi.CustomResourceOptions).id !== undefined;
-    const { metadata } = props as { metadata?: { annotations?: Record<string, string> } };
-    // A patch is of an object of another owner.
-    if (!type.startsWith("kubernetes:") || type.endsWith("Patch") || isRead || metadata === undefined) return undefined;
+    const { metadata } = props as { metadata?: Record<"annotations" | "labels", Record<string, string> | undefined> };
+    // A patch is of an object of another owner, but for one that says whose the object is.
+    const isForeign = type.endsWith("Patch") && metadata?.labels?.[ownerLabel] !== ownerValue;
+    if (!type.startsWith("kubernetes:") || isForeign || isRead || metadata === undefined) return undefined;
     const annotations = { ...metadata.annotations, [stackAnnotation]: owner };
     return { props: { ...props, metadata: { ...metadata, annotations } }, opts };
   };

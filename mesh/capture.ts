@@ -20,56 +20,128 @@ export interface Uncaught {
 
 const prefix = "traffic.sidecar.istio.io/";
 
+/** Annotations of a pod by which not all of it is caught. */
+export const captureAnnotationsOfPods = [
+  ...["excludeInboundPorts", "includeInboundPorts", "excludeInterfaces", "kubevirtInterfaces"].map(
+    (name) => `${prefix}${name}`,
+  ),
+  "istio.io/reroute-virtual-interfaces",
+  "sidecar.istio.io/interceptionMode",
+  "status.sidecar.istio.io/port",
+];
+
+/** Variables by which `istio-init` makes no rules at all (tools/istio-iptables/pkg/cmd/root.go; a variable counts for each flag). */
+const noRules = ["DRY_RUN", "SKIP_RULE_APPLY", "CLEANUP_ONLY", "HOST_FILESYSTEM_POD_NETWORK", "NETWORK_NAMESPACE"];
+/** Those by which some interfaces are left out, or a port is. */
+const fewerRules = ["ISTIO_EXCLUDE_INTERFACES", "KUBE_VIRT_INTERFACES", "INBOUND_TUNNEL_PORT"];
+/** Variables of `istio-init` that no proxy may be given: they come from its `proxyMetadata`. */
+export const uncapturingVariables = [...noRules, ...fewerRules];
+
 /** The agent's own ports: health, metrics of Envoy, and merged metrics. They say nothing of the application. */
 const ownPorts = [15020, 15021, 15090];
+/** Istio's own ports (https://istio.io/latest/docs/ops/deployment/application-requirements/): the agent's may be one of them. */
+const isIstiosPort = (port: number) => port >= 15000 && port < 15100;
+/** The end of HBONE tunnels, which the rules leave alone (tools/istio-iptables/pkg/capture/run.go). */
+export const tunnelPort = 15008;
+
+const nothingCaught = (because: string): Uncaught => ({ allBut: [], ports: [], interfaces: [], because: [because] });
 
 export function uncaughtPorts({
   metadata: { annotations = {} },
   spec,
 }: Pick<MeshObject, "metadata" | "spec">): Uncaught {
   const containers = [...treesAt(spec, "initContainers"), ...treesAt(spec, "containers")];
-  const init = containers.find(({ name }) => name === "istio-init");
-  const proxy = containers.find(({ name }) => name === "istio-proxy");
+  const named = (name: string) => containers.find((container) => container["name"] === name);
+  const init = named("istio-init");
   const mode =
-    asText(
-      at(
-        treesAt(proxy, "env").find(({ name }) => name === "ISTIO_META_INTERCEPTION_MODE"),
-        "value",
-      ),
-    ) ??
+    variable(named("istio-proxy"), "ISTIO_META_INTERCEPTION_MODE") ??
     annotations["sidecar.istio.io/interceptionMode"] ??
     "REDIRECT";
-  if (mode === "NONE")
-    return { allBut: [], ports: [], interfaces: [], because: ["sidecar.istio.io/interceptionMode: NONE"] };
-  const setting = (flag: string, name: string, otherwise: string) =>
-    init === undefined ? (annotations[`${prefix}${name}`] ?? otherwise) : (argument(init, flag) ?? otherwise);
-  const included = setting("-b", "includeInboundPorts", "*");
-  const status = Number(annotations["status.sidecar.istio.io/port"] ?? 15020);
-  const excluded = numbers(setting("-d", "excludeInboundPorts", "")).filter(
-    (port) => ![...ownPorts, status].includes(port),
+  if (mode === "NONE") return nothingCaught("sidecar.istio.io/interceptionMode: NONE");
+  // With CNI injection leaves this one in the place of istio-init (injection-template.yaml).
+  if (init === undefined && named("istio-validation") === undefined)
+    return nothingCaught("its having neither istio-init nor, of Istio's CNI plugin, istio-validation");
+  if (init !== undefined) {
+    const args = textsAt(init, "args");
+    if (init["command"] !== undefined || args[0] !== "istio-iptables")
+      return nothingCaught("what istio-init runs instead");
+    const off = noRules.find((name) => isOn(variable(init, name)) || isOn(flagOf(args, longFlag(name))));
+    if (off !== undefined) return nothingCaught(`${off} of istio-init, which proxyMetadata gives it`);
+  }
+  const args = textsAt(init, "args");
+  const annotated = (name: string) => annotations[name.includes("/") ? name : `${prefix}${name}`];
+  const setting = (short: string, variableName: string, name: string) =>
+    init === undefined
+      ? annotated(name)
+      : (flagOf(args, short) ?? flagOf(args, longFlag(variableName)) ?? variable(init, variableName));
+  const says = (name: string, value: string) =>
+    annotated(name) !== undefined
+      ? `${name.includes("/") ? name : `${prefix}${name}`}: ${JSON.stringify(value)}`
+      : `${name.includes("/") ? name : `${prefix}${name}`}: ${JSON.stringify(value)} (in the arguments of istio-init: the pod has no such annotation, so it is from what injects it)`;
+
+  const included = setting("-b", "ISTIO_INBOUND_PORTS", "includeInboundPorts") ?? "*";
+  const excluded = setting("-d", "ISTIO_LOCAL_EXCLUDE_PORTS", "excludeInboundPorts") ?? "";
+  const status = annotations["status.sidecar.istio.io/port"];
+  const declared = containers
+    .filter(({ name }) => !["istio-init", "istio-proxy", "istio-validation"].includes(String(name)))
+    .flatMap((container) => treesAt(container, "ports").map((port) => Number(at(port, "containerPort"))));
+  const isAgents = (port: number) =>
+    ownPorts.includes(port) || (port === Number(status) && isIstiosPort(port) && !declared.includes(port));
+  const interfaces = [
+    ["-c", "ISTIO_EXCLUDE_INTERFACES", "excludeInterfaces"] as const,
+    ["-k", "KUBE_VIRT_INTERFACES", "istio.io/reroute-virtual-interfaces"] as const,
+  ].map(([short, name, annotation]) => ({ annotation, names: words(setting(short, name, annotation) ?? "") }));
+  const tunnel = Number(variable(init, "INBOUND_TUNNEL_PORT") ?? tunnelPort);
+  const open = [
+    ...numbers(excluded).filter((port) => !isAgents(port)),
+    // Nobody is there as a rule; an application that is takes plain text.
+    ...(tunnel !== tunnelPort || declared.includes(tunnel) ? [tunnel] : []),
+  ];
+  const viaStatus = (port: number) => String(port) === status;
+  const onInterfaces = interfaces.flatMap(({ annotation, names }) =>
+    names.length === 0 ? [] : [says(annotation, names.join(","))],
   );
-  const interfaces = words(setting("-c", "excludeInterfaces", ""));
-  const says = (name: string, value: string) => `${prefix}${name}: ${JSON.stringify(value)}`;
-  const onInterfaces = interfaces.length === 0 ? [] : [says("excludeInterfaces", interfaces.join(","))];
+  const common = { interfaces: interfaces.flatMap(({ names }) => names) };
   if (included !== "*")
     // Of the two, Istio reads excludeInboundPorts only where everything is included.
     return {
-      allBut: numbers(included),
-      ports: [],
-      interfaces,
+      ...{ allBut: numbers(included), ports: [], ...common },
       because: [says("includeInboundPorts", included), ...onInterfaces],
     };
+  const byList = open.filter((port) => port !== tunnel && !viaStatus(port));
   return {
-    ports: excluded,
-    interfaces,
-    because: [...(excluded.length === 0 ? [] : [says("excludeInboundPorts", excluded.join(","))]), ...onInterfaces],
+    ...{ ports: open, ...common },
+    because: [
+      ...(byList.length === 0 ? [] : [says("excludeInboundPorts", byList.join(","))]),
+      ...open.filter(viaStatus).map((port) => `status.sidecar.istio.io/port: "${port}"`),
+      ...(open.includes(tunnel) ? [`its being the port of tunnels (HBONE), which istio-init leaves alone`] : []),
+      ...onInterfaces,
+    ],
   };
 }
 
-function argument(container: unknown, flag: string): string | undefined {
-  const args = textsAt(container, "args");
-  return args.includes(flag) ? (args[args.indexOf(flag) + 1] ?? "") : undefined;
+function variable(container: unknown, name: string): string | undefined {
+  return asText(
+    at(
+      treesAt(container, "env").find((one) => one["name"] === name),
+      "value",
+    ),
+  );
 }
+
+/** As istio-iptables names the flag of a variable. */
+const longFlag = (name: string) => `--${name.toLowerCase().replaceAll("_", "-")}`;
+
+/** The value of a flag: `-b 1`, `-b=1`; of one without a value, `true`. */
+function flagOf(args: readonly string[], flag: string): string | undefined {
+  const index = args.findLastIndex((arg) => arg === flag || arg.startsWith(`${flag}=`));
+  if (index < 0) return undefined;
+  const [, given] = /=([^]*)$/.exec(args[index]!) ?? [];
+  return given ?? args[index + 1] ?? "true";
+}
+
+const isOn = (value: string | undefined) =>
+  value !== undefined && !["", "false", "0", "f", "F", "False", "FALSE"].includes(value);
 
 const words = (text: string) =>
   text

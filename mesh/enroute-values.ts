@@ -1,6 +1,7 @@
 import { ingressesAnnotation } from "../base/annotations";
 import type { Values } from "../base/merge";
 import { type PullPolicy, defaultOutputPath, defaultPullPolicy, enroute } from "./enroute";
+import { type GatewayServiceArgs, gatewayServiceValues } from "./gateway-service";
 import type { IngressSupport } from "./gateway-rights";
 import { chartImages, pullSecretValues, relocated } from "./images";
 
@@ -57,6 +58,7 @@ export interface EnRouteValuesArgs {
   resources?: { enroute?: Resources; redis?: Resources; envoy?: Resources } | undefined;
   workloadCertificate?: WorkloadCertificate | undefined;
   serviceAnnotations?: Values | undefined;
+  service?: GatewayServiceArgs | undefined;
   ingresses: IngressSupport;
 }
 
@@ -88,7 +90,7 @@ export function enrouteValues(args: EnRouteValuesArgs): Values {
       redis: args.resources?.redis ?? {},
       envoy: args.resources?.envoy ?? {},
     },
-    service: { annotations: args.serviceAnnotations ?? {} },
+    service: { annotations: args.serviceAnnotations ?? {}, ...gatewayServiceValues(args.service) },
     // The chart's own rule selects a label that none of its pods has, so it keeps nothing apart.
     affinity: {
       podAntiAffinity: {

@@ -85,3 +85,14 @@ export function ttlProblem(ttl: string, max = maxWorkloadCertificateTtl): string
     return `a duration from ${minWorkloadCertificateTtl} to ${max}, the most that istiod signs (MAX_WORKLOAD_CERT_TTL)`;
   return undefined;
 }
+
+/** What is wrong with the gateway's mesh certificate, with the key that says so; undefined where nothing is. */
+export function workloadCertificateProblem(
+  { ttl, outputPath = defaultOutputPath }: { ttl?: string; outputPath?: string } = {},
+  maxTtl?: string,
+): string | undefined {
+  const wrongTtl = ttl === undefined ? undefined : ttlProblem(ttl, maxTtl);
+  if (wrongTtl !== undefined) return `ttl is ${ttl}; it must be ${wrongTtl}`;
+  const wrongPath = outputPathProblem(outputPath);
+  return wrongPath === undefined ? undefined : `outputPath is ${outputPath}; it must be ${wrongPath}`;
+}

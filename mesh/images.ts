@@ -54,3 +54,9 @@ export function dockerConfig({ registry, username, password }: PullCredentials<s
   const auth = Buffer.from(`${username}:${password}`).toString("base64");
   return JSON.stringify({ auths: { [registry]: { auth } } });
 }
+
+/**
+ * Architectures of the gateway's pod: EnRoute's own images (enroute-gwi, cert-server v0.1.0) are of the one machine that builds them
+ * (azure-pipelines.yml of saarasio/enroute, without buildx); all others here are for more.
+ */
+export const gatewayArchitectures: readonly string[] = ["amd64"];

@@ -19,6 +19,8 @@ export interface Owned {
   readonly allows?: (value: unknown, values: Values) => boolean;
   /** Free where the settings make nothing of it. @default owned all the same */
   readonly whereSet?: true;
+  /** What of the values is refused, wherever it stands, and what belongs in its place. @default what differs at the path */
+  readonly refuses?: (values: Values) => { path: Path; instead: string }[];
 }
 
 /** Something that is owned, and overridden. */
@@ -30,11 +32,18 @@ export interface Override {
   wanted: unknown;
   /** What the chart would get; undefined: nothing, as `null` took it away. */
   found: unknown;
+  /** What belongs in its place, where that is no value of this path. */
+  instead?: string;
 }
 
 /** What of the owned values the chart would get differently from what the settings make of it. */
 export function overridesOf(settled: Values, effective: Values, owned: readonly Owned[]): Override[] {
   return owned.flatMap((one) => {
+    if (one.refuses !== undefined)
+      return one.refuses(effective).map(({ path, instead }) => ({
+        ...{ owned: one, path, instead },
+        ...{ wanted: undefined, found: at(effective, ...path) },
+      }));
     const [wanted, found] = [at(settled, ...one.path), at(effective, ...one.path)];
     if (one.whereSet === true && wanted === undefined) return [];
     if (one.allows?.(found, effective) === true) return [];
@@ -76,7 +85,8 @@ export function saidOf(tree: unknown, path: Path): Path | undefined {
 }
 
 /** What is allowed in the place of an override, and why. */
-export function allowedText({ owned: { key, why }, wanted }: Override): string {
+export function allowedText({ owned: { key, why }, wanted, instead }: Override): string {
+  if (instead !== undefined) return `${instead}. ${why}`;
   if (key === undefined) return `${wanted === undefined ? "nothing" : shown(wanted)}: leave it out. ${why}`;
   return wanted === undefined
     ? `nothing: set ${key} instead. ${why}`

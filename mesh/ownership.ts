@@ -1,5 +1,6 @@
 import { defined } from "../base/defined";
 import { formerGatewayHostName } from "./enroute";
+import type { FixedFields } from "./immutability";
 import { titleOf } from "./object";
 
 /*
@@ -13,6 +14,9 @@ export const ownerValue = "enroute-istio";
 
 /** Annotation on every object that a stack makes, and on its claim: `organization/project/stack`. */
 export const stackAnnotation = "enroute-istio/stack";
+
+/** Annotation by which the Kubernetes provider takes the name of a field manager. */
+export const fieldManagerAnnotation = "pulumi.com/patchFieldManager";
 
 /** ConfigMap in the mesh's root namespace by which a stack claims the mesh. */
 export const claimName = "enroute-istio-owner";
@@ -204,6 +208,8 @@ export interface PlannedObject extends ObjectName {
   /** `namespace/name` of the release whose chart makes it; undefined where the program does. */
   release?: string;
   registered?: RegisteredAs;
+  /** What of it cannot be changed in place; nothing else of it is kept. */
+  fixed?: FixedFields;
 }
 
 export interface Planned {
@@ -227,6 +233,22 @@ export function leftovers(held: Held, planned: Planned): string[] {
       .map((object) => `${object.kind} ${name(object)}`),
     ...held.releases.filter((release) => !releases.includes(release)).map((release) => `Release ${release}`),
   ];
+}
+
+/** Releases of a stack that its program would make under another namespace. */
+export function movedReleases(held: Held, planned: Planned): { name: string; from: string; to: string }[] {
+  const ids = planned.releases.map(({ namespace, name }) => `${namespace}/${name}`);
+  const left = held.releases.filter((id) => !ids.includes(id)).map((id) => id.split("/") as [string, string]);
+  return planned.releases.flatMap(({ name, namespace: to }) =>
+    held.releases.includes(`${to}/${name}`)
+      ? []
+      : left.flatMap(([from, former]) => (former === name ? [{ name, from, to }] : [])),
+  );
+}
+
+/** The stack whose claim lists a Helm release, `namespace/name`. */
+export function claimedBy(claims: readonly Claim[], release: string): string | undefined {
+  return claims.find(({ releases }) => releases.includes(release))?.owner;
 }
 
 /** Why an object that is there may not be made, in words; undefined where it is the stack's own. */

@@ -1,4 +1,5 @@
 import { at, asText, treeAt, treesAt } from "../base/tree";
+import { tunnelPort } from "./capture";
 import { trustedCa } from "./proxy-tls";
 
 /*
@@ -67,9 +68,14 @@ function listenersOf(dump: unknown): unknown[] {
   });
 }
 
-/** Ends of HBONE tunnels are listeners without an address: what comes there has been decrypted before. */
+/**
+ * Ends of HBONE tunnels are listeners without an address: what comes there has been decrypted before. One that an EnvoyFilter adds
+ * has no direction, and is reached past the rules of the pod's network at the tunnels' port alone.
+ */
 function isFromOutside(listener: unknown): boolean {
-  return at(listener, "trafficDirection") === "INBOUND" && at(listener, "internalListener") === undefined;
+  if (at(listener, "internalListener") !== undefined) return false;
+  const direction = at(listener, "trafficDirection");
+  return direction === "INBOUND" || (direction !== "OUTBOUND" && boundPort(listener) === tunnelPort);
 }
 
 /** The listener of all that the pod's network rules catch; others are bound to a port of their own. */

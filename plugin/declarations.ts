@@ -198,6 +198,20 @@ export interface IngressesSettings {
   reason: string;
 }
 
+export interface NodePortsSettings {
+  /** For port 80, which redirects. Default: the cluster chooses it. */
+  http?: number;
+  /** For port 443. Default: the cluster chooses it. */
+  https?: number;
+}
+
+export interface ServiceSettings {
+  /** Type of the Service: `LoadBalancer` waits for an address from the cluster; `NodePort` opens a port of every node, for a load balancer of your own; `ClusterIP` is reached inside the cluster alone. Other than `LoadBalancer` it takes `/bin/sh` where Pulumi runs. Default: `LoadBalancer`. */
+  type?: string;
+  /** Ports of the nodes, not with `ClusterIP`. Default: the cluster chooses them. */
+  nodePorts?: NodePortsSettings;
+}
+
 export interface GatewaySettings {
   /** Exact version of the chart `enroute`. */
   version: string;
@@ -221,7 +235,9 @@ export interface GatewaySettings {
   workloadCertificate?: WorkloadCertificateSettings;
   /** Gives EnRoute the right to list Ingresses. It then serves every Ingress of the cluster that has no class annotation, whatever its `ingressClassName`, in clear text on port 80; `verify` lists them. Default: EnRoute may not list Ingresses, and serves none. */
   ingresses?: IngressesSettings;
-  /** Annotations of the LoadBalancer Service, for the cloud's controller. */
+  /** How clients come to the gateway. Default: type `LoadBalancer`. */
+  service?: ServiceSettings;
+  /** Annotations of the Service, for the cloud's controller. */
   serviceAnnotations?: { [key: string]: pulumi.Input<string> };
   /** How long Helm waits for each release to become ready, in seconds. Default: `300`. */
   timeoutSeconds?: pulumi.Input<number>;
@@ -408,6 +424,11 @@ export interface IngressNamespaces {
   workloads: string[];
 }
 
+export interface IngressNodePorts {
+  http?: number;
+  https?: number;
+}
+
 export interface IngressWorkloadCertificate {
   ttl: string;
   outputPath: string;
@@ -447,8 +468,10 @@ export declare class EncryptedIngress extends pulumi.ComponentResource {
   readonly versions: pulumi.Output<{ [key: string]: string }>;
   /** Namespaces by role. */
   readonly namespaces: pulumi.Output<IngressNamespaces>;
-  /** Where clients connect: an IP address or a DNS name for the hosts' DNS records. Missing while the cloud has given none. */
+  /** Where clients connect: an IP address or a DNS name for the hosts' DNS records; inside the cluster alone with a Service of type ClusterIP. Missing while the cloud has given none, and with type NodePort: there every node's address leads to the gateway. */
   readonly gatewayAddress?: pulumi.Output<string>;
+  /** Ports of every node that lead to the gateway; missing but for a Service of type NodePort. */
+  readonly gatewayNodePorts?: pulumi.Output<IngressNodePorts>;
   /** URLs that the gateway serves. */
   readonly hosts: pulumi.Output<string[]>;
   /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
@@ -517,7 +540,7 @@ export interface MeshNamespaceArgs {
   labels?: { [key: string]: string };
 }
 
-/** A namespace of the mesh: created, or an existing one that gets the label. */
+/** A namespace of the mesh: created, or an existing one that gets the label. Labels and annotations of others stay. An update of a Namespace takes over what clients such as `kubectl label` have set, and drops it (pulumi-kubernetes 4.34, fixCSAFieldManagers in provider/pkg/await/await.go). One of a NamespacePatch does not: it makes every change, as the same field manager. */
 export declare class MeshNamespace extends pulumi.ComponentResource {
   /** Name of the namespace in the cluster. */
   readonly namespace: pulumi.Output<string>;
@@ -557,7 +580,9 @@ export interface EnRouteGatewayArgs {
   workloadCertificate?: WorkloadCertificateSettings;
   /** Gives EnRoute the right to list Ingresses. It then serves every Ingress of the cluster that has no class annotation, whatever its `ingressClassName`, in clear text on port 80; `verify` lists them. Default: EnRoute may not list Ingresses, and serves none. */
   ingresses?: IngressesSettings;
-  /** Annotations of the LoadBalancer Service, for the cloud's controller. */
+  /** How clients come to the gateway. Default: type `LoadBalancer`. */
+  service?: ServiceSettings;
+  /** Annotations of the Service, for the cloud's controller. */
   serviceAnnotations?: { [key: string]: pulumi.Input<string> };
   /** How long Helm waits for each release to become ready, in seconds. Default: `300`. */
   timeoutSeconds?: pulumi.Input<number>;
@@ -571,13 +596,15 @@ export interface EnRouteGatewayArgs {
   imagePullSecrets?: string[];
   /** Longest life that istiod signs. Default: `2160h`, Istio's. */
   maxWorkloadCertificateTtl?: string;
+  /** Folder that the provider runs in, where a type of Service other than the chart's takes a file. Default: the current one. */
+  providerFolder?: string;
 }
 
 /** The EnRoute ingress gateway as a member of the mesh (release `enroute-istio`). */
 export declare class EnRouteGateway extends pulumi.ComponentResource {
   /** Namespace of the gateway. */
   readonly namespace: pulumi.Output<string>;
-  /** Address of the LoadBalancer Service: an IP address or a host name, as the cloud gives it. */
+  /** Address of its Service: an IP address or a host name, as the cloud gives it; of type ClusterIP the one inside the cluster; of type NodePort none, as the nodes have theirs. */
   readonly address?: pulumi.Output<string>;
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions);
 }
@@ -613,6 +640,8 @@ export declare class MeshGlobalConfig extends pulumi.ComponentResource {
 export interface ServingCertificateArgs {
   /** DNS names that the certificate must cover. */
   hosts: string[];
+  /** Which of the hosts each namespace has: cert-manager is asked there for those alone. Default: all of them in each namespace. */
+  hostsOf?: { [key: string]: string };
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
   /** The gateway's serving certificate, by `issuer`: `generated`, `provided`, `existingSecret`, `certManager`. */

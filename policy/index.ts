@@ -1,5 +1,5 @@
 import { PolicyPack, type ResourceValidationPolicy, Secret, type StackValidationPolicy } from "@pulumi/policy";
-import { toPolicyObject } from "./objects";
+import { programObjects, toPolicyObject } from "./objects";
 import { type Rule, type Violation, judgeBy, rules } from "./rules";
 import { plainKeyPaths } from "./rules/keys";
 
@@ -58,18 +58,11 @@ function policy(rule: Rule): (ResourceValidationPolicy | StackValidationPolicy)[
         {
           ...common,
           validateStack: ({ resources }, report) => {
-            const objects = resources.flatMap(({ type, name, props, urn, opts: { protect } }) => {
-              const object = toPolicyObject({ type, name, props, protect });
-              return object === undefined ? [] : [{ object, urn }];
-            });
-            const [first] = objects;
+            const [first] = resources;
             if (first === undefined) return;
-            for (const violation of find(
-              rule,
-              objects.map(({ object }) => object),
-              first.urn,
-            ))
-              report(text(violation));
+            const known = resources.map(({ type, name, props, opts: { protect } }) => ({ type, name, props, protect }));
+            const objects = programObjects(known).map(({ object }) => object);
+            for (const violation of find(rule, objects, first.urn)) report(text(violation));
           },
         },
       ];

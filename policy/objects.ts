@@ -1,5 +1,8 @@
 import { holdsPrivateKey } from "../base/certificate";
+import { defined } from "../base/defined";
 import { asText, asTree } from "../base/tree";
+import { titleOf } from "../mesh/object";
+import { fieldManagerAnnotation } from "../mesh/ownership";
 import { type PolicyObject, unknownValue } from "./rule";
 import { plainKeyPaths } from "./rules/keys";
 
@@ -52,6 +55,36 @@ export function toPolicyObject(
       ...(namespace === undefined ? {} : { namespace }),
     },
     protect,
+  };
+}
+
+/**
+ * The objects that a program's resources stand for. A patch of an object that an earlier resource makes, or patches, is no object of
+ * its own: it has the last word on that one's labels and annotations.
+ */
+export function programObjects<Resource extends ProgramResource>(
+  resources: readonly Resource[],
+  openSecret?: OpenSecret,
+): { resource: Resource; object: PolicyObject }[] {
+  const all: { resource: Resource; object: PolicyObject }[] = [];
+  for (const resource of resources) {
+    const object = toPolicyObject(resource, openSecret);
+    if (object === undefined) continue;
+    const made = resource.type.endsWith("Patch")
+      ? all.find((one) => one.object.apiVersion === object.apiVersion && titleOf(one.object) === titleOf(object))
+      : undefined;
+    if (made === undefined) all.push({ resource, object });
+    else made.object = { ...made.object, metadata: patched(made.object.metadata, object.metadata) };
+  }
+  return all;
+}
+
+function patched(metadata: PolicyObject["metadata"], { labels, annotations = {} }: PolicyObject["metadata"]) {
+  const others = Object.entries(annotations).filter(([key]) => key !== fieldManagerAnnotation);
+  return {
+    ...metadata,
+    ...defined({ labels }),
+    ...(others.length === 0 ? {} : { annotations: Object.fromEntries(others) }),
   };
 }
 

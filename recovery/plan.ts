@@ -1,3 +1,5 @@
+import { defined } from "../base/defined";
+
 /** One revision of a Helm release, by the labels of its Secret. */
 export interface Revision {
   namespace: string;
@@ -23,8 +25,12 @@ export interface OwnReleases {
   inState: ReadonlySet<string>;
   /** In the stack's claim of the mesh: it was about to install them. */
   claimed: ReadonlySet<string>;
-  /** An operation of the stack that never finished was making them, or the user gives them to the stack. */
+  /** An operation of the stack that never finished was making them, or they are of a stack that is gone (`takeOverFrom`). */
   named: ReadonlySet<string>;
+  /** The user gives them to the stack. */
+  adopted: ReadonlySet<string>;
+  /** By release: another stack, whose claim lists it. */
+  others: ReadonlyMap<string, string>;
 }
 
 /** A release under one of the stack's names that is not the stack's: it is left as it is. */
@@ -32,6 +38,8 @@ export interface ForeignRelease {
   namespace: string;
   name: string;
   why: string;
+  /** The stack whose claim lists it. */
+  owner?: string;
 }
 
 /**
@@ -54,9 +62,14 @@ export function planRecovery(revisions: readonly Revision[], releases: OwnReleas
       { namespace, name, revisions: which.map(({ revision }) => revision), why },
     ];
     if (!releases.inState.has(id)) {
-      return status === "uninstalled"
-        ? []
-        : forget(own, `is ${status}, but Pulumi does not know of it: the update that made it was cut off`);
+      if (status === "uninstalled") return [];
+      const isBegun = releases.named.has(id) || releases.claimed.has(id);
+      return forget(
+        own,
+        isBegun
+          ? `is ${status}, but Pulumi does not know of it: the update that made it was cut off`
+          : `is ${status}, and is given to this stack by --adopt`,
+      );
     }
     // What ran before stays deployed until an upgrade is through; only a cut between Helm's last two writes leaves none.
     const worked = own.findLastIndex((revision) => revision.status === "deployed");
@@ -75,16 +88,21 @@ export function planRecovery(revisions: readonly Revision[], releases: OwnReleas
 export function foreignReleases(revisions: readonly Revision[], releases: OwnReleases): ForeignRelease[] {
   return byRelease(revisions).flatMap(({ id, last }) => {
     const why = foreignReason(id, last, releases);
-    return why === undefined ? [] : [{ namespace: last.namespace, name: last.name, why }];
+    const { namespace, name } = last;
+    return why === undefined ? [] : [{ namespace, name, why, ...defined({ owner: releases.others.get(id) }) }];
   });
 }
 
 function foreignReason(
   id: string,
   { status, byPulumi }: Revision,
-  { inState, claimed, named }: OwnReleases,
+  { inState, claimed, named, adopted, others }: OwnReleases,
 ): string | undefined {
-  if (inState.has(id) || named.has(id) || status === "uninstalled") return undefined;
+  if (inState.has(id) || status === "uninstalled") return undefined;
+  // Only that stack, or one that takes over from it, gives a release away.
+  const owner = others.get(id);
+  if (owner !== undefined) return `is ${status}, and belongs to stack ${owner}, whose claim of the mesh lists it`;
+  if (named.has(id) || adopted.has(id)) return undefined;
   if (!claimed.has(id)) return `is ${status}, and nothing of this stack names it: another owner installed it`;
   // The claim in the state came before the release. An operation of the stack made it that lost the cluster at its very end, and
   // could not write it down; or it was installed since by Helm's own command.

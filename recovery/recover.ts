@@ -1,8 +1,10 @@
 import type { Stack } from "@pulumi/pulumi/automation";
-import { type Cluster, isAbsent, openCluster } from "../cluster/client";
+import type { Finding } from "../base/issue";
+import { type Cluster, type ClusterError, openCluster, unreachable } from "../cluster/client";
+import { configMapsNamed } from "../cluster/config-maps";
 import { helmRevisions } from "../cluster/helm-releases";
 import type { Named } from "../cluster/kinds";
-import { claimName, claimOf } from "../mesh/ownership";
+import { type Claim, claimName, claimOf, isStack } from "../mesh/ownership";
 import { expectedReleases } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { RecoveryError } from "./error";
@@ -38,10 +40,31 @@ interface Deployment {
 export async function inspect(stack: Stack, settings: Settings, adopt: readonly string[] = []): Promise<Recovery> {
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
   const { pending_operations: pending = [] } = exported.deployment ?? {};
-  const cluster = open(settings);
-  const [all, gone] = await Promise.all([revisions(cluster, settings), takenOver(cluster, settings)]);
-  const own = ownReleases(exported.deployment ?? {}, settings);
-  const releases: OwnReleases = { ...own, named: new Set([...own.named, ...gone, ...adopt]) };
+  const cluster = await open(settings);
+  const { resources = [] } = exported.deployment ?? {};
+  const [all, claimed, { name: project }] = await Promise.all([
+    revisions(cluster, settings),
+    configMapsNamed(cluster, claimName, settings.istio.namespace.name),
+    stack.workspace.projectSettings(),
+  ]);
+  const claims = claimed.flatMap((metadata) => claimOf(metadata) ?? []);
+  const own = claimsIn(resources);
+  const names = stack.name.split("/");
+  const stackName = names.length === 3 ? stack.name : `*/${project}/${names.at(-1)}`;
+  // A claim in the state was this stack's under another name.
+  const isOurs = ({ owner }: Claim) => isStack(owner, stackName) || own.some((claim) => claim.owner === owner);
+  const isGone = ({ owner }: Claim) => settings.takeOverFrom !== "" && owner === settings.takeOverFrom;
+  const releases: OwnReleases = {
+    inState: new Set(resources.flatMap(({ type, id }) => (type === releaseType && id ? [id] : []))),
+    claimed: new Set(own.flatMap((claim) => claim.releases)),
+    named: new Set([...releasesBegun(pending, settings), ...claims.filter(isGone).flatMap((claim) => claim.releases)]),
+    adopted: new Set(adopt),
+    others: new Map(
+      claims
+        .filter((claim) => !isOurs(claim) && !isGone(claim))
+        .flatMap(({ owner, releases: theirs }) => theirs.map((id) => [id, owner] as const)),
+    ),
+  };
   const foreign = foreignReleases(all, releases);
   return {
     forget: planRecovery(all, releases),
@@ -52,7 +75,7 @@ export async function inspect(stack: Stack, settings: Settings, adopt: readonly 
 
 /** Makes Helm forget what {@link inspect} found. No object of the rollout is deleted. */
 export async function forget(settings: Settings, recovery: Recovery): Promise<void> {
-  const cluster = open(settings);
+  const cluster = await open(settings);
   for (const { namespace, name, revisions: numbers } of recovery.forget)
     for (const number of numbers)
       await cluster.remove(`/api/v1/namespaces/${namespace}/secrets/sh.helm.release.v1.${name}.v${number}`);
@@ -60,41 +83,37 @@ export async function forget(settings: Settings, recovery: Recovery): Promise<vo
 
 const releaseType = "kubernetes:helm.sh/v3:Release";
 
-/** What the state names: the releases that it has, those of its claim, and those that an operation was making. */
-function ownReleases(
-  { resources = [], pending_operations: pending = [] }: Deployment,
-  settings: Settings,
-): OwnReleases {
-  const isClaim = (outputs?: { metadata?: Named["metadata"] }) => outputs?.metadata?.name === claimName;
-  const claims = resources.filter(({ outputs }) => isClaim(outputs));
+/** The claims that the state has. */
+function claimsIn(resources: NonNullable<Deployment["resources"]>): Claim[] {
+  return resources.flatMap(({ outputs }) =>
+    outputs?.metadata?.name === claimName ? (claimOf(outputs.metadata) ?? []) : [],
+  );
+}
+
+/** Releases that an operation was making which never ended. */
+function releasesBegun(pending: NonNullable<Deployment["pending_operations"]>, settings: Settings): string[] {
   // A release has the same name in the program and in the cluster.
-  const making = pending.flatMap(({ resource: { urn } }) =>
-    urn.includes(releaseType) ? expectedReleases(settings).filter(({ name }) => name === urn.split("::").at(-1)) : [],
+  return pending.flatMap(({ resource: { urn } }) =>
+    urn.includes(releaseType)
+      ? expectedReleases(settings).flatMap(({ namespace, name }) =>
+          name === urn.split("::").at(-1) ? [`${namespace}/${name}`] : [],
+        )
+      : [],
   );
-  return {
-    inState: new Set(resources.flatMap(({ type, id }) => (type === releaseType && id ? [id] : []))),
-    claimed: new Set(claims.flatMap(({ outputs }) => claimOf(outputs?.metadata ?? {})?.releases ?? [])),
-    named: new Set(making.map(({ namespace, name }) => `${namespace}/${name}`)),
-  };
 }
 
-/** The releases of a stack that is gone, where the settings say that this one takes its mesh over. */
-async function takenOver(cluster: Cluster, { istio, takeOverFrom }: Settings): Promise<string[]> {
-  if (takeOverFrom === "") return [];
-  const path = `/api/v1/namespaces/${istio.namespace.name}/configmaps/${claimName}`;
-  const claim = await cluster.get<Named>(path).then(
-    ({ metadata }) => claimOf(metadata),
-    (error: unknown) => {
-      if (isAbsent(error)) return undefined;
-      throw error;
-    },
-  );
-  return claim?.owner === takeOverFrom ? claim.releases : [];
-}
-
-function open(settings: Settings): Cluster {
+async function open(settings: Settings): Promise<Cluster> {
+  const refuse = (finding: Finding) =>
+    new RecoveryError("cluster-unreachable", finding.problem, finding.fix, [finding]);
   const cluster = openCluster(settings);
-  if ("problem" in cluster) throw new RecoveryError("cluster-unreachable", cluster.problem, cluster.fix, [cluster]);
+  if ("problem" in cluster) throw refuse(cluster);
+  try {
+    await cluster.get("/version");
+  } catch (error) {
+    // Any other answer is one of an API server: what is missing shows where it is read.
+    const { status } = error as Partial<ClusterError>;
+    if (status === undefined || status === 401 || status === 403) throw refuse(unreachable(settings, cluster, error));
+  }
   return cluster;
 }
 

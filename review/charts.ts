@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { parseAllDocuments, stringify } from "yaml";
 import { defined } from "../base/defined";
 import { parseYaml } from "../base/yaml";
+import { defaultServiceType } from "../mesh/gateway-service";
 import { ReviewError } from "./error";
 import type { KubernetesObject, OwnedObject, Release } from "./objects";
-import { isTree, plain, treesAt } from "./objects";
+import { at, isTree, plain, treeAt, treesAt } from "./objects";
 import { type Ended, run } from "./run";
 
 /** Where charts are kept: ${XDG_CACHE_HOME:-~/.cache}/enroute-istio/chart-packages. */
@@ -56,7 +57,7 @@ export class ChartRenderer {
         `Chart ${describe(release)} of release ${release.name} does not render with the values of ${side}: ${lastWords(stderr)}`,
         "change the values that it names",
       );
-    return parseManifest(stdout, release, side);
+    return parseManifest(stdout, release, side).map((owned) => postRendered(owned, release));
   }
 
   private package(release: Release, side: string): Promise<string> {
@@ -72,8 +73,10 @@ export class ChartRenderer {
     const added = repository === "" ? undefined : addedRepository(repository);
     if (added === undefined)
       return helm(["pull", chart, ...options, ...(repository === "" ? [] : ["--repo", repository])]);
-    const updated = await helm(["repo", "update", added]);
-    return updated.code === 0 ? helm(["pull", `${added}/${chart}`, ...options]) : updated;
+    const problem = updateProblem(await helm(["repo", "update", added]));
+    return problem === undefined
+      ? helm(["pull", `${added}/${chart}`, ...options])
+      : { code: 1, stdout: "", stderr: `Error: ${added} cannot be reached: ${problem}` };
   }
 
   private async pull(release: Release, side: string): Promise<string> {
@@ -110,6 +113,12 @@ export function addedRepository(repository: string, environment: NodeJS.ProcessE
   const entries = treesAt(parseYaml(readFileSync(path, "utf8")), "repositories");
   const entry = entries.find(({ url, username, caFile }) => same(url) && Boolean(username ?? caFile));
   return entry === undefined ? undefined : plain(entry["name"]);
+}
+
+/** Why `helm repo update` got nothing: Helm 3 then ends well, and goes on with what it has; the error of Helm 4 leaves out the reason. */
+export function updateProblem({ code, stdout, stderr }: Ended): string | undefined {
+  const reason = /^\.\.\.Unable to get an update from .*\n\s*(.+)/m.exec(`${stdout}\n${stderr}`)?.[1];
+  return reason ?? (code === 0 ? undefined : lastWords(stderr));
 }
 
 /** The release with the chart of its name from another repository; without one, as it is. */
@@ -151,14 +160,17 @@ async function helm(args: readonly string[], input?: string): Promise<Ended> {
   if (ended.code === undefined)
     throw new ReviewError(
       "The command helm is not on the PATH; releases are rendered by it.",
-      "install Helm 3 (https://helm.sh/docs/intro/install/)",
+      "install Helm 3 or 4 (https://helm.sh/docs/intro/install/)",
     );
   return ended;
 }
 
-/** The end of Helm's output, after its warnings. */
-function lastWords(stderr: string): string {
-  const lines = stderr.split("\n").filter((line) => line.trim() !== "" && !/^WARNING:|^\s*level=/.test(line));
+/** The end of Helm's output, after its warnings, in one line. */
+export function lastWords(stderr: string): string {
+  const lines = stderr
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !/^WARNING:|^(time=\S+ )?level=/.test(line));
   const start = lines.findIndex((line) => line.startsWith("Error:"));
   return lines
     .slice(Math.max(start, 0))
@@ -166,6 +178,14 @@ function lastWords(stderr: string): string {
     .replace(/^Error: /, "")
     .replace(/ Use --debug flag to render out invalid YAML$/, "")
     .trim();
+}
+
+/** An object as the release's post-renderer leaves it. */
+export function postRendered(owned: OwnedObject, { serviceType: type }: Pick<Release, "serviceType">): OwnedObject {
+  const { object } = owned;
+  if (type === undefined || object.kind !== "Service" || at(object, "spec", "type") !== defaultServiceType)
+    return owned;
+  return { ...owned, object: { ...object, spec: { ...treeAt(object, "spec"), type } } };
 }
 
 // Most documents are the same on both sides (CRDs by the thousand lines), and reading YAML is what takes the time.

@@ -2,6 +2,7 @@ import type * as pulumiModule from "@pulumi/pulumi";
 import type { Settings } from "../settings";
 import type { ProgramResource } from "../policy/objects";
 import { unknownValue } from "../policy/rule";
+import { sdkProblem } from "../base/sdk";
 import { isTree } from "./objects";
 import { type Program, loadProgram } from "./program-contract";
 import type { MaskedConfiguration } from "./stack-file";
@@ -62,7 +63,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
     true,
   );
   // The mocks do not get it.
-  const monitor = pulumi.runtime.getMonitor() as unknown as Monitor;
+  const monitor = monitorOf(pulumi, program);
   const register = monitor.registerResource.bind(monitor);
   monitor.registerResource = (request, callback) => {
     const id = `${request.getType()} ${request.getName()}`;
@@ -82,7 +83,7 @@ async function collect({ program, configuration, now }: CollectRequest): Promise
   return { resources, deletions: (deletionProtection?.except ?? []).map(({ object }) => object) };
 }
 
-/** What of the SDK's monitor is used: it is not public. */
+/** What of the SDK's monitor is used: it is not public (3.246 and 3.276). */
 interface Monitor {
   registerResource(
     request: {
@@ -94,6 +95,13 @@ interface Monitor {
     },
     callback: unknown,
   ): unknown;
+}
+
+function monitorOf(pulumi: Sdk, program: string): Monitor {
+  const monitor = pulumi.runtime.getMonitor() as unknown as Partial<Monitor> | undefined;
+  if (typeof monitor?.registerResource === "function") return monitor as Monitor;
+  const { version } = load(program, "@pulumi/pulumi/package.json") as { version: string };
+  throw new pulumi.RunError(sdkProblem(version, ["registerResource of the monitor that setMocks makes"]));
 }
 
 /** The settings of a configuration with placeholders: problems with a placeholder do not count. */
@@ -138,9 +146,12 @@ function settle(pulumi: Sdk, value: unknown): unknown {
 type Sdk = typeof pulumiModule;
 
 /** The SDK that the program itself loads: that of another folder would not see its resources. */
-function sdkOf(program: string): Sdk {
+const sdkOf = (program: string) => load(program, "@pulumi/pulumi") as Sdk;
+
+/** A module as the program would load it. */
+function load(program: string, name: string): unknown {
   // eslint-disable-next-line @typescript-eslint/no-require-imports
-  return require(require.resolve("@pulumi/pulumi", { paths: [program] })) as Sdk;
+  return require(require.resolve(name, { paths: [program] }));
 }
 
 // One after the other: Pulumi's runtime is one per process.

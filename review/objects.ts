@@ -22,6 +22,8 @@ export interface Release {
   repository?: string;
   values: Record<string, unknown>;
   skipCrds?: boolean;
+  /** What becomes of the type of its Services after the chart was rendered. */
+  serviceType?: string;
 }
 
 /** An object together with where it comes from. */

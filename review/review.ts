@@ -70,7 +70,9 @@ export async function review(options: ReviewOptions): Promise<Review> {
     const [baseName, headName] = [`the base (${base.ref}, ${base.commit.slice(0, 10)})`, "the head (the working tree)"];
     // Before anything takes time. The head's errors come first: it is the side at hand.
     const configuration = stackConfiguration(project, stack, headName);
-    const baseConfiguration = stackConfiguration(base.project, stack, baseName);
+    // What was in plain text at the base, and is a secret now, is one in the comment, too.
+    const secret = configuration.encrypted?.paths ?? [];
+    const baseConfiguration = stackConfiguration(base.project, stack, baseName, secret);
     const [head, isSameProgram] = await Promise.all([headOf(project), hasProgramOf(project, base.commit)]);
     const program = programOf(project);
     const baseProgram = isSameProgram ? program : programOf(base.project);

@@ -35,7 +35,7 @@ function hide(value: unknown, key = ""): unknown {
     if (credential.test(key) && !noCredential.test(value) && value !== unknownValue) return secretValue;
     return withoutUserinfo(value)
       .replace(privateKey, secretValue)
-      .replace(/(\[encrypted [0-9a-f]{8}\]) -----BEGIN ENCRYPTED VALUE-----/g, "$1");
+      .replace(/(\[(?:encrypted [0-9a-f]{8}|not encrypted)\]) -----BEGIN ENCRYPTED VALUE-----/g, "$1");
   }
   if (Array.isArray(value)) return value.map((item) => hide(item, key));
   if (!isTree(value)) return value;

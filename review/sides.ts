@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import { defined } from "../base/defined";
 import { ChartRenderer, type RenderOptions } from "./charts";
+import { postRenderedType } from "../mesh/gateway-service";
 import { ReviewError } from "./error";
 import { layoutOf } from "./program-contract";
 import { ProgramRunner } from "./programs";
 import { type PolicyObject } from "../policy/rules";
 import { asTree } from "../base/tree";
-import { type ProgramResource, toPolicyObject } from "../policy/objects";
+import { type ProgramResource, programObjects } from "../policy/objects";
 import { type OwnedObject, type Release, at, identity, plain, treeAt } from "./objects";
 import { type MaskedConfiguration, stackConfiguration } from "./stack-file";
 
@@ -50,12 +51,10 @@ export async function renderSide(
   const { resources, deletions } = await programs.collect(program, configuration, now, name);
   const releases = resources.flatMap((resource) => toRelease(resource) ?? []);
   const rendered = (await Promise.all(releases.map((release) => charts.render(release, name)))).flat();
-  const own = resources.flatMap((resource) => toOwned(resource) ?? []);
+  const made = programObjects(resources);
+  const own = made.flatMap((one) => toOwned(one) ?? []);
   refuseDuplicates([...own, ...rendered], name);
-  const judged = [
-    ...resources.flatMap((resource) => toPolicyObject(resource) ?? []),
-    ...rendered.map(({ object }) => object),
-  ];
+  const judged = [...made, ...rendered].map(({ object }) => object);
   return { name, objects: [...own, ...rendered], releases, judged, deletions, masked: configuration.masked };
 }
 
@@ -87,15 +86,17 @@ function toRelease({ type, name, props: inputs }: ProgramResource): Release | un
     repository: typeof repository === "string" ? repository : undefined,
     values: treeAt(props, "values"),
     skipCrds: props["skipCrds"] === true || undefined,
+    serviceType: postRenderedType(props["postrender"]),
   });
 }
 
 /** The object of a resource of the program; keys and certificates of it are compared and shown as objects too. */
-function toOwned(resource: ProgramResource): OwnedObject | undefined {
+function toOwned({
+  resource,
+  object: { protect, ...object },
+}: ReturnType<typeof programObjects>[number]): OwnedObject | undefined {
   const { type, name } = resource;
-  const judged = type === releaseType ? undefined : toPolicyObject(resource);
-  if (judged === undefined) return undefined;
-  const { protect, ...object } = judged;
+  if (type === releaseType) return undefined;
   const isPatch = type.endsWith("Patch");
   return defined({
     object,

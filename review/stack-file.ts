@@ -20,15 +20,25 @@ export interface MaskedConfiguration extends StackConfiguration {
  * for PEM.
  */
 function placeholder(encrypted: string): string {
-  return `[encrypted ${createHash("sha256").update(encrypted).digest("hex").slice(0, 8)}] -----BEGIN ENCRYPTED VALUE-----`;
+  return `[encrypted ${createHash("sha256").update(encrypted).digest("hex").slice(0, 8)}] ${likePem}`;
 }
+
+const likePem = "-----BEGIN ENCRYPTED VALUE-----";
+/** Stands for a value in plain text that the other side encrypts: most likely it is still in force. */
+const plainPlaceholder = `[not encrypted] ${likePem}`;
 
 /**
  * Reads the project's file and the stack's file of a project, without the engine and without the keys of the stack's secrets.
  *
  * @param side names the side in errors, such as "the base (main)"
+ * @param secret paths of values that are not shown either, as the other side encrypts them
  */
-export function stackConfiguration(project: string, stack: string, side: string): MaskedConfiguration {
+export function stackConfiguration(
+  project: string,
+  stack: string,
+  side: string,
+  secret: readonly Path[] = [],
+): MaskedConfiguration {
   const definition = readYaml(projectFile(project) ?? join(project, "Pulumi.yaml"), side);
   const file = definition === undefined ? undefined : stackFile(project, stack);
   if (definition === undefined || file === undefined)
@@ -61,7 +71,7 @@ export function stackConfiguration(project: string, stack: string, side: string)
   ]) {
     const fullKey = key.includes(":") ? key : `${name}:${key}`;
     const before = masked.length;
-    const plain = mask(value, [fullKey.slice(fullKey.indexOf(":") + 1)], masked);
+    const plain = mask(value, [fullKey.slice(fullKey.indexOf(":") + 1)], { masked, secret: secret.map(pathText) });
     if (masked.length > before) secretKeys.push(fullKey);
     values[fullKey] = typeof plain === "string" ? plain : JSON.stringify(plain);
   }
@@ -80,16 +90,17 @@ function projectValues(definition: Tree): [string, unknown][] {
   });
 }
 
-/** The value with its encrypted leaves (`secure: <text>`) replaced; their paths are added to `masked`. */
-function mask(value: unknown, path: Path, masked: Path[]): unknown {
-  if (Array.isArray(value)) return value.map((item, index) => mask(item, [...path, index], masked));
-  if (!isTree(value)) return value;
+/** The value with its encrypted leaves (`secure: <text>`), and those at `secret`, replaced; their paths are added to `masked`. */
+function mask(value: unknown, path: Path, known: { masked: Path[]; secret: readonly string[] }): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => mask(item, [...path, index], known));
   const encrypted = encryptedText(value);
-  if (encrypted !== undefined) {
-    masked.push(path);
-    return placeholder(encrypted);
+  const isHidden = typeof value === "string" && known.secret.includes(pathText(path));
+  if (encrypted !== undefined || isHidden) {
+    known.masked.push(path);
+    return encrypted === undefined ? plainPlaceholder : placeholder(encrypted);
   }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, [...path, key], masked)]));
+  if (!isTree(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mask(item, [...path, key], known)]));
 }
 
 function readYaml(path: string, side: string): Tree | undefined {

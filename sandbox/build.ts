@@ -4,7 +4,16 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type Module, actionlint, istioVersion, modules, sdkGenerator, yamlLanguage } from "./go/modules";
+import {
+  type Module,
+  actionlint,
+  certManager,
+  helm4,
+  istioVersion,
+  modules,
+  sdkGenerator,
+  yamlLanguage,
+} from "./go/modules";
 import { withLock } from "./lock";
 import { type Report, duration } from "./progress";
 
@@ -98,6 +107,16 @@ export async function buildYamlLanguage({ report = () => {} }: { readonly report
 /** As {@link buildBinaries}, for the generator of SDKs. Returns its path. */
 export async function buildSdkGenerator({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
   return join(await buildModule(sdkGenerator, report, (part) => part), "sdkgen");
+}
+
+/** As {@link buildBinaries}, for cert-manager's controllers. Returns their path. */
+export async function buildCertManager({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
+  return join(await buildModule(certManager, report, (part) => part), "cert-manager");
+}
+
+/** As {@link buildBinaries}, for Helm 4. Returns its path. */
+export async function buildHelm4({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
+  return join(await buildModule(helm4, report, (part) => part), "helm");
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {

@@ -6,6 +6,7 @@ import { certificateTextProblems } from "./secrets";
 import { type Problem, problem } from "./error";
 import {
   autoscalingProblems,
+  gatewayServiceProblems,
   ingressProblems,
   meshAuthorityProblems,
   repositoryProblems,
@@ -107,6 +108,13 @@ export const componentArguments = {
       maxWorkloadCertificateTtl: string("a duration such as 2160h")
         .meta({ description: "Longest life that istiod signs.", examples: ["2160h"], unset: "`2160h`, Istio's" })
         .exactOptional(),
+      providerFolder: string("a path")
+        .meta({
+          description: "Folder that the provider runs in, where a type of Service other than the chart's takes a file.",
+          examples: ["."],
+          unset: "the current one",
+        })
+        .exactOptional(),
     }),
     (value) => {
       const ttl = value.workloadCertificate?.ttl;
@@ -114,6 +122,7 @@ export const componentArguments = {
       return [
         ...(why === undefined ? [] : [problem("workloadCertificate.ttl", ttl, why)]),
         ...autoscalingProblems(value),
+        ...gatewayServiceProblems(value),
         ...repositoryProblems(value),
       ];
     },
@@ -139,6 +148,14 @@ export const componentArguments = {
       ).meta({
         description: "DNS names that the certificate must cover.",
       }),
+      hostsOf: z
+        .record(z.string(), array(certificateName, "DNS names"), { error: "DNS names by namespace" })
+        .meta({
+          description: "Which of the hosts each namespace has: cert-manager is asked there for those alone.",
+          examples: [{ shop: ["shop.example.com"] }],
+          unset: "all of them in each namespace",
+        })
+        .exactOptional(),
       namespaces: array(home("that needs the Secret"), "namespaces").meta({
         description: "Namespaces that need the Secret: a GatewayHost finds it only in its own.",
       }),

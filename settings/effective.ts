@@ -7,7 +7,8 @@ import { relocatedPath } from "../mesh/images";
 import { type IstioValuesArgs, istiodValues, readByIstiod } from "../mesh/istio-values";
 import { kialiValues, prometheusUrl, prometheusValues } from "../mesh/observability-values";
 import { type Owned, type Path, saidOf } from "../mesh/overrides";
-import { gatewayOwned, istioOwned, kialiOwned, prometheusOwned } from "../mesh/owned-values";
+import { istioOwned } from "../mesh/owned-istio";
+import { gatewayOwned, kialiOwned, prometheusOwned } from "../mesh/owned-values";
 import type { Settings } from "./schema";
 
 /*

@@ -1,6 +1,5 @@
 import type { z } from "zod";
 import { pathText } from "../base/encrypted";
-import { stackNameOf } from "../base/project-files";
 import { withoutUserinfo } from "../base/text";
 
 /** One thing that is wrong with the settings. */
@@ -42,36 +41,14 @@ export class SettingsError extends Error {
   constructor(
     readonly problems: readonly Problem[],
     where: {
-      project: string;
       stack: string;
-      /** How to set a key, where the settings are no stack file. */
-      howToSet?: string;
-      /** Path of the stack's file, from the project's folder. @default "stacks/Pulumi.<stack>.yaml" */
-      file?: string;
+      /** How to put it right. */
+      howToSet: string;
     },
   ) {
     const count = problems.length === 1 ? "1 setting is" : `${problems.length} settings are`;
     const lines = problems.map(problemText);
-    const { project, stack } = where;
-    const settable = problems.filter(({ isUnknown, meant }) => isUnknown !== true || meant !== undefined);
-    const sample = settable[0]?.meant ?? settable[0]?.key;
-    const unknown = problems.find(({ isUnknown }) => isUnknown)?.key;
-    const commands = [
-      ...(sample === undefined
-        ? []
-        : [`Set one with: pulumi config set --path '${project}:${sample}' <value> --stack ${stack}`]),
-      ...(unknown === undefined
-        ? []
-        : [`Take one away with: pulumi config rm --path '${project}:${unknown}' --stack ${stack}`]),
-      `or edit ${where.file ?? `stacks/Pulumi.${stackNameOf(stack)}.yaml`}; docs/environments.md describes every key.`,
-    ];
-    super(
-      [
-        `${count} wrong in stack ${where.stack}; nothing was changed.`,
-        ...lines,
-        where.howToSet ?? commands.map((line) => `  ${line}`).join("\n"),
-      ].join("\n"),
-    );
+    super([`${count} wrong in stack ${where.stack}; nothing was changed.`, ...lines, where.howToSet].join("\n"));
     this.name = "SettingsError";
   }
 }

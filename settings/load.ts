@@ -1,7 +1,8 @@
 import { isAbsolute, resolve } from "node:path";
 import type { Encrypted } from "../base/encrypted";
 import { at } from "../base/tree";
-import { SettingsError, describeProblems, problem } from "./error";
+import { type Problem, SettingsError, describeProblems, problem } from "./error";
+import { howToSet } from "./how-to-set";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
 import { isKubeconfigText } from "./kubeconfig";
@@ -49,24 +50,23 @@ export function settingsOf(
   where: Pick<StackConfiguration, "project" | "stack">,
   now: Date = new Date(),
 ): Settings {
-  const howToSet = "  Correct the settings object; docs/environments.md describes every key.";
+  const object = "  Correct the settings object; docs/environments.md describes every key.";
   const { input: plain, paths } = unmarked(input);
   const encrypted = { paths, unsure: [] };
-  const configuration = { ...where, values: {}, secretKeys: [], encrypted, isObject: true, howToSet };
+  const configuration = { ...where, values: {}, secretKeys: [], encrypted, isObject: true, howToSet: object };
   const settings = checkSettings(plain, configuration, now);
   const relative = relativePaths(settings);
   if (relative.length === 0) return settings;
   const why = "an absolute path: an object has no folder that a relative one could start from";
   const problems = relative.map((path) => problem(path.join("."), at(settings, ...path), why));
-  throw new SettingsError(problems.map(withoutSecret(paths)), { ...where, howToSet });
+  throw new SettingsError(problems.map(withoutSecret(paths)), { ...where, howToSet: object });
 }
 
 function checkSettings(input: unknown, configuration: StackConfiguration, now: Date): Settings {
   const parsed = settingsSchema.safeParse(input);
   const encrypted = configuration.encrypted ?? wholeKeys(configuration);
   const all = [...encrypted.paths, ...encrypted.unsure];
-  if (!parsed.success)
-    throw new SettingsError(describeProblems(parsed.error, input).map(withoutSecret(all)), configuration);
+  if (!parsed.success) throw refused(describeProblems(parsed.error, input).map(withoutSecret(all)), configuration);
   const secretPaths = secretPathsOf(parsed.data, all);
   const settings = secretPaths.length === 0 ? parsed.data : { ...parsed.data, secretPaths };
   const problems = [
@@ -78,7 +78,11 @@ function checkSettings(input: unknown, configuration: StackConfiguration, now: D
   // What is allowed at one key may quote what another one decides.
   const hide = hidingSecrets(settings);
   const shown = problems.map(withoutSecret(all)).map((one) => ({ ...one, allowed: hide(one.allowed) }));
-  throw new SettingsError(shown, configuration);
+  throw refused(shown, configuration);
+}
+
+function refused(problems: readonly Problem[], { howToSet: own, ...where }: StackConfiguration): SettingsError {
+  return new SettingsError(problems, { stack: where.stack, howToSet: own ?? howToSet(problems, where) });
 }
 
 /** Where nothing but whole keys is known, each may be encrypted all through. */

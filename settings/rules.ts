@@ -36,6 +36,7 @@ export function ingressProblems(settings: Settings, now: Date): Problem[] {
     ...workloadTtlProblems(settings),
     ...meshAuthorityProblems(istio.ca, now),
     ...autoscalingProblems(gateway, "gateway."),
+    ...gatewayServiceProblems(gateway, "gateway."),
     ...sections.flatMap(({ key, of }) => repositoryProblems(of, `${key}.`)),
     ...pullSecretProblems(settings),
     ...found(
@@ -61,6 +62,19 @@ export function autoscalingProblems(
 ): Problem[] {
   if (autoscaling === undefined || autoscaling.maxReplicas >= replicas) return [];
   return [problem(`${at}autoscaling.maxReplicas`, autoscaling.maxReplicas, `at least ${at}replicas`)];
+}
+
+/** @param at what the keys of the problems begin with */
+export function gatewayServiceProblems({ service }: Pick<Settings["gateway"], "service">, at = ""): Problem[] {
+  const { type, nodePorts } = service ?? {};
+  if (nodePorts === undefined) return [];
+  return found(
+    type === "ClusterIP" &&
+      problem(`${at}service.nodePorts`, nodePorts, "none with type ClusterIP, which opens no port of a node"),
+    nodePorts.http !== undefined &&
+      nodePorts.http === nodePorts.https &&
+      problem(`${at}service.nodePorts.https`, nodePorts.https, "another port than nodePorts.http"),
+  );
 }
 
 /** @param within what the keys of the problems begin with */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { foreignBlocksProblem } from "../base/certificate";
 import { type Path, leadsTo, leavesOf, pathText } from "../base/encrypted";
+import { setCommand } from "./commands";
 import { type Problem, problem } from "./error";
 import { isKubeconfigText } from "./kubeconfig";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
@@ -28,7 +29,8 @@ export function secretSettings(schema: z.ZodType = settingsSchema): readonly Sec
   return known;
 }
 
-interface AnyDefinition {
+/** What a schema of any type is made of. */
+export interface AnyDefinition {
   type: string;
   shape?: Record<string, z.ZodType>;
   element?: z.ZodType;
@@ -53,6 +55,11 @@ function secretsBelow(schema: z.ZodType, path: string[]): SecretSetting[] {
 /** Whether a setting of the schema is at a path, leads to it, or the other way round. */
 function touches(pattern: readonly string[], path: Path): boolean {
   return pattern.every((part, index) => index >= path.length || part === "*" || part === path[index]);
+}
+
+/** Whether a setting may be encrypted, or must be; undefined where it cannot be. */
+export function secrecyAt(path: Path): Secrecy | undefined {
+  return secretSettings().find((one) => isAtOrAbove(one.path, path))?.secrecy;
 }
 
 function isAtOrAbove(pattern: readonly string[], path: Path): boolean {
@@ -96,17 +103,27 @@ export function secretProblems(
       problem(
         pathText(path),
         undefined,
-        `a secret: it stands in plain text. Set it with: pulumi config set --secret --path '${project}:${pathText(path)}' --stack ${stack}${path.at(-1) === "privateKey" ? " < key.pem" : ""}`,
+        `a secret: it stands in plain text. Set it with: ${setCommand({ project, stack }, pathText(path), {
+          isSecret: true,
+          ...(isPem(path) ? { as: "pem" } : {}),
+        })}`,
       ),
     ),
     ...readable,
   ];
 }
 
+const certificateTexts = ["certificateChain", "caCertificate", "rootCertificates"];
+
+/** Whether a setting holds PEM text. */
+export function isPem(path: Path): boolean {
+  return ["privateKey", ...certificateTexts].includes(String(path.at(-1)));
+}
+
 /** Settings that hold certificates, wherever they are: nothing but certificates may stand there. */
 export function certificateTextProblems(settings: Settings): Problem[] {
   return leavesOf([settings.certificate, settings.istio.ca]).flatMap(({ path: [section, key], value }) => {
-    const isCertificates = ["certificateChain", "caCertificate", "rootCertificates"].includes(String(key));
+    const isCertificates = certificateTexts.includes(String(key));
     // What stands for a value that a review cannot read.
     const isPlaceholder = String(value).includes("-----BEGIN ENCRYPTED VALUE-----");
     const why = isCertificates && !isPlaceholder ? foreignBlocksProblem(String(value)) : undefined;

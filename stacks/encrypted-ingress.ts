@@ -25,6 +25,8 @@ export interface RolloutOptions {
   cluster?: k8s.Provider;
   /** Gets the verification at the end of an update. */
   onVerification?: (report: Promise<Report>) => void;
+  /** Folder that the provider runs in. @default the current one */
+  providerFolder?: string;
   /** What this update will delete, `Kind namespace/name`. @default nothing */
   leaving?: () => Promise<string[]>;
 }
@@ -38,10 +40,10 @@ export interface RolloutOptions {
 export function encryptedIngress(
   settings: Settings,
   lookAt: Settings = settings,
-  { owner, cluster = clusterProvider(settings), onVerification, leaving }: RolloutOptions = {},
+  { owner, cluster = clusterProvider(settings), onVerification, leaving, providerFolder }: RolloutOptions = {},
 ): StackOutputs {
   const { outputs, resources, caCertificate } = composeIngress({
-    ...{ settings, sealed: sealed(settings), owner },
+    ...{ settings, sealed: sealed(settings), owner, providerFolder },
     name: (part) => part,
     common: { providers: [cluster, new tls.Provider("tls")] },
   });

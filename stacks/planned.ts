@@ -1,28 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import * as runtimeMocks from "@pulumi/pulumi/runtime/mocks";
-import * as runtimeSettings from "@pulumi/pulumi/runtime/settings";
-import * as runtimeState from "@pulumi/pulumi/runtime/state";
+import { fixedFields, hasFixedFields } from "../mesh/immutability";
 import { apiGroup } from "../mesh/object";
 import { type Planned, type PlannedObject, type PlannedRelease, type RegisteredAs } from "../mesh/ownership";
 import type { Settings } from "../settings/schema";
 import { encryptedIngress } from "./encrypted-ingress";
-
-/*
- * The SDK (3.246) runs several programs in one process, each with a store of its own, and marks that internal. Its own setMocks and
- * disconnect reach beyond that store, to the connections of the run that counts.
- */
-const { withLocalStorage, getStore } = runtimeState as unknown as {
-  withLocalStorage<Result>(this: void, program: () => Result): Result;
-  getStore(this: void): Record<string, unknown> & { settings: { monitor?: object; options: object } };
-};
-const { MockMonitor } = runtimeMocks as unknown as { MockMonitor: new (mocks: pulumi.runtime.Mocks) => object };
-const { waitForRPCs } = runtimeSettings as unknown as { waitForRPCs(this: void): Promise<void> };
+import { sdk } from "./sdk";
 
 /** What a mock monitor can do; all but outputs as values, which it could not resolve. */
 const features = ["Secrets", "ResourceReferences", "DeletedWith", "ReplaceWith", "AliasSpecs", "ResourceHooks"];
 
 /** Everything that the program would register: it runs once against mocks, beside the run that counts. */
 export function plannedBy(settings: Settings, owner: string): Promise<Planned> {
+  const { withLocalStorage, getStore, MockMonitor, waitForRPCs } = sdk();
   return withLocalStorage(async () => {
     const planned: Planned = { objects: [], releases: [] };
     const store = getStore();
@@ -67,9 +56,13 @@ function releaseOf({ repositoryOpts, ...inputs }: Inputs): PlannedRelease {
   };
 }
 
-function objectOf({ apiVersion = "", kind = "", metadata }: Inputs): PlannedObject {
+function objectOf(inputs: Inputs): PlannedObject {
+  const { apiVersion = "", kind = "", metadata } = inputs;
   const { name, namespace } = metadata!;
-  return { apiVersion, group: apiGroup(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name };
+  return {
+    ...{ apiVersion, group: apiGroup(apiVersion), kind, ...(namespace === undefined ? {} : { namespace }), name },
+    ...(hasFixedFields({ apiVersion, kind }) ? { fixed: fixedFields(inputs) } : {}),
+  };
 }
 
 /** Values as JSON: what is not known yet is a text, which no chart makes a name of. */
@@ -110,18 +103,10 @@ export async function renderedBy(
     { jsonOpts: JSON.stringify(options) },
     { provider },
   )) as { result: Rendered[] };
-  return result.flatMap(({ apiVersion, kind, metadata }) =>
-    apiVersion === undefined || kind === undefined || metadata?.name === undefined
-      ? []
-      : [
-          {
-            ...objectOf({
-              apiVersion,
-              kind,
-              metadata: { name: metadata.name, namespace: metadata.namespace ?? namespace },
-            }),
-            release: `${namespace}/${name}`,
-          },
-        ],
-  );
+  return result.flatMap((object) => {
+    const { apiVersion, kind, metadata } = object;
+    if (apiVersion === undefined || kind === undefined || metadata?.name === undefined) return [];
+    const placed = { name: metadata.name, namespace: metadata.namespace ?? namespace };
+    return [{ ...objectOf({ ...object, metadata: placed }), release: `${namespace}/${name}` }];
+  });
 }

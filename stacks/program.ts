@@ -1,7 +1,6 @@
 import { resolve } from "node:path";
 import type { Provider } from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import * as runtimeConfig from "@pulumi/pulumi/runtime/config";
 import { defined } from "../base/defined";
 import { encryptedIn } from "../base/encrypted";
 import { issueText } from "../base/issue";
@@ -14,11 +13,14 @@ import { atFolder, loadSettings } from "../settings/load";
 import { type Settings } from "../settings/schema";
 import { settingsWarnings } from "../settings/warnings";
 import { errorsOf, preflight, preflightError } from "../verify/preflight";
+import { type OnWait, watchReleases } from "../verify/release-waits";
 import { type StackOutputs, clusterProvider, encryptedIngress } from "./encrypted-ingress";
 import { plannedBy, renderedBy } from "./planned";
 import { registryConfigOf, writeRegistryLogin } from "./registry-login";
 import { heldByStack, ownOwner } from "./state";
+import { sdk } from "./sdk";
 import { keepPropertiesOutOfDebugMessages } from "./sdk-log";
+import { showWaits } from "./show-waits";
 
 /** What the program refuses, for whoever runs it and wants more than the text: see {@link ProgramOptions.onRefusal}. */
 export type Refusal = SettingsError | { findings: Awaited<ReturnType<typeof preflight>> };
@@ -38,6 +40,8 @@ export interface ProgramOptions {
   onRefusal?: (why: Refusal) => void;
   /** Gets the verification at the end of an update. */
   onVerification?: (report: Promise<Report>) => void;
+  /** Gets what Helm waits for during an update. @default it is shown: {@link showWaits} */
+  onWait?: OnWait;
   /** Is told the settings that the rollout goes by, with a `kubeconfig` that is right from here. */
   onSettings?: (settings: Settings) => void;
 }
@@ -47,6 +51,7 @@ export interface ProgramOptions {
  * in its own process.
  */
 export async function program(options: ProgramOptions = {}): Promise<StackOutputs> {
+  sdk();
   keepPropertiesOutOfDebugMessages();
   const { onRefusal = () => {}, onVerification = () => {}, kubeconfig } = options;
   const given = options.settings ?? stackSettings(onRefusal, options.folder);
@@ -55,9 +60,8 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
   const lookAt = options.folder === undefined ? settings : atFolder(settings, options.folder);
   options.onSettings?.(lookAt);
   for (const warning of settingsWarnings(settings)) await pulumi.log.warn(issueText(warning));
-  const cleanUp = writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack());
-  if (options.onCleanUp === undefined) process.once("exit", cleanUp);
-  else options.onCleanUp(cleanUp);
+  const onCleanUp = options.onCleanUp ?? ((cleanUp: () => void) => void process.once("exit", cleanUp));
+  onCleanUp(writeRegistryLogin(settings, options.providerFolder ?? ".", pulumi.getStack()));
   const owner = ownOwner();
   let provider: Provider | undefined;
   // Once the state has been read: registering it writes the state.
@@ -82,13 +86,17 @@ export async function program(options: ProgramOptions = {}): Promise<StackOutput
     throw refusal(preflightError(findings));
   }
   for (const warning of findings) await pulumi.log.warn(issueText(warning));
+  if (!pulumi.runtime.isDryRun()) onCleanUp(watchReleases(lookAt, options.onWait ?? showWaits(settings)));
   // What cannot be read cannot be told; a preflight that needs it has refused before.
   const leaving = async () => {
     const [before, planned] = await Promise.all([held.catch(() => undefined), plannedBy(settings, owner)]);
     return before === undefined ? [] : leftovers(before, planned);
   };
   const outputs = Object.entries(
-    encryptedIngress(settings, lookAt, { owner, cluster: cluster(), leaving, onVerification }),
+    encryptedIngress(settings, lookAt, {
+      ...{ owner, cluster: cluster(), leaving, onVerification },
+      providerFolder: options.providerFolder ?? ".",
+    }),
   );
   // Of an output without a value the engine warns.
   return Object.fromEntries(outputs.filter(([, value]) => value !== undefined)) as unknown as StackOutputs;
@@ -99,9 +107,6 @@ export function clusterAlone(settings: Settings): void {
   clusterProvider(settings);
 }
 
-// The SDK (3.246) exports it and marks it internal; nothing public tells whether a value was given as a secret.
-const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: void, key: string): boolean };
-
 /**
  * The settings of the selected stack's configuration.
  *
@@ -109,6 +114,7 @@ const { isConfigSecret } = runtimeConfig as unknown as { isConfigSecret(this: vo
  */
 export function stackSettings(onRefusal: (why: Refusal) => void, folder = pulumi.getRootDirectory() || "."): Settings {
   const values = pulumi.runtime.allConfig();
+  const { isConfigSecret } = sdk();
   const secretKeys = Object.keys(values).filter((key) => isConfigSecret(key));
   const configuration = { project: pulumi.getProject(), stack: pulumi.getStack(), values, secretKeys };
   try {

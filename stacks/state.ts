@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 import { apiGroup } from "../mesh/object";
-import { type Held, type HeldObject, type RememberedObject, ownerName, stackAnnotation } from "../mesh/ownership";
+import {
+  type Held,
+  type HeldObject,
+  type RememberedObject,
+  isSameObject,
+  ownerName,
+  stackAnnotation,
+} from "../mesh/ownership";
 import { StateUnreadable } from "../verify/preflight/stack-view";
 
 export { newOwner, objectText } from "../mesh/ownership";
@@ -58,14 +65,19 @@ export function heldOf(resources: Record<string, Resource>): Held {
 export function rememberedBy(
   resources: readonly { urn: string; type: string; outputs?: Outputs }[],
 ): RememberedObject[] {
-  return resources.flatMap(({ urn, type, outputs = {} }) => {
-    if (!type.startsWith("kubernetes:") || type.startsWith("kubernetes:helm.sh/")) return [];
-    const mark = outputs.metadata?.annotations?.[stackAnnotation];
-    return objectOf(urn, type, outputs).flatMap((object) =>
-      object.patch
-        ? []
-        : [{ ...object, apiVersion: outputs.apiVersion ?? "", ...(mark === undefined ? {} : { mark }) }],
-    );
+  const all = resources.flatMap(({ urn, type, outputs = {} }) =>
+    !type.startsWith("kubernetes:") || type.startsWith("kubernetes:helm.sh/")
+      ? []
+      : objectOf(urn, type, outputs).map((object) => ({ object, outputs })),
+  );
+  return all.flatMap(({ object, outputs: { apiVersion = "" } }) => {
+    if (object.patch) return [];
+    // A namespace is changed by its patch, which was made after it.
+    const mark = all
+      .filter((other) => isSameObject(other.object, object))
+      .map(({ outputs }) => outputs.metadata?.annotations?.[stackAnnotation])
+      .findLast((one) => one !== undefined);
+    return [{ ...object, apiVersion, ...(mark === undefined ? {} : { mark }) }];
   });
 }
 

@@ -3,14 +3,34 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { buildBinaries } from "../sandbox/build";
+import { buildBinaries, buildCertManager, buildHelm4 } from "../sandbox/build";
 import { reportTo } from "../sandbox/progress";
 
 /*
  * `npm test`: static checks, unit tests, then engine tests with the real Pulumi CLI against the sandbox's control plane. The
- * engine tests build what is missing, and run in three lots side by side, each on sandboxes of its own: they mostly wait.
+ * engine tests build what is missing. Each file of them is a process with a sandbox of its own.
  */
 const root = join(__dirname, "..");
+
+/** How many files of engine tests run side by side: they wait about as long as they work. */
+const sideBySide = Math.max(3, availableParallelism());
+
+/** The engine tests that take minutes, so that none of them begins last. Each prints its time. */
+const longestFirst = [
+  ...[
+    "healing",
+    "embedding",
+    "adoption",
+    "leaks",
+    "ownership",
+    "certificates",
+    "live",
+    "rollout",
+    "drill",
+    "runtimes",
+  ].map((name) => `test/engine/${name}.test.ts`),
+  ...["faults", "fixes", "stacks", "effect"].map((name) => `test/faults/${name}.test.ts`),
+];
 
 const command = new Command("npm test --")
   .description("Checks formatting, lint and types, then runs the tests. Without options, all of it.")
@@ -36,20 +56,22 @@ async function main(): Promise<void> {
   }
   if (options.engine !== true) outcomes.push(await mocha(["test/unit/**/*.test.ts"], true));
   if (options.unit !== true) {
-    await buildBinaries({ report: reportTo(process.stderr) });
-    // About half of the rest's time, in an order in which each leaves the cluster empty for the next.
-    const slow = ["test/engine/rollout.test.ts", "test/faults/stacks.test.ts", "test/engine/healing.test.ts"];
-    const engine = ["test/engine", "test/faults"].flatMap((folder) =>
+    const report = reportTo(process.stderr);
+    await buildBinaries({ report });
+    await buildCertManager({ report });
+    await buildHelm4({ report });
+    const files = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );
-    // Live traffic, which mostly waits for certificates to end, and what is built around the rollout.
-    const named = (...names: string[]) => names.map((name) => `test/engine/${name}.test.ts`);
-    const around = named("drill", "live", "certificates", "embedding", "embedding-example");
-    const last = named("policy", "review");
-    const rest = engine.filter((file) => ![...slow, ...around, ...last].includes(file));
-    const lots = [slow, around, [...rest, ...last]];
-    // The first lot is shown as it goes, the others when they are done.
-    outcomes.push(...(await Promise.all(lots.map((specs, index) => mocha(specs, index === 0)))));
+    const rank = (file: string) => longestFirst.indexOf(file) + 1 || longestFirst.length + 1;
+    files.sort((one, other) => rank(one) - rank(other));
+    // A pattern finds little, and most files would be a process for nothing.
+    const waiting = options.grep === undefined ? files.map((file) => [file]) : [files];
+    const next = async (): Promise<void> => {
+      for (let specs = waiting.shift(); specs !== undefined; specs = waiting.shift())
+        outcomes.push(await mocha(specs, options.grep !== undefined));
+    };
+    await Promise.all(Array.from({ length: sideBySide }, next));
   }
   const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
@@ -75,6 +97,7 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
   ];
   // Engine tests count temporary files, and those of another lot are not theirs. Others keep tsx's cache, which lies there, too.
   const temporary = isEngine ? mkdtempSync(join(tmpdir(), "enroute-test-")) : undefined;
+  const begin = Date.now();
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: temporary === undefined ? process.env : { ...process.env, TMPDIR: temporary },
@@ -93,7 +116,10 @@ async function mocha(specs: string[], isShown: boolean): Promise<Outcome> {
   });
   process.off("SIGINT", pass).off("SIGTERM", pass);
   if (temporary !== undefined) rmSync(temporary, { recursive: true, force: true });
-  process.stdout.write(chunks.join(""));
+  const seconds = Math.round((Date.now() - begin) / 1000);
+  process.stdout.write(
+    [...chunks, ...(specs.length === 1 && isEngine ? [`  ${specs[0]}: ${seconds} s\n\n`] : [])].join(""),
+  );
   const { passed, failed } = counts ?? { passed: 0, failed: 0 };
   // Of a pattern, mocha takes a file without a test for a failure.
   const isPattern = options.grep !== undefined && counts !== undefined;

@@ -1,7 +1,8 @@
 import { enroute } from "../mesh/enroute";
 import { securePath } from "../mesh/gateway-host";
+import { type GatewayEndpoint, gatewayEndpoint } from "../mesh/gateway-service";
 import { ingressPaths, mostIngressProbes } from "./checks/clear-text";
-import { gatewayAddress } from "./checks/client-leg";
+import { gatewayService } from "./checks/client-leg";
 import type { VerifyFacts } from "./checks/define";
 import { readProxies, readWorkloadLeg } from "./effect";
 import type { Readers } from "./facts";
@@ -20,6 +21,18 @@ export interface VerifySource extends Source {
   sample: number;
 }
 
+/** What to connect to as a client; undefined where nothing is known, or nothing leads there from here. */
+async function reach(
+  { cluster, settings, dialServices }: VerifySource,
+  view: Pick<VerifyFacts, "services">,
+): Promise<GatewayEndpoint | undefined> {
+  const service = gatewayService(view, settings);
+  if (service === undefined) return undefined;
+  const takesNodes = service.spec.type === "NodePort" && !dialServices;
+  const nodes = takesNodes ? await cluster.list<object>("/api/v1/nodes").catch(() => undefined) : undefined;
+  return gatewayEndpoint(service, { dialServices, nodes });
+}
+
 /** Where each fact of verify comes from. */
 export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
   ...viewReaders,
@@ -27,12 +40,13 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
     what: "what clients of each host see",
     dials: "the gateway",
     needs: ["services"],
-    async read({ settings, timeout }, view) {
-      const address = gatewayAddress(view, settings);
-      if (address === undefined) return undefined;
+    async read(source, view) {
+      const { settings, timeout } = source;
+      const endpoint = await reach(source, view);
+      if (endpoint === undefined) return undefined;
       const probe = async ({ host, minimumTlsVersion, routes }: (typeof settings.hosts)[number]) => {
         const path = securePath(routes) ?? "/";
-        return [host, await probeHost({ address, host, minimumTlsVersion, path, timeout })] as const;
+        return [host, await probeHost({ ...endpoint, host, minimumTlsVersion, path, timeout })] as const;
       };
       return Object.fromEntries(await Promise.all(settings.hosts.map(probe)));
     },
@@ -41,9 +55,10 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
     what: "what plain requests for Ingresses' paths are answered",
     dials: "the gateway",
     needs: ["services", "ingresses", "gatewayHosts", "serviceRoutes"],
-    async read({ settings, timeout }, view) {
-      const address = gatewayAddress(view, settings);
-      if (address === undefined) return undefined;
+    async read(source, view) {
+      const { timeout } = source;
+      const endpoint = await reach(source, view);
+      if (endpoint === undefined) return undefined;
       const isKnown = [view.ingresses, view.gatewayHosts, view.serviceRoutes].every(
         ({ state }) => state !== "unreadable",
       );
@@ -52,7 +67,7 @@ export const verifyReaders: Readers<VerifyFacts, VerifySource> = {
         const name = host === "*" ? "any.invalid" : host;
         return [
           `${host}${prefix}`,
-          await requestPlain({ address, host: name, path: encodeURI(prefix), timeout }),
+          await requestPlain({ ...endpoint, host: name, path: encodeURI(prefix), timeout }),
         ] as const;
       };
       return Object.fromEntries(await Promise.all(asked.map(ask)));

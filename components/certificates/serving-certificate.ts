@@ -16,6 +16,8 @@ export type { ExistingSecret, GeneratedCertificate, ProvidedCertificate } from "
 export interface ServingCertificateArgs {
   /** DNS names that the certificate must cover. */
   hosts: string[];
+  /** Which of them each namespace has: cert-manager is asked there for those alone. @default all of them in each namespace */
+  hostsOf?: Record<string, string[]>;
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
@@ -50,7 +52,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
   constructor(name: string, args: ServingCertificateArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:ServingCertificate", name, {}, opts);
     args = checkedArguments(this, { type: "ServingCertificate", name }, args);
-    const { certificate, hosts, namespaces } = args;
+    const { certificate, hosts, hostsOf = {}, namespaces } = args;
     switch (certificate.issuer) {
       case "existingSecret":
         this.secretName = certificate.secretName;
@@ -61,7 +63,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
         this.secretName = certificate.secretName;
         this.caCertificate = pulumi.output(certificate.caCertificate);
         this.endOfValidity = pulumi.output(undefined);
-        for (const namespace of namespaces) this.order(name, namespace, hosts, certificate);
+        for (const namespace of namespaces) this.order(name, namespace, hostsOf[namespace] ?? hosts, certificate);
         break;
       case "generated":
       case "provided": {

@@ -241,7 +241,19 @@ export interface EncryptedIngressArgs {
       /** Why, in words; kept on the binding of the right. @example "the shop's own charts bring Ingresses" */
       reason: string;
     };
-    /** Annotations of the LoadBalancer Service, for the cloud's controller. */
+    /** How clients come to the gateway. @default type `LoadBalancer` */
+    service?: {
+      /** Type of the Service: `LoadBalancer` waits for an address from the cluster; `NodePort` opens a port of every node, for a load balancer of your own; `ClusterIP` is reached inside the cluster alone. Other than `LoadBalancer` it takes `/bin/sh` where Pulumi runs. @default `LoadBalancer` @example "NodePort" */
+      type?: "LoadBalancer" | "NodePort" | "ClusterIP";
+      /** Ports of the nodes, not with `ClusterIP`. @default the cluster chooses them */
+      nodePorts?: {
+        /** For port 80, which redirects. @default the cluster chooses it @example 30080 */
+        http?: number;
+        /** For port 443. @default the cluster chooses it @example 30443 */
+        https?: number;
+      };
+    };
+    /** Annotations of the Service, for the cloud's controller. */
     serviceAnnotations?: Record<string, pulumi.Input<string>>;
     /** How long Helm waits for each release to become ready, in seconds. @default `300` @example 600 */
     timeoutSeconds?: pulumi.Input<number>;

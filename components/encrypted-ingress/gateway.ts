@@ -1,3 +1,4 @@
+import { defined } from "../../base/defined";
 import { pulling } from "../../settings/effective";
 import { hostNamespaces, maxTtl } from "../../settings/expected";
 import { ServingCertificate } from "../certificates/serving-certificate";
@@ -15,14 +16,17 @@ import type { Site } from "./site";
  * label, stays outside the mesh for good.
  */
 export function ingressGateway(
-  { settings, sealed, name, opts }: Site,
+  { settings, sealed, name, opts, providerFolder }: Site,
   namespaces: Namespaces,
   mesh: IstioControlPlane,
 ): EnRouteGateway {
   const { namespace, ...gateway } = sealed.gateway;
   return new EnRouteGateway(
     name("gateway"),
-    { ...gateway, ...pulling(settings), namespace: namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
+    {
+      ...{ ...gateway, ...pulling(settings), ...defined({ providerFolder }) },
+      ...{ namespace: namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
+    },
     opts(mesh, namespaces.gateway),
   );
 }
@@ -44,6 +48,9 @@ export function servingCertificate({ settings, sealed, name, opts }: Site, { wor
     name("serving-certificate"),
     {
       hosts: settings.hosts.map(({ host }) => host),
+      hostsOf: Object.fromEntries(
+        homes.map((home) => [home, settings.hosts.flatMap(({ host, namespace }) => (namespace === home ? host : []))]),
+      ),
       namespaces: homes,
       certificate: sealed.certificate,
       ...(envoyTag === undefined ? {} : { envoyTag }),

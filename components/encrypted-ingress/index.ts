@@ -11,12 +11,12 @@ import { settingsWarnings } from "../../settings/warnings";
 import { type Checked, missingProvider, readArguments } from "../arguments";
 import type { EncryptedIngressArgs } from "./args";
 import { composeIngress } from "./compose";
-import type { IngressNamespaces, IngressOutputs, IngressWorkloadCertificate } from "./outputs";
+import type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorkloadCertificate } from "./outputs";
 import { sealed } from "./sealed";
 
 export type { EncryptedIngressArgs };
 export { clusterSettings } from "./cluster-settings";
-export type { IngressNamespaces, IngressOutputs, IngressWorkloadCertificate };
+export type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorkloadCertificate };
 
 /**
  * The whole: an ingress whose two legs, client → gateway and gateway → workload, are encrypted. It takes the settings of a stack

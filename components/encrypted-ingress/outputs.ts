@@ -11,8 +11,13 @@ export interface IngressOutputs {
   versions: Record<string, string>;
   /** Namespaces by role. */
   namespaces: IngressNamespaces;
-  /** Where clients connect: an IP address or a DNS name for the hosts' DNS records. Missing while the cloud has given none. */
-  gatewayAddress: pulumi.Output<string | undefined>;
+  /**
+   * Where clients connect: an IP address or a DNS name for the hosts' DNS records; inside the cluster alone with a Service of type
+   * ClusterIP. Missing while the cloud has given none, and with type NodePort: there every node's address leads to the gateway.
+   */
+  gatewayAddress: pulumi.Output<string | undefined> | undefined;
+  /** Ports of every node that lead to the gateway; missing but for a Service of type NodePort. */
+  gatewayNodePorts?: pulumi.Output<IngressNodePorts>;
   /** URLs that the gateway serves. */
   hosts: string[];
   /** Identity of the gateway in the mesh (SPIFFE), for AuthorizationPolicies; they leave out `spiffe://`. */
@@ -33,6 +38,11 @@ export interface IngressNamespaces {
   istio: string;
   gateway: string;
   workloads: string[];
+}
+
+export interface IngressNodePorts {
+  http?: number;
+  https?: number;
 }
 
 export interface IngressWorkloadCertificate {
@@ -56,7 +66,9 @@ export function outputsOf(settings: Settings, { gateway, certificate, authority 
       gateway: settings.gateway.namespace.name,
       workloads: settings.namespaces.map(({ name }) => name),
     },
-    gatewayAddress: gateway.address,
+    ...(settings.gateway.service?.type === "NodePort"
+      ? { gatewayAddress: undefined, gatewayNodePorts: gateway.nodePorts }
+      : { gatewayAddress: gateway.address }),
     hosts: settings.hosts.map(({ host }) => `https://${host}`),
     gatewayIdentity: gatewayIdentity(settings),
     workloadCertificate: {

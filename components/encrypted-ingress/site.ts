@@ -11,13 +11,15 @@ export interface Site {
   sealed: Settings;
   /** Name by which everything is marked. @default nothing is marked */
   owner: string | undefined;
+  /** Folder that the provider runs in. @default the current one */
+  providerFolder?: string | undefined;
   /** The resource name of a part. */
   name: (part: string) => string;
   /** Options of a part, which is made after others. */
   opts: (...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
 }
 
-export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name"> {
+export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name" | "providerFolder"> {
   /** What every part has: its parent, or its providers. */
   common: pulumi.ComponentResourceOptions;
 }

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { type LogLevel, defaultLogLevel, enroute } from "../../mesh/enroute";
 import { checkedArguments } from "../arguments";
 import { childName } from "../child-name";
+import { defined } from "../../base/defined";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 import {
@@ -12,11 +13,13 @@ import {
   defaultGatewayResources,
   enrouteValues,
 } from "../../mesh/enroute-values";
+import { type GatewayServiceArgs, postRendererPath } from "../../mesh/gateway-service";
 import { ingressSupport } from "../../mesh/gateway-rights";
 import { gatewayOwned } from "../../mesh/owned-values";
 import { type Autoscaling, type IngressSupportArgs, grantRights, keepAvailable, scale } from "./gateway-objects";
+import { readService, writePostRenderer } from "./gateway-service";
 
-export type { Autoscaling, IngressSupportArgs };
+export type { Autoscaling, GatewayServiceArgs, IngressSupportArgs };
 
 export interface EnRouteGatewayArgs extends ChartArgs {
   /** Namespace of the gateway: it must exist and be labelled for injection before a pod starts. */
@@ -44,7 +47,11 @@ export interface EnRouteGatewayArgs extends ChartArgs {
   registry?: string;
   /** Names of Secrets by which the images are pulled. @default none */
   imagePullSecrets?: string[];
-  /** Annotations of the LoadBalancer Service, for the cloud's controller. @default none */
+  /** How clients come to the gateway. @default a Service of type LoadBalancer */
+  service?: GatewayServiceArgs;
+  /** Folder that the provider runs in, where a type of Service other than the chart's takes a file. @default the current one */
+  providerFolder?: string;
+  /** Annotations of the Service, for the cloud's controller. @default none */
   serviceAnnotations?: Record<string, pulumi.Input<string>>;
 }
 
@@ -61,59 +68,57 @@ export class EnRouteGateway extends pulumi.ComponentResource {
   readonly release: k8s.helm.v3.Release;
   /** Namespace of the gateway. */
   readonly namespace: string;
-  /** Address of the LoadBalancer Service: an IP address or a host name, as the cloud gives it. */
+  /**
+   * Address of its Service: an IP address or a host name, as the cloud gives it; of type ClusterIP the one inside the cluster; of type
+   * NodePort none, as the nodes have theirs.
+   */
   readonly address: pulumi.Output<string | undefined>;
+  /** Ports of every node that lead to the gateway, where its Service has some. */
+  readonly nodePorts: pulumi.Output<{ http?: number; https?: number }>;
 
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);
     args = checkedArguments(this, { type: "EnRouteGateway", name }, args);
     const replicas = args.replicas ?? 1;
     this.namespace = args.namespace;
+    // A preview runs no Helm.
+    if (!pulumi.runtime.isDryRun()) writePostRenderer(args.providerFolder ?? ".", args.service?.type);
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
     const own = (child: string) => childName(name, { inStacks: "gateway", child });
     const rights = grantRights(this, own, args.namespace, args.ingresses);
-    const release = own(enroute.release);
+    const child = own(enroute.release);
     this.release = new k8s.helm.v3.Release(
-      release.name,
+      child.name,
       {
         name: enroute.release,
         namespace: args.namespace,
         ...chartSource("enroute", args),
         // Nothing is built upon a failed first install, so it leaves nothing; a failed upgrade goes back to what ran.
         atomic: true,
+        ...defined({ postrender: postRendererPath(args.service?.type) }),
         values: ownValues(
           this,
           gatewayOwned,
           enrouteValues({
             replicas,
-            images: args.images,
-            registry: args.registry,
-            imagePullSecrets: args.imagePullSecrets,
+            ...{ images: args.images, registry: args.registry, imagePullSecrets: args.imagePullSecrets },
             logLevel: args.logLevel ?? defaultLogLevel,
             resources: { ...defaultGatewayResources, ...args.resources },
             workloadCertificate: args.workloadCertificate,
             ingresses: ingressSupport(args.ingresses),
             serviceAnnotations: args.serviceAnnotations,
+            service: args.service,
           }),
           args.values,
         ),
       },
-      { parent: this, dependsOn: rights, ...fixedName, ...release.options },
+      { parent: this, dependsOn: rights, ...fixedName, ...child.options },
     );
     if (replicas > 1) keepAvailable(this, own, args.namespace);
+    const { release, namespace } = this;
     if (args.autoscaling !== undefined)
-      scale(this, own, { release: this.release, namespace: this.namespace, minReplicas: replicas }, args.autoscaling);
-    const service = k8s.core.v1.Service.get(
-      `${name}-service`,
-      // Through the release, so that a preview of an empty cluster does not look for it.
-      this.release.status.apply((status) => `${status.namespace ?? args.namespace}/${enroute.service}`),
-      // Its annotations may be secrets of the stack; the provider keeps them twice.
-      { parent: this, additionalSecretOutputs: ["metadata", "__inputs"] },
-    );
-    this.address = service.status.apply((status) => {
-      const [ingress] = status?.loadBalancer?.ingress ?? [];
-      return ingress?.ip ?? ingress?.hostname;
-    });
-    this.registerOutputs({ address: this.address });
+      scale(this, own, { release, namespace, minReplicas: replicas }, args.autoscaling);
+    ({ address: this.address, nodePorts: this.nodePorts } = readService(this, name, release, namespace));
+    this.registerOutputs({ address: this.address, nodePorts: this.nodePorts });
   }
 }

@@ -6,3 +6,4 @@ export * from "./mesh-global-config";
 export type { LogLevel, PullPolicy } from "../../mesh/enroute";
 export type { MinimumTlsVersion } from "../../mesh/gateway-host";
 export type { IngressSupport } from "../../mesh/gateway-rights";
+export type { ServiceType } from "../../mesh/gateway-service";

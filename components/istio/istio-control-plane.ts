@@ -13,7 +13,7 @@ import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
 import { baseValues, istiodValues, readByIstiod } from "../../mesh/istio-values";
-import { istioOwned } from "../../mesh/owned-values";
+import { istioOwned } from "../../mesh/owned-istio";
 
 export interface IstioControlPlaneArgs extends ChartArgs {
   /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */

@@ -103,7 +103,7 @@ export function pluginDocuments(read: (path: string) => string): Record<string, 
     return `${args}\n\n${doc(meaning)}export declare class ${name} extends pulumi.ComponentResource {\n${body}\n}`;
   });
   const nested = [...interfaces].map(([name, body]) => `export interface ${name} {\n${body}\n}`);
-  const outputs = ["IngressNamespaces", "IngressWorkloadCertificate"].map(
+  const outputs = ["IngressNamespaces", "IngressNodePorts", "IngressWorkloadCertificate"].map(
     (name) =>
       new RegExp(`export interface ${name} \\{[^}]*\\}`).exec(read("components/encrypted-ingress/outputs.ts"))![0],
   );

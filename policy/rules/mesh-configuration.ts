@@ -1,10 +1,10 @@
-import { parse } from "yaml";
 import { asTree, at } from "../../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { isInjected } from "../../mesh/injection";
+import { inJsonSpelling, readMeshConfig } from "../../mesh/mesh-config";
 import { readByIstiod } from "../../mesh/istio-values";
 import { pathText } from "../../base/encrypted";
-import { plainTextOwned } from "../../mesh/owned-values";
+import { plainTextOwned } from "../../mesh/owned-istio";
 import { ownerLabel, ownerValue } from "../../mesh/ownership";
 import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";
 
@@ -42,7 +42,8 @@ export const meshConfigurationRules: Rule[] = [
       objects
         .filter((object) => isRelease(object, "istiod"))
         .flatMap((release) => {
-          const values = readByIstiod(asTree(release["values"]));
+          const given = readByIstiod(asTree(release["values"]));
+          const values = { ...given, meshConfig: inJsonSpelling(given["meshConfig"]) };
           return plainTextOwned
             .filter(({ path, allows }) => allows?.(at(values, ...path), values) === false)
             .map(({ path, why }): Finding => ({
@@ -56,15 +57,10 @@ export const meshConfigurationRules: Rule[] = [
 
 /** The mesh configuration in an object: in the values of istiod's release, or in the ConfigMap that its chart makes. */
 function configurationOf(object: PolicyObject): unknown {
-  if (isRelease(object, "istiod")) return readByIstiod(asTree(object["values"]))["meshConfig"];
+  if (isRelease(object, "istiod")) return inJsonSpelling(readByIstiod(asTree(object["values"]))["meshConfig"]);
   const isOurs = object.kind === "ConfigMap" && /^istio(-|$)/.test(object.metadata.name);
   const text = at(object, "data", "mesh");
-  if (!isOurs || typeof text !== "string") return undefined;
-  try {
-    return parse(text);
-  } catch {
-    return undefined;
-  }
+  return isOurs && typeof text === "string" ? readMeshConfig({ data: { mesh: text } }) : undefined;
 }
 
 /** Namespaces of a mesh, with what is known of their labels: one that the stack does not make has others, too. */

@@ -124,7 +124,14 @@ export const inboundSocket = "inbound.sock";
  * arguments istiod's injection has written (istio/istio, tools/istio-iptables). Without that container nothing is caught.
  */
 export function isCaptured(pod: Pod, port: number): boolean {
-  const args = containerOf(pod, "istio-init")?.args;
+  const init = containerOf(pod, "istio-init");
+  const args = init?.args;
+  // Each flag of istio-iptables is a variable, too; proxyMetadata gives them to the container.
+  const variable = (name: string) => init?.env?.find((each) => each.name === name)?.value ?? "";
+  if (["DRY_RUN", "SKIP_RULE_APPLY", "CLEANUP_ONLY"].some((name) => variable(name) === "true")) return false;
+  if (variable("ISTIO_EXCLUDE_INTERFACES").split(",").includes("eth0")) return false;
+  // Where tunnels (HBONE) end, nothing is redirected.
+  if (port === 15008) return false;
   const valueOf = (flag: string) => (args?.includes(flag) === true ? (args[args.indexOf(flag) + 1] ?? "") : "");
   const ports = (flag: string) =>
     valueOf(flag)

@@ -94,6 +94,28 @@ export const yamlLanguage: Module = {
 /** Another one: writes SDKs for a schema, by the code that the hosts of Python and Go use. */
 export const sdkGenerator: Module = { name: "sdkgen", parts: { sdkgen: "." }, stamps: () => ({}) };
 
+/** The controllers of cert-manager; a tool of the tests as well. Their CRDs lie in the module itself. */
+export const certManager: Module = {
+  name: "cert-manager",
+  parts: { "cert-manager": "." },
+  stamps: () => ({}),
+  overlay: (folder) => {
+    const args = ["list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager"];
+    const module = execFileSync("go", args, { cwd: folder, encoding: "utf8" }).trim();
+    const kinds = ["certificaterequests", "certificates", "clusterissuers", "issuers"];
+    return Object.fromEntries(
+      kinds.map((kind) => [join(folder, `${kind}.yaml`), join(module, `deploy/crds/cert-manager.io_${kind}.yaml`)]),
+    );
+  },
+};
+
+/** The Helm after the sandbox's own: a tool of the tests, too. */
+export const helm4: Module = {
+  name: "helm4",
+  parts: { helm: "helm.sh/helm/v4/cmd/helm" },
+  stamps: () => ({}),
+};
+
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {
   for (const line of goMod.split("\n")) {

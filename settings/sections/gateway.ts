@@ -10,6 +10,7 @@ import {
   minWorkloadCertificateTtl,
   outputPathProblem,
 } from "../../mesh/enroute";
+import { defaultServiceType, serviceTypes } from "../../mesh/gateway-service";
 import { defaultMinimumTlsVersion, defaultPrefix, isPattern, minimumTlsVersions } from "../../mesh/gateway-host";
 import {
   array,
@@ -33,6 +34,8 @@ const chartImage = object({
   repository: image.repository.meta({ unset: "the chart's" }).exactOptional(),
   tag: image.tag.meta({ unset: "the chart's" }).exactOptional(),
 });
+
+const nodePort = integer(1, 65535).meta({ unset: "the cluster chooses it" });
 
 const resources = object({
   requests: record
@@ -140,9 +143,27 @@ export const gateway = object({
       unset: "EnRoute may not list Ingresses, and serves none",
     })
     .exactOptional(),
+  service: object({
+    type: enumOf(serviceTypes)
+      .meta({
+        description:
+          "Type of the Service: `LoadBalancer` waits for an address from the cluster; `NodePort` opens a port of every node, for a load balancer of your own; `ClusterIP` is reached inside the cluster alone. Other than `LoadBalancer` it takes `/bin/sh` where Pulumi runs.",
+        examples: ["NodePort"],
+        unset: `\`${defaultServiceType}\``,
+      })
+      .exactOptional(),
+    nodePorts: object({
+      http: nodePort.meta({ description: "For port 80, which redirects.", examples: [30080] }).exactOptional(),
+      https: nodePort.meta({ description: "For port 443.", examples: [30443] }).exactOptional(),
+    })
+      .meta({ description: "Ports of the nodes, not with `ClusterIP`.", unset: "the cluster chooses them" })
+      .exactOptional(),
+  })
+    .meta({ description: "How clients come to the gateway.", unset: `type \`${defaultServiceType}\`` })
+    .exactOptional(),
   serviceAnnotations: record
     .meta({
-      description: "Annotations of the LoadBalancer Service, for the cloud's controller.",
+      description: "Annotations of the Service, for the cloud's controller.",
       examples: [{ "service.beta.kubernetes.io/aws-load-balancer-type": "nlb" }],
       secret: "may",
     })

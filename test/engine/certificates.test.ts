@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../../sandbox/cluster";
-import type { Ended } from "../../sandbox/tethered";
+import { buildCertManager } from "../../sandbox/build";
+import { type Ended, runTethered } from "../../sandbox/tethered";
 import { issue } from "../unit/certificates";
 import { pulumi, run, sharedSandbox, succeed } from "./sandbox-fixture";
 import { editStack, get, makeStack } from "./stacks";
@@ -34,6 +35,7 @@ const used = new Set<string>();
 describe("certificates through their whole life, by the commands of docs/certificates.md", function () {
   this.timeout(300_000);
   let sandbox: Sandbox;
+  let certManager: string;
 
   const engine = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await pulumi([...args, ...stackArgs]);
@@ -87,7 +89,8 @@ describe("certificates through their whole life, by the commands of docs/certifi
   const doubts = async () => {
     const cli = join(__dirname, "../../cli/main.ts");
     const args = ["--import", "tsx", cli, "verify", ...stackArgs, "--dial-services", "--json"];
-    const { stdout } = await run(process.execPath, args);
+    const { stdout, stderr } = await run(process.execPath, args);
+    assert.notEqual(stdout, "", stderr);
     const { results } = JSON.parse(stdout) as { results: { check: string; status: string; evidence: string }[] };
     return results.filter(({ check, status }) => /^(certificates|identity)\//.test(check) && status !== "passed");
   };
@@ -95,6 +98,7 @@ describe("certificates through their whole life, by the commands of docs/certifi
   before(async function () {
     this.timeout(0);
     sandbox = await sharedSandbox();
+    certManager = await buildCertManager();
     await makeStack(stack, (config) => {
       for (const optional of ["prometheus", "kiali", "bookinfo"]) delete config[optional];
     });
@@ -103,8 +107,6 @@ describe("certificates through their whole life, by the commands of docs/certifi
 
   after(async function () {
     await engine("destroy", "--yes", "--skip-preview");
-    const kinds = certManagerKinds.map(({ metadata }) => metadata.name);
-    await succeed("kubectl", ["delete", "crd", "--ignore-not-found", ...kinds]);
   });
 
   it("renews a leaf that nears its end, in place: no host is touched, and the CA stays", async () => {
@@ -198,29 +200,35 @@ describe("certificates through their whole life, by the commands of docs/certifi
   it("has cert-manager issue, and lets no host go without its Secret meanwhile", async () => {
     const block = "Having cert-manager issue it 1";
     assert.match(await refused(follow(block)), /cert-manager is not installed/);
-    await apply(...certManagerKinds);
-    await eventually(async () => {
-      assert.match(await refused(tryUp()), /Issuer ours does not exist in namespace bookinfo/);
-    });
-    const status = { conditions: [{ type: "Ready", status: "True" }] };
-    await apply({ apiVersion: "cert-manager.io/v1", kind: "Issuer", metadata: { name: "ours", namespace }, status });
+    let controllers = await startCertManager();
+    await eventually(async () =>
+      assert.match(await refused(tryUp()), /Issuer ours does not exist in namespace bookinfo/),
+    );
+    const ca = await issue({ name: "issuing CA", ca: true });
+    const stringData = { "tls.crt": ca.certificate, "tls.key": ca.privateKey };
+    await apply(
+      { apiVersion: "v1", kind: "Secret", metadata: { name: "ca", namespace }, type: "kubernetes.io/tls", stringData },
+      {
+        apiVersion: "cert-manager.io/v1",
+        kind: "Issuer",
+        metadata: { name: "ours", namespace },
+        spec: { ca: { secretName: "ca" } },
+      },
+    );
+    await succeed("kubectl", ["wait", "--for=condition=Ready", "issuer/ours", "-n", namespace, "--timeout=300s"]);
+    // Without its controllers, the order stands and nobody issues.
+    await controllers.stop();
     const update = tryUp();
-    // The part of cert-manager's controller, played by hand: it sees the Certificate, issues, writes the Secret, says so.
     const name = "gateway-serving-certificate-managed";
     const wanted = await ordered(name);
     assert.deepEqual(wanted.spec["dnsNames"], [host]);
     await sleep(1500);
     assert.equal((await gatewayHost()).spec.virtualhost.tls.secretName, "gateway-serving-certificate");
-    const { certificate, privateKey } = await issue({
-      hosts: [host],
-      notAfter: new Date(Date.now() + 90 * 86400_000),
-    });
-    const stringData = { "tls.crt": certificate, "tls.key": privateKey, "ca.crt": certificate };
-    await apply(
-      { apiVersion: "v1", kind: "Secret", metadata: { name, namespace }, type: "kubernetes.io/tls", stringData },
-      { apiVersion: "cert-manager.io/v1", kind: "Certificate", metadata: { name, namespace }, status },
-    );
+    controllers = await startCertManager();
     await taken(update);
+    await controllers.stop();
+    const leaf = leafOf(await secret(name));
+    assert.deepEqual([leaf.subjectAltName, leaf.issuer], [`DNS:${host}`, "CN=issuing CA"]);
     assert.equal((await gatewayHost()).spec.virtualhost.tls.secretName, name);
     const { stdout } = await run("kubectl", ["get", "secrets", "-n", namespace, "--output", "name"]);
     assert.doesNotMatch(stdout, /gateway-serving-certificate$/m, "the one of before goes after the host has moved");
@@ -256,6 +264,35 @@ describe("certificates through their whole life, by the commands of docs/certifi
 
   const byDocument = (a: string, b: string) => Object.keys(documented).indexOf(a) - Object.keys(documented).indexOf(b);
 
+  /** Runs cert-manager's own controllers on the sandbox, until they are stopped. */
+  async function startCertManager(): Promise<{ stop(): Promise<void> }> {
+    const ending = new AbortController();
+    let output = "";
+    let isReady = false;
+    const args = ["--kubeconfig", sandbox.kubeconfig];
+    const ended = runTethered(sandbox.binaries.tether, certManager, args, {
+      env: process.env,
+      signal: ending.signal,
+      show: (line) => {
+        output += `${line}\n`;
+        isReady ||= line === "the controllers are started";
+        return undefined;
+      },
+    });
+    let isOver = false;
+    void ended.finally(() => (isOver = true));
+    while (!isReady) {
+      assert.ok(!isOver, output);
+      await sleep(100);
+    }
+    return {
+      async stop() {
+        ending.abort();
+        await ended;
+      },
+    };
+  }
+
   async function apply(...objects: object[]): Promise<void> {
     const file = join(sandbox.folder, "objects.json");
     writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }), { mode: 0o600 });
@@ -279,23 +316,6 @@ describe("certificates through their whole life, by the commands of docs/certifi
       await sleep(300);
     }
   }
-});
-
-/** The two kinds of cert-manager that are looked at, without its own checks; status is no subresource, so it can be written. */
-const certManagerKinds = ["Certificate", "Issuer"].map((kind) => {
-  const plural = `${kind.toLowerCase()}s`;
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.cert-manager.io` },
-    spec: {
-      group: "cert-manager.io",
-      scope: "Namespaced",
-      names: { kind, plural, singular: kind.toLowerCase() },
-      versions: [{ name: "v1", served: true, storage: true, schema }],
-    },
-  };
 });
 
 function certificates(pem: string): X509Certificate[] {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type {
   V1ClusterRole,
@@ -15,6 +16,7 @@ import type {
 } from "@kubernetes/client-node";
 import { parse, parseAllDocuments } from "yaml";
 import { enrouteValues } from "../../mesh/enroute-values";
+import { baseWithout, istioDefinitions } from "../../mesh/istio-definitions";
 import { kialiValues } from "../../components/observability/kiali";
 import { prometheusValues } from "../../components/observability/prometheus";
 import { buildBinaries } from "../../sandbox/build";
@@ -37,6 +39,7 @@ type Chart = keyof typeof releases;
 
 const charts = join(__dirname, "../../sandbox/charts");
 let helm: string;
+let istioCharts: string;
 
 /** What `helm template` prints; a value of null deletes the chart's default. */
 function text(chart: Chart, values: Values = {}, release: string = releases[chart].release, flags: string[] = []) {
@@ -88,7 +91,19 @@ describe("The sandbox's charts", function () {
 
   before(async function () {
     this.timeout(0);
-    helm = (await buildBinaries()).helm;
+    ({ helm, charts: istioCharts } = await buildBinaries());
+  });
+
+  it("are, for Istio, the real ones: the CRDs are those of the product's list, and can be left out one by one", () => {
+    const [chart] = readdirSync(istioCharts).filter((name) => name.startsWith("base-"));
+    const definitions = (values: Values) => {
+      const args = ["template", "istio-base", join(istioCharts, chart!), "-f", "-"];
+      const rendered = execFileSync(helm, args, { encoding: "utf8", input: JSON.stringify(values), maxBuffer: 1e8 });
+      const parsed = parseAllDocuments(rendered).map((document) => document.toJS() as Rendered | null);
+      return parsed.flatMap((object) => (object?.kind === "CustomResourceDefinition" ? [object.metadata.name] : []));
+    };
+    assert.deepEqual(definitions({}).sort(), [...istioDefinitions].sort());
+    assert.deepEqual(definitions(baseWithout(istioDefinitions.slice(1), {})), istioDefinitions.slice(0, 1));
   });
 
   it("bear the published names and versions, and say that they are stand-ins", () => {

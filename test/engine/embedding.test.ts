@@ -30,12 +30,19 @@ describe("the library on the sandbox", function () {
   /** The stack `sandbox` as an object, without what is optional. */
   let settings: SettingsInput;
   let config: Record<string, object>;
+  /** The same stack's file, for the command `pulumi`. */
+  let stackFile: string;
+  const writeStackFile = (of: SettingsInput) => {
+    const entries = Object.entries(of).map(([key, value]) => [`enroute-istio:${key}`, value] as const);
+    writeFileSync(stackFile, JSON.stringify({ config: Object.fromEntries(entries) }));
+  };
 
   before(async function () {
     this.timeout(0); // the first build takes minutes
     sandbox = await sharedSandbox();
     env = await sandboxVariables();
     const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
+    stackFile = join(sandbox.folder, "project/stacks/Pulumi.embedded.yaml");
     const source = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
     const plain = Object.entries(source.config).map(
       ([key, value]) => [key.replace("enroute-istio:", ""), value] as const,
@@ -239,13 +246,7 @@ describe("the library on the sandbox", function () {
   });
 
   it("gives the same stack as `pulumi up` does: the engine sees no difference", async () => {
-    const folder = join(sandbox.folder, "project/stacks/Pulumi.embedded.yaml");
-    writeFileSync(
-      folder,
-      JSON.stringify({
-        config: Object.fromEntries(Object.entries(settings).map(([key, value]) => [`enroute-istio:${key}`, value])),
-      }),
-    );
+    writeStackFile(settings);
     const { code, stdout, stderr } = await pulumi(["preview", "--expect-no-changes", "--stack", "embedded"]);
     assert.equal(code, 0, stdout + stderr);
     const fromFile = new Environment({ stack: "embedded", project: join(sandbox.folder, "project"), env });
@@ -277,9 +278,9 @@ describe("the library on the sandbox", function () {
     assert.equal(error.code, "timed-out", inspect(error));
     assert.match(
       error.message,
-      /Release prometheus: release prometheus failed, and has been uninstalled due to atomic being set: [^]*it waited for Deployment prometheus-server: 0 of 1 ready \(Unschedulable\)$/,
+      /Release prometheus: release prometheus failed, and has been uninstalled due to atomic being set: [^]*it waited for Deployment prometheus-server: 0 of 1 ready \(Unschedulable: 0\/\d+ nodes are available: .*Insufficient cpu\)$/,
     );
-    assert.match(error.next, /kubectl get events --namespace istio-system/);
+    assert.match(error.next, /^Helm removed the failed installation again, and its pods; make room on the nodes, /);
     assert.doesNotMatch(error.next, /describe pod/);
     const { stdout } = await run("kubectl", ["get", "events", "--namespace", "istio-system", "--output", "name"]);
     assert.match(stdout, /^event\/prometheus-server-/m);
@@ -289,6 +290,27 @@ describe("the library on the sandbox", function () {
       resources.map(({ resource }) => resource.type),
       ["kubernetes:core/v1:ConfigMap"],
     );
+  });
+
+  it("shows in `pulumi up`, too, why the API server refuses the new pod, although the old one is ready", async () => {
+    const quota = { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "full", namespace: "enroute-system" } };
+    const file = join(sandbox.folder, "full.json");
+    writeFileSync(file, JSON.stringify({ ...quota, spec: { hard: { pods: "1" } } }));
+    await succeed("kubectl", ["apply", "--filename", file]);
+    const own = readFileSync(stackFile, "utf8");
+    writeStackFile({ ...settings, gateway: { ...settings.gateway, logLevel: "debug", timeoutSeconds: 8 } });
+    try {
+      const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview", "--stack", "embedded"]);
+      assert.notEqual(code, 0);
+      assert.match(
+        stdout + stderr,
+        /warning: enroute-istio waits for Deployment enroute: 0 of 1 of the new pods ready \(the API server refuses its pods: .*exceeded quota: full, [^]*fix: raise ResourceQuota full/,
+      );
+    } finally {
+      writeFileSync(stackFile, own);
+      await succeed("kubectl", ["delete", "--filename", file]);
+    }
+    await small().up();
   });
 
   it("tells errors apart that only the tools can see, each with a next step", async () => {

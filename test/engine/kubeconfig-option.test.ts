@@ -43,7 +43,11 @@ describe("the kubeconfig option of the library, where that of the state is gone"
     assert.deepEqual(resources, []);
   });
 
-  it("counts for recover", async () => assert.deepEqual((await environment.recover()).forget, []));
+  it("counts for recover, which refreshes, and takes nothing of a living cluster out of the state", async () => {
+    assert.deepEqual((await environment.recover()).forget, []);
+    const { done, refreshed } = await environment.recover({ apply: true });
+    assert.deepEqual([done, refreshed], [true, []]);
+  });
 
   it("counts for destroy, which leaves nothing", async () => {
     await environment.destroy();

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { readFileSync, readdirSync, statSync } from "node:fs";
+import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { pathText } from "../../base/encrypted";
 import type { Sandbox } from "../../sandbox/cluster";
 import { type Planted, formsOf, plantEverySecret, prepare, put } from "../unit/planted";
+import { Checkout } from "./checkout";
 import { pulumi, run, sandboxVariables, sharedSandbox, succeed } from "./sandbox-fixture";
 import { editStack, makeStack } from "./stacks";
 
@@ -56,6 +57,18 @@ describe("leaks: a marker in every setting that may be a secret", function () {
         cwd: join(sandbox.folder, "project"),
       }),
     );
+  /** Encrypts what is planted, in the file of the stack. */
+  async function plant(): Promise<void> {
+    const env = await sandboxVariables();
+    for (const { path, value } of planted) {
+      const key = `enroute-istio:${pathText(path)}`;
+      // On its standard input, as docs/certificates.md does.
+      const { status, stderr } = spawnSync("pulumi", ["config", "set", "--secret", "--path", key, "--stack", stack], {
+        ...{ env, input: value, encoding: "utf8" },
+      });
+      assert.equal(status, 0, `${key}: ${stderr}`);
+    }
+  }
   const engine = (...args: string[]) => keep(`pulumi ${args.join(" ")}`, pulumi([...args, "--stack", stack]));
 
   before(async function () {
@@ -72,15 +85,7 @@ describe("leaks: a marker in every setting that may be a secret", function () {
       for (const key of ["istio", "gateway", "prometheus", "kiali"])
         put(config, [key, "chartRepository"], `http://127.0.0.1:${(guard.address() as AddressInfo).port}`);
     });
-    const env = await sandboxVariables();
-    for (const { path, value } of planted) {
-      const key = `enroute-istio:${pathText(path)}`;
-      // On its standard input, as docs/certificates.md does.
-      const { status, stderr } = spawnSync("pulumi", ["config", "set", "--secret", "--path", key, "--stack", stack], {
-        ...{ env, input: value, encoding: "utf8" },
-      });
-      assert.equal(status, 0, `${key}: ${stderr}`);
-    }
+    await plant();
   });
 
   after(async () => {
@@ -145,6 +150,42 @@ describe("leaks: a marker in every setting that may be a secret", function () {
         for (const key of Object.keys(config)) delete config[key];
         Object.assign(config, structuredClone(before));
       });
+    }
+  });
+
+  it("is in no comment of a review: of each secret that changes, and of each that was in plain text before", async () => {
+    const checkout = new Checkout(sandbox.chartRepository);
+    const own = join(sandbox.folder, "project/stacks", `Pulumi.${stack}.yaml`);
+    const file = join(checkout.folder, "stacks", `Pulumi.${stack}.yaml`);
+    const comment = join(sandbox.folder, "comment.md");
+    try {
+      for (const before of ["another text", "plain text"]) {
+        await plant();
+        const content = parse(readFileSync(own, "utf8")) as { config: Config };
+        if (before === "plain text")
+          for (const { path, value } of planted)
+            put(content.config, [`enroute-istio:${path[0]}`, ...path.slice(1)], value);
+        writeFileSync(file, stringify(content));
+        checkout.commit(before);
+        if (before === "another text") await plant();
+        writeFileSync(file, readFileSync(own, "utf8"));
+        const args = ["review", "--stack", stack, "--cwd", checkout.folder, "--base", "HEAD", "--comment", comment];
+        const cli = [tsx, join(root, "cli/main.ts"), ...args, "--json"];
+        const text = await keep(`review of ${before}`, run(process.execPath, cli, { cwd: checkout.folder }));
+        const { masked, changes } = JSON.parse(text.slice(text.indexOf("{"), text.lastIndexOf("}") + 1)) as {
+          masked: string[];
+          changes: unknown[];
+        };
+        assert.deepEqual(
+          planted.map(({ path }) => pathText(path)).filter((path) => !masked.includes(path)),
+          [],
+        );
+        assert.ok(changes.length > 0, text);
+        said.set(`comment of the review of ${before}`, readFileSync(comment, "utf8"));
+      }
+      assert.match(said.get("comment of the review of plain text")!, /\[not encrypted\]/);
+    } finally {
+      checkout.delete();
     }
   });
 

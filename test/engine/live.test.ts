@@ -441,6 +441,60 @@ describe("a live request through both legs", function () {
   });
 
   // Last, as it stops the sandbox.
+  it("says what gives the gateway's Service an address, and goes on without: by a port of the nodes, or inside the cluster", async function () {
+    this.timeout(300_000);
+    const up = (change: (gateway: Record<string, unknown>) => unknown) =>
+      editStack(stack, (config) => change(config["gateway"] as Record<string, unknown>), stack, sandbox).then(() =>
+        pulumi(["up", "--yes", "--skip-preview", "--stack", stack], { sandbox }),
+      );
+    const outputs = async () =>
+      JSON.parse(await succeed("pulumi", ["stack", "output", "--json", "--stack", stack], { sandbox })) as Record<
+        string,
+        unknown
+      >;
+    const type = () =>
+      kubectl("get", "service", "enroute", "--namespace", "enroute-system", "--output=jsonpath={.spec.type}");
+
+    const inside = await up((own) => (own["service"] = { type: "ClusterIP" }));
+    assert.equal(inside.code, 0, inside.stdout + inside.stderr);
+    assert.deepEqual([await type(), (await outputs())["gatewayAddress"]], ["ClusterIP", address]);
+    assert.deepEqual(failed(await report()), []);
+
+    const ports = await up((own) => (own["service"] = { type: "NodePort", nodePorts: { https: 30443 } }));
+    assert.equal(ports.code, 0, ports.stdout + ports.stderr);
+    const { gatewayAddress, gatewayNodePorts } = await outputs();
+    assert.deepEqual(
+      [await type(), gatewayAddress, (gatewayNodePorts as { https: number }).https],
+      ["NodePort", undefined, 30443],
+    );
+    assert.deepEqual(failed(await report()), []);
+    assert.equal((await request()).status, 200);
+
+    const file = join(sandbox.folder, "no-addresses.json");
+    writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "List", items: noAddresses }));
+    await kubectl("apply", "--filename", file);
+    try {
+      const { code, stdout, stderr } = await up((own) => {
+        delete own["service"];
+        own["timeoutSeconds"] = 10;
+      });
+      assert.notEqual(code, 0);
+      assert.match(
+        stdout + stderr,
+        /warning: enroute-istio waits for Service enroute: no address yet[^]*fix: .*MetalLB, cloud-provider-kind \(kind\), minikube tunnel \(minikube\); or set gateway\.service\.type/,
+      );
+      // Helm went back.
+      assert.equal(await type(), "NodePort");
+    } finally {
+      await kubectl("delete", "--filename", file);
+    }
+    // Without a refresh, which would lose that the update before failed.
+    const again = await up((own) => delete own["timeoutSeconds"]);
+    assert.equal(again.code, 0, again.stdout + again.stderr);
+    assert.equal(await type(), "LoadBalancer");
+    assert.deepEqual(failed(await report()), []);
+  });
+
   describe("and in the end", () => {
     it("listens on loopback only, and leaves no process behind", async () => {
       const pids = [...new Set(sandbox.pids().flatMap((pid) => [pid, ...descendants(pid).map((child) => child.pid)]))];
@@ -501,6 +555,29 @@ const openRoute = [
       services: [{ name: "productpage", port: 9080 }],
       permitInsecure: true,
     },
+  },
+];
+
+/** A cluster in which nothing gives addresses to Services: what would give them is refused. */
+const noAddresses = [
+  {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: "no-addresses" },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["UPDATE"], resources: ["services/status"] },
+        ],
+      },
+      validations: [{ expression: "!has(object.status.loadBalancer.ingress)" }],
+    },
+  },
+  {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicyBinding",
+    metadata: { name: "no-addresses" },
+    spec: { policyName: "no-addresses", validationActions: ["Deny"] },
   },
 ];
 

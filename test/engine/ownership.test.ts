@@ -10,6 +10,9 @@ const section = (config: Config, key: string) => config[key] as Config;
 const root = join(__dirname, "../..");
 const stack = "ownership";
 
+const without = (all: Record<string, string> = {}, ...keys: string[]) =>
+  Object.fromEntries(Object.entries(all).filter(([key]) => !keys.includes(key)));
+
 /** What a stack must not touch, as the cluster has it: byte for byte, with its version, so that no write goes unseen. */
 interface Kept {
   path: string;
@@ -32,12 +35,13 @@ describe("what is not the stack's", function () {
     assert.equal(code, 0, text);
     return text;
   };
-  const recover = (...more: string[]) =>
+  const cli = (command: string, more: string[] = [], name = stack) =>
     run(process.execPath, [
       join(root, "node_modules/tsx/dist/cli.mjs"),
       join(root, "cli/main.ts"),
-      ...["recover", "--stack", stack, ...more],
+      ...[command, "--stack", name, ...more],
     ]);
+  const recover = (more: string[], name?: string) => cli("recover", more, name);
   const kubectl = (...args: string[]) => succeed("kubectl", args);
   const apply = async (object: object) => {
     const file = `${sandbox.folder}/foreign.json`;
@@ -153,9 +157,11 @@ describe("what is not the stack's", function () {
           /ServiceAccount istio-system\/kiali/,
           /ConfigMap istio-system\/kiali/,
           /kubectl delete secret gateway-serving-certificate -n bookinfo/,
-          /kubectl annotate secret gateway-serving-certificate -n bookinfo enroute-istio\/stack=organization/,
+          /gateway-serving-certificate[^\n]* cannot become this stack's: type is Opaque, and would be kubernetes\.io\/tls/,
+          /kubectl annotate clusterrole\.\S+ enroute-istio-status enroute-istio\/stack=organization/,
         ])
           assert.match(text, name);
+        assert.doesNotMatch(text, /kubectl annotate secret/);
         assert.match(text, /nothing was changed/);
         await unchanged(kept);
       });
@@ -200,6 +206,60 @@ describe("what is not the stack's", function () {
       assert.match(await passes(up()), /Resources:\s+\d+ unchanged/);
     });
 
+    it("is labels and annotations of others on a namespace, whatever the stack changes of its own", async () => {
+      const names = { bookinfo: true, taken: "adopt", lent: false } as const;
+      const of = async (name: string) => {
+        const { metadata } = JSON.parse(await kubectl("get", "namespace", name, "--output", "json")) as {
+          metadata: Record<"labels" | "annotations", Record<string, string> | undefined>;
+        };
+        // What the stack itself sets: the two marks, and the provider's word for its field manager.
+        return {
+          labels: without(metadata.labels, "app.kubernetes.io/managed-by"),
+          annotations: without(metadata.annotations, "enroute-istio/stack", "pulumi.com/patchFieldManager"),
+        };
+      };
+      const change = (labels: Record<string, string>, lent: boolean | string = false) =>
+        editStack(stack, (config) => {
+          config["namespaces"] = Object.entries({ ...names, lent }).map(([name, create]) => ({ name, create, labels }));
+        });
+      for (const name of ["taken", "lent"]) await kubectl("create", "namespace", name);
+      await change({ first: "a" });
+      await passes(up());
+      const file = `${sandbox.folder}/namespace.json`;
+      for (const name of Object.keys(names)) {
+        const manifest = (labels: object) =>
+          writeFileSync(file, JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name, labels } }));
+        await kubectl("label", "namespace", name, "team=x", "pod-security.kubernetes.io/warn=baseline");
+        await kubectl("annotate", "namespace", name, "who=me");
+        manifest({ applied: "y" });
+        await kubectl("apply", "--filename", file);
+        manifest({ served: "z" });
+        await kubectl("apply", "--server-side", "--field-manager", "theirs", "--filename", file);
+      }
+      const before = Object.fromEntries(
+        await Promise.all(Object.keys(names).map(async (name) => [name, await of(name)] as const)),
+      );
+      assert.match(JSON.stringify(before["lent"]), /"team":"x".*"who":"me"/);
+      for (const [labels, lent] of [
+        [{ second: "b" }, "adopt"],
+        [{ first: "c", second: "d" }, "adopt"],
+        [{ first: "a" }, false],
+      ] as const) {
+        await change(labels, lent);
+        assert.doesNotMatch(await passes(up()), /deleted|replaced/);
+        for (const [name, was] of Object.entries(before)) {
+          const kept = { ...was, labels: { ...without(was.labels, "first"), ...labels } };
+          assert.deepEqual(await of(name), kept, `${name} ${lent}`);
+        }
+      }
+      await editStack(stack, (config) => (config["namespaces"] = [{ name: "bookinfo" }]));
+      await passes(up());
+      const lent = before["lent"]!;
+      assert.deepEqual(await of("lent"), { ...lent, labels: without(lent.labels, "first", "istio-injection") });
+      assert.equal(await kubectl("get", "namespace", "taken", "--ignore-not-found"), "");
+      await kubectl("delete", "namespace", "lent");
+    });
+
     it("is another stack's claim: it refuses a second stack, whose destroy takes nothing of the first", async () => {
       const paths = [
         "/api/v1/namespaces/bookinfo",
@@ -217,9 +277,35 @@ describe("what is not the stack's", function () {
         refused.text,
         /belongs to stack organization\/enroute-istio\/ownership: two stacks never hold one mesh/,
       );
+      const recovered = await recover(["--yes", "--adopt", "istio-system/istiod"], "second");
+      assert.equal(recovered.code, 1, recovered.stdout + recovered.stderr);
+      assert.match(
+        recovered.stdout,
+        /istio-system\/istiod is deployed, and belongs to stack organization\/enroute-istio\/ownership,[^]*takeOverFrom' organization\/enroute-istio\/ownership/,
+      );
+      assert.doesNotMatch(recovered.stdout, /Helm forgets|--adopt/);
+      await unchanged(kept);
       await passes(destroy("second"));
       await unchanged(kept);
       await succeed("pulumi", ["stack", "rm", "second", "--yes", "--non-interactive"]);
+    });
+
+    it("is never what the stack itself has under a namespace's earlier name", async () => {
+      let former: Config = {};
+      await editStack(stack, (config) => {
+        former = section(config, "gateway");
+        config["gateway"] = { ...former, namespace: { name: "gw2" } };
+      });
+      const { code, text } = await preview();
+      assert.notEqual(code, 0, text);
+      assert.match(
+        text,
+        /enroute-system\/enroute-istio is this stack's own, and gateway\.namespace\.name would move it to gw2/,
+      );
+      const { stdout, stderr } = await cli("preflight");
+      assert.match(stdout + stderr, /if this is that stack, set the name back/);
+      assert.doesNotMatch(text + stdout + stderr, /helm uninstall|kubectl delete/);
+      await editStack(stack, (config) => (config["gateway"] = former));
     });
 
     it("is a GatewayHost of the same host in any spelling, and a GlobalConfig of the same type", async () => {
@@ -347,7 +433,7 @@ describe("what is not the stack's", function () {
       assert.notEqual(code, 0, text);
       assert.match(text, /has been rolled back due to atomic being set/);
       await unchanged(kept);
-      const recovered = await recover("--yes");
+      const recovered = await recover(["--yes"]);
       assert.equal(recovered.code, 0, recovered.stdout + recovered.stderr);
       await unchanged(kept);
       await editStack(stack, (config) => (config["gateway"] = healthy));
@@ -364,10 +450,7 @@ describe("what is not the stack's", function () {
         );
       await annotate("organization/enroute-istio/heir");
       const kept = await keep(path, "/api/v1/namespaces/bookinfo");
-      const { code, stderr } = await run(process.execPath, [
-        ...[join(root, "node_modules/tsx/dist/cli.mjs"), join(root, "cli/main.ts")],
-        ...["destroy", "--yes", "--stack", stack],
-      ]);
+      const { code, stderr } = await cli("destroy", ["--yes"]);
       assert.equal(code, 3, stderr);
       assert.match(
         stderr,
@@ -431,14 +514,14 @@ describe("what is not the stack's", function () {
       const { code, text } = await up();
       assert.notEqual(code, 0, text);
       assert.match(text, /Helm release istio-system\/istiod is deployed, and this stack did not install it/);
-      const recovered = await recover("--yes");
+      const recovered = await recover(["--yes"]);
       assert.equal(recovered.code, 1, recovered.stdout + recovered.stderr);
       assert.match(recovered.stdout, /istio-system\/istiod is deployed, and nothing of this stack names it/);
       await unchanged(kept);
     });
 
     it("is forgotten by Helm only where that is said for each release by its name", async () => {
-      const planned = await recover("--adopt", "istio-system/istiod");
+      const planned = await recover(["--adopt", "istio-system/istiod"]);
       assert.match(planned.stdout, /Helm release istio-system\/istiod is deployed, but/);
       assert.match(planned.stdout, /istio-system\/istio-base is deployed, and nothing of this stack names it/);
       await unchanged(kept);

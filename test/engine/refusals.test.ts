@@ -47,6 +47,28 @@ describe("bad input, as a person sees it", function () {
     assert.match(text, /pulumi config set --path/);
   });
 
+  it("names commands that put it right, one after the other", async () => {
+    const values: Record<string, string> = { "istio.version": "1.31.0", "gateway.replicas": "1" };
+    let text = await refusal((config) => {
+      section(config, "istio")["version"] = "^1";
+      section(config, "gateway")["replcas"] = 1;
+      section(config, "gateway")["it's"] = { "a.b/c": 1 };
+      config["a.b"] = "x";
+    });
+    const done: string[] = [];
+    for (let round = 0; round < 6 && /settings? (is|are) wrong/.test(text); round++) {
+      for (const [, command = ""] of text.matchAll(/^ +(?:Set one|Take one away) with: (.*)$/gm)) {
+        const [, key = ""] = /'enroute-istio:(\S+)'/.exec(command) ?? [];
+        await succeed("sh", ["-c", command.replace("<value>", values[key] ?? `no value for ${key}`)]);
+        done.push(command);
+      }
+      const { stdout, stderr } = await pulumi(["preview", "--stack", "refused"]);
+      text = stdout + stderr;
+    }
+    assert.doesNotMatch(text, /settings? (is|are) wrong/, done.join("\n"));
+    assert.ok(done.length >= 5, done.join("\n"));
+  });
+
   it("lets the CLI refuse a scalar of the wrong type", async () => {
     const text = await refusal((config) => (config["context"] = ["a"]));
     assert.match(text, /configuration key 'context' must be of type 'string'/);

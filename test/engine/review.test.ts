@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
-import { buildActionlint, buildBinaries } from "../../sandbox/build";
+import { buildActionlint, buildBinaries, buildHelm4 } from "../../sandbox/build";
 import { run as runCommand } from "../../review/run";
 import type { Review } from "../../review/review";
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { Checkout } from "./checkout";
 import { nextIstioVersion, serveChartRepository } from "./chart-repository";
 
@@ -189,6 +192,65 @@ describe("npm run review, by real Helm", function () {
       readFileSync(join(outputs[0]!, "README.md"), "utf8"),
       /`Secret bookinfo\/gateway-serving-certificate`/,
     );
+  });
+
+  describe("and by Helm 4", () => {
+    let versions: { name: string; environment: NodeJS.ProcessEnv }[];
+    before(async function () {
+      this.timeout(0);
+      const path = [dirname(await buildHelm4()), environment["PATH"]].join(delimiter);
+      // Of a chart that is cached nothing is pulled.
+      const places = { XDG_CACHE_HOME: join(scratch, "4"), HELM_CACHE_HOME: join(scratch, "4/helm") };
+      versions = [
+        { name: "v3", environment },
+        { name: "v4", environment: { ...environment, ...places, PATH: path } },
+      ];
+    });
+
+    it("writes the same objects", async () => {
+      const [three, four] = await Promise.all(
+        versions.map(async ({ name, environment: env }) => {
+          const { stdout } = await runCommand("helm", ["version", "--short"], { env });
+          assert.ok(stdout.startsWith(`${name}.`), stdout);
+          const output = join(scratch, `by-${name}`);
+          const { code, stderr } = await cli(["--stack", "dev", "--output", output], env);
+          assert.equal(code, 0, stderr);
+          return readdirSync(output, { recursive: true, encoding: "utf8" })
+            .filter((file) => file.endsWith(".yaml"))
+            .sort()
+            .map((file) => [file, readFileSync(join(output, file), "utf8")]);
+        }),
+      );
+      assert.ok(three!.length > 60);
+      assert.deepEqual(three, four);
+    });
+
+    it("names a repository that refuses the login of this user", async () => {
+      const server = createServer((_, response) => response.writeHead(401).end()).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      try {
+        checkout.edit("dev", (config) => (gateway(config)["chartRepository"] = url));
+        const config = join(scratch, "repositories.yaml");
+        writeFileSync(config, stringify({ repositories: [{ name: "private", url, username: "u", password: "p" }] }));
+        const refuse = async ({ environment: env }: { environment: NodeJS.ProcessEnv }) => {
+          // As `helm repo add` left it: without an index, Helm refuses every other repository as well.
+          const cache = join(env["HELM_CACHE_HOME"]!, "repository");
+          mkdirSync(cache, { recursive: true });
+          writeFileSync(join(cache, "private-index.yaml"), "apiVersion: v1\nentries: {}\n");
+          const args = ["--stack", "dev", "--base", "main"];
+          const { code, stderr } = await cli(args, { ...env, HELM_REPOSITORY_CONFIG: config });
+          assert.match(
+            stderr,
+            /Chart enroute 0\.8\.7 .* cannot be pulled: private cannot be reached: .*401.*\n.*log in to it/,
+          );
+          assert.equal(code, 3);
+        };
+        await Promise.all(versions.map(refuse));
+      } finally {
+        server.close();
+      }
+    });
   });
 
   describe("where there can be no whole review there is none, but one clear error", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import type { Settings } from "../../settings/schema";
 import { preflight } from "../../verify/preflight";
 import { verify } from "../../verify/verify";
 import { pulumi, run, succeed } from "../engine/sandbox-fixture";
@@ -101,13 +102,23 @@ describe("each fault is found, and its fix puts it right:", function () {
     });
 
   describe("that preflight finds", () => {
-    for (const { name, break: seed, found } of obstacles)
+    for (const { name, break: seed, found, fixedBy, settings = (own: Settings) => own } of obstacles)
       it(name, async () => {
-        const fixes = async () =>
-          (await preflight(healthy.settings)).filter(({ check }) => check === found).map(({ fix }) => fix);
-        assert.deepEqual(await fixes(), []);
+        const fixes = async (of = settings(healthy.settings)) =>
+          (await preflight(of)).filter(({ check }) => check === found).map(({ fix }) => fix);
+        assert.deepEqual(await fixes(healthy.settings), []);
         const heal = await seed(healthy.seeds);
-        const told = await fixes();
+        const told = await fixes().catch(async (error: unknown) => {
+          await heal();
+          throw error;
+        });
+        if (fixedBy !== undefined) {
+          await heal();
+          assert.notDeepEqual(told, []);
+          assert.deepEqual(await fixes(healthy.settings), []);
+          if (fixedBy === "settings") assert.match(told.join("; "), /\.values/);
+          return;
+        }
         const commands = told.flatMap(commandsOf);
         try {
           assert.notDeepEqual(commands, [], told.join("\n"));

@@ -266,6 +266,11 @@ export const faults: Fault[] = [
     found: ["gateway/certificate-mount"],
   },
   {
+    name: "a gateway's Service of another type than the stack's",
+    break: (seeds) => seeds.patch(service(edge, "enroute"), { spec: { type: "NodePort" } }),
+    found: ["client-leg/address"],
+  },
+  {
     name: "a gateway whose rights nobody bound",
     break: (seeds) =>
       seeds.delete({
@@ -655,6 +660,12 @@ export const effectFaults: EffectFault[] = [
     plain: "details",
   },
   {
+    name: "an istio-init that makes no rules",
+    break: annotated({ "proxy.istio.io/config": '{"proxyMetadata":{"DRY_RUN":"true"}}' }),
+    found: ["effect/captured", "effect/plain-text"],
+    plain: "details",
+  },
+  {
     name: "a proxy without interception",
     break: annotated({ "sidecar.istio.io/interceptionMode": "NONE" }),
     found: ["effect/inbound", "effect/captured", "effect/plain-text"],
@@ -674,8 +685,68 @@ export const effectFaults: EffectFault[] = [
   },
 ];
 
-/** What stands against a rollout: the check of preflight that finds it, and which a command puts right. */
-export const obstacles: { name: string; break: (seeds: Seeds) => Promise<Heal>; found: string }[] = [
+/** Changes every node. */
+async function onNodes(seeds: Seeds, change: Record<string, unknown>): Promise<Heal> {
+  const { items } = await seeds.api.list("v1", "Node");
+  const nodes = items.map(({ metadata }): Reference => ({ apiVersion: "v1", kind: "Node", name: metadata!.name! }));
+  return both(...nodes.map((node) => () => seeds.patch(node, change)));
+}
+
+/** What stands against a rollout: the check of preflight that finds it, and who puts it right, where no command does. */
+export interface Obstacle extends Pick<Fault, "name" | "break" | "fixedBy" | "settings"> {
+  found: string;
+}
+
+export const obstacles: Obstacle[] = [
+  {
+    name: "nodes that are all cordoned",
+    break: (seeds) => onNodes(seeds, { spec: { unschedulable: true } }),
+    found: "cluster/schedulable",
+  },
+  {
+    name: "nodes with a taint that nothing tolerates",
+    break: (seeds) => onNodes(seeds, { spec: { taints: [{ key: "dedicated", value: "db", effect: "NoSchedule" }] } }),
+    found: "cluster/schedulable",
+    fixedBy: "settings",
+  },
+  {
+    name: "nodes of another architecture than EnRoute's images",
+    break: (seeds) => onNodes(seeds, { metadata: { labels: { "kubernetes.io/arch": "arm64" } } }),
+    found: "cluster/schedulable",
+    fixedBy: "owner",
+  },
+  {
+    name: "a volume for which no StorageClass is the default one",
+    break: (seeds) =>
+      seeds.create({
+        apiVersion: "storage.k8s.io/v1",
+        kind: "StorageClass",
+        metadata: { name: "by-hand" },
+        provisioner: "kubernetes.io/no-provisioner",
+      }),
+    found: "cluster/storage",
+    settings: (settings) => ({ ...settings, prometheus: { ...settings.prometheus!, storage: "1Gi" } }),
+  },
+  {
+    name: "a Pod Security level that refuses the sidecars' init container",
+    break: (seeds) =>
+      seeds.patch(namespace(workloads), { metadata: { labels: { "pod-security.kubernetes.io/enforce": "baseline" } } }),
+    found: "cluster/pod-security",
+  },
+  {
+    name: "a quota that wants limits of containers that the chart cannot size",
+    break: (seeds) =>
+      seeds.create(object(inside("v1", "ResourceQuota", edge, "compute"), { spec: { hard: { "limits.cpu": "64" } } })),
+    found: "cluster/quotas",
+    fixedBy: "owner",
+  },
+  {
+    name: "an autoscaler without the metrics API",
+    break: () => Promise.resolve(() => Promise.resolve()),
+    found: "cluster/metrics-api",
+    fixedBy: "owner",
+    settings: (settings) => ({ ...settings, gateway: { ...settings.gateway, autoscaling: { maxReplicas: 5 } } }),
+  },
   {
     name: "a release that is pending",
     break: (seeds) =>

@@ -7,6 +7,8 @@ import { promisify } from "node:util";
 import { minVersion, satisfies } from "semver";
 import { parse } from "yaml";
 import { generated } from "../../docs/generate";
+import { testedSdks } from "../../base/sdk";
+import { requiredVersion } from "../../sandbox/go/modules";
 import { apiOf, entriesOf } from "../../docs/generate/exports";
 
 const root = join(__dirname, "../..");
@@ -140,16 +142,40 @@ describe("the documents of the package", () => {
 
   it("ci.yml runs the README's command, and the unit tests on the oldest Node.js that is asked for", () => {
     const { jobs } = parse(read(".github/workflows/ci.yml")) as {
-      jobs: Record<string, { strategy?: { matrix: { node: number[] } }; steps: { run?: string }[] }>;
+      jobs: Record<string, { strategy?: { matrix: Record<string, unknown[]> }; steps: { run?: string }[] }>;
     };
     const commands = Object.values(jobs).flatMap(({ steps }) => steps.flatMap(({ run }) => run ?? []));
-    const packaging = ["npm ci", "npm run check:package", "npm publish --dry-run --provenance --access public"];
-    assert.deepEqual(commands, ["npm test -- --unit", ...packaging, ".ci/run"]);
+    const packaging = ["npm run check:package", "npm publish --dry-run --provenance --access public"];
+    for (const command of ["npm test -- --unit", ...packaging, ".ci/run"])
+      assert.ok(commands.includes(command), command);
     assert.match(read(".ci/run"), /^npm test$/m);
     assert.match(read("README.md"), /^npm test$/m);
     assert.match(read("README.md"), /^npm run sandbox$/m);
     const { engines } = JSON.parse(read("package.json")) as { engines: { node: string } };
-    const [first] = jobs["unit"]!.strategy!.matrix.node;
+    const [first] = jobs["unit"]!.strategy!.matrix["node"]!;
     assert.equal(first, minVersion(engines.node)!.major);
+    // The same versions in the workflow, in the table of CONTRIBUTING.md and in the error about another SDK.
+    const rows = [...read("CONTRIBUTING.md").matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\|$/gm)];
+    const tested: Record<string, string> = Object.fromEntries(rows.map(([, name, versions]) => [name!, versions!]));
+    const named = (row: string, versions: readonly unknown[]) => {
+      for (const version of versions.map(String))
+        assert.ok(tested[row]?.split(/[ ,;]+/).includes(version), `${row}: ${version} is not in ${tested[row]}`);
+    };
+    named("Node.js", jobs["unit"]!.strategy!.matrix["node"]!);
+    named("`@pulumi/pulumi`", Object.values(testedSdks));
+    assert.deepEqual(jobs["unit"]!.strategy!.matrix["sdk"], ["pinned", testedSdks.newest]);
+    named("Pulumi CLI, for programs", jobs["all"]!.strategy!.matrix["pulumi"]!.slice(1));
+    named("Helm, for reviews", jobs["helm"]!.strategy!.matrix["helm"]!);
+    for (const [folder, line] of [
+      ["cluster", "v3"],
+      ["helm4", "v4"],
+    ] as const)
+      named("Helm, for reviews", [
+        requiredVersion(read(`sandbox/go/${folder}/go.mod`), `helm.sh/helm/${line}`).slice(1),
+      ]);
+    named("package managers", jobs["package"]!.strategy!.matrix["manager"]!);
+    const { devDependencies } = JSON.parse(read("package.json")) as { devDependencies: Record<string, string> };
+    for (const name of ["kubernetes", "tls", "policy"])
+      named(`\`@pulumi/${name}\``, [devDependencies[`@pulumi/${name}`]]);
   });
 });

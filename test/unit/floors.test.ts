@@ -125,6 +125,8 @@ describe("the floors of the product", () => {
         assert.deepEqual([use, type], [allowed !== undefined, allowed === "none" || allowed === "policy"], floor);
       }
     assert.deepEqual(complaints("policy/a.ts", ways("@pulumi/policy")[0]!), []);
+    for (const path of ["runtime/state", "runtime", "automation/cmd", "log"])
+      assert.match(complaints("stacks/a.ts", ways(`@pulumi/pulumi/${path}`)[0]!).join(), /stacks\/sdk\.ts/, path);
   });
 
   it("have no file too long to read", () => {

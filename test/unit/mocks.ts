@@ -14,6 +14,8 @@ export interface Registration {
   provider: string;
   deleteBeforeReplace: boolean;
   protect: boolean;
+  retainOnDelete: boolean;
+  ignoreChanges: string[];
   /** Types of its aliases. */
   formerTypes: string[];
   /** Names of its aliases. */
@@ -53,6 +55,8 @@ type RegisterRequest = {
   getProvider(): string;
   getDeletebeforereplace(): boolean;
   getProtect(): boolean | undefined;
+  getRetainondelete(): boolean | undefined;
+  getIgnorechangesList(): string[];
   getAliasesList(): { getSpec(): { getType(): string; getName(): string } | undefined }[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
 };
@@ -95,6 +99,8 @@ export async function run<Result>(
       provider: request.getProvider(),
       deleteBeforeReplace: request.getDeletebeforereplace(),
       protect: request.getProtect() ?? false,
+      retainOnDelete: request.getRetainondelete() ?? false,
+      ignoreChanges: request.getIgnorechangesList(),
       formerTypes: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getType() || []),
       formerNames: request.getAliasesList().flatMap((alias) => alias.getSpec()?.getName() || []),
       wire: request.getObject()?.toJavaScript() ?? {},

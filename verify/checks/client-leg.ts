@@ -1,7 +1,10 @@
 import { X509Certificate } from "node:crypto";
 import { listed } from "../../base/text";
+import type { Service } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { securePath } from "../../mesh/gateway-host";
+import { defaultServiceType, gatewayAddressOf } from "../../mesh/gateway-service";
+import { addressFix } from "../../mesh/release-waits";
 import { servingSecret } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { HostProbe } from "../probes/client-leg";
@@ -9,38 +12,73 @@ import { CannotTell, notThere } from "../check";
 import { ifRead } from "../facts";
 import type { ClusterView } from "../view";
 import { type ClientLegProbes, type VerifyCheck, verifyCheck } from "./define";
+import { updating } from "./fixes";
 import { itemsOf } from "./reading";
 
-/** Address of the gateway's LoadBalancer. */
-export function gatewayAddress(view: Pick<ClusterView, "services">, settings: Settings): string | undefined {
+/** The gateway's Service. */
+export function gatewayService(view: Pick<ClusterView, "services">, settings: Settings): Service | undefined {
   const services = ifRead(view.services[settings.gateway.namespace.name]);
-  const service = services?.find(({ metadata }) => metadata.name === enroute.service);
-  const [ingress] = service?.status?.loadBalancer?.ingress ?? [];
-  return ingress?.ip ?? ingress?.hostname;
+  return services?.find(({ metadata }) => metadata.name === enroute.service);
+}
+
+/** Where clients connect, in words: an address, or ports of every node. */
+export function gatewayAddress(view: Pick<ClusterView, "services">, settings: Settings): string | undefined {
+  const service = gatewayService(view, settings);
+  return service === undefined ? undefined : gatewayAddressOf(service);
 }
 
 const address = verifyCheck({
   id: "client-leg/address",
-  title: "the gateway has an address for clients",
-  needs: ["services"],
+  title: "the gateway has an address for clients, of the kind that the stack wants",
+  needs: ["services", "releases"],
   subject: ({ settings }) => `Service ${settings.gateway.namespace.name}/${enroute.service}`,
   fix: ({ settings }) =>
-    `the cluster must have a load balancer for Services; look at: kubectl -n ${settings.gateway.namespace.name} describe service ${enroute.service}`,
-  docs: { meaning: "the gateway's Service has an address", fix: "the cluster needs a load balancer" },
+    `${addressFix}; why there is none: kubectl -n ${settings.gateway.namespace.name} describe service ${enroute.service}`,
+  docs: {
+    meaning: "the gateway's Service is of the type that the stack wants, and has an address, or ports of the nodes",
+    fix: "the cluster needs something that gives addresses; or `gateway.service.type`",
+  },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.gateway.namespace;
     const services = itemsOf(view.services[namespace], `Services of namespace ${namespace}`);
-    if (!services.some(({ metadata }) => metadata.name === enroute.service))
+    const service = services.find(({ metadata }) => metadata.name === enroute.service);
+    if (service === undefined) {
       problem(`there is no Service ${enroute.service} in namespace ${namespace}`, { fix: "run pulumi up --refresh" });
-    else if (gatewayAddress(view, settings) === undefined) problem(`Service ${enroute.service} has no address`);
-    return gatewayAddress(view, settings) ?? "";
+      return "";
+    }
+    const { type: wanted = defaultServiceType } = settings.gateway.service ?? {};
+    const { type = "ClusterIP" } = service.spec;
+    if (type !== wanted)
+      problem(`Service ${enroute.service} is of type ${type}; the stack wants ${wanted}`, {
+        fix: updating(view, namespace, enroute.release),
+      });
+    else if (gatewayAddressOf(service) === undefined) problem(`Service ${enroute.service} has no address`);
+    return gatewayAddressOf(service) ?? "";
   },
 });
 
 /** The probes of each host; with none, nothing can be told. */
 function probed(settings: Settings, probes: ClientLegProbes): (HostProbe & { host: string })[] {
-  if (probes === undefined) throw notThere("the gateway was not connected to", "client-leg/address");
+  if (probes === undefined) throw notConnected(settings);
   return settings.hosts.map(({ host }) => ({ host, ...probes[host]! }));
+}
+
+/** Why nothing was connected to. */
+function notConnected({ gateway: { service } }: Settings): CannotTell {
+  switch (service?.type) {
+    case "ClusterIP":
+      return new CannotTell(
+        "the gateway's Service has no address but the one inside the cluster",
+        "verify from inside the cluster, with --dial-services",
+      );
+    case "NodePort":
+      return new CannotTell(
+        "no node could be connected to: none is ready, or these credentials may not list them",
+        "verify with rights to list nodes, or from inside the cluster with --dial-services",
+      );
+    default:
+      return notThere("the gateway was not connected to", "client-leg/address");
+  }
 }
 
 const silentFix = "verify from where clients are, and look at firewall, DNS and the gateway's pods";

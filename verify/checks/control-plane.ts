@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
-import { parse } from "yaml";
 import { count, listed } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { defaultTrustDomain } from "../../mesh/istio";
 import { effectiveMeshConfig } from "../../settings/effective";
@@ -108,13 +108,18 @@ const configuration = verifyCheck({
       problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`, { fix });
       return "";
     }
-    let mesh: { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean };
-    try {
-      mesh = (parse(map.data?.["mesh"] ?? "") ?? {}) as typeof mesh;
-    } catch {
+    const mesh = readMeshConfig(map) as
+      { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean } | undefined;
+    if (mesh === undefined) {
       problem(`key mesh of ConfigMap ${name} is not YAML`, { fix });
       return "";
     }
+    const twice = fieldsTwiceIn(map);
+    if (twice.length > 0)
+      problem(
+        `ConfigMap ${name} has ${listed(twice)} in two spellings: istiod refuses that and stays with the configuration it had`,
+        { fix },
+      );
     const root = mesh.rootNamespace ?? namespace.name;
     if (root !== namespace.name)
       problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`, { fix });
@@ -143,12 +148,9 @@ const discovery = verifyCheck({
     const name = meshConfigName(settings);
     const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
     if (map === undefined) throw notThere(`no ConfigMap ${name}`, "control-plane/mesh-configuration");
-    let mesh: unknown;
-    try {
-      mesh = parse(map.data?.["mesh"] ?? "");
-    } catch {
+    const mesh = readMeshConfig(map);
+    if (mesh === undefined)
       throw notThere(`no configuration that can be read in ConfigMap ${name}`, "control-plane/mesh-configuration");
-    }
     const selectors = discoverySelectorsOf(mesh);
     // By the stack's own selectors it would come to the same again.
     const declared = discoverySelectorsOf(effectiveMeshConfig(settings));

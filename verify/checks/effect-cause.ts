@@ -1,8 +1,8 @@
-import { parse } from "yaml";
 import { listed } from "../../base/text";
-import { asText, isTree } from "../../base/tree";
+import { asText } from "../../base/tree";
 import type { Pod } from "../../cluster/kinds";
 import { discoverySelectorsOf, isDiscovered } from "../../mesh/discovery";
+import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { placeOf } from "../../mesh/object";
 import { meshPolicies, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
 import { isPartOf } from "../../mesh/mutual-tls-policies";
@@ -28,7 +28,13 @@ export function cause(
 ): Cause {
   const root = settings.istio.namespace.name;
   const map = `ConfigMap ${root}/${meshConfigName(settings)}`;
-  const mesh = meshOf(view);
+  const mesh = readMeshConfig(ifRead(view.meshConfig)) ?? {};
+  const twice = fieldsTwiceIn(ifRead(view.meshConfig));
+  if (twice.length > 0)
+    return {
+      why: `${map} has ${listed(twice)} in two spellings, so that istiod stays with the configuration it had before`,
+      fix: `see control-plane/mesh-configuration`,
+    };
   const named = asText(mesh["rootNamespace"]);
   if (named !== undefined && named !== root)
     return {
@@ -77,13 +83,4 @@ export function cause(
   return {
     fix: `run pulumi up --refresh; if it stays, look at istiod's log: kubectl -n ${root} logs deployment/istiod`,
   };
-}
-
-function meshOf({ meshConfig }: Pick<ClusterView, "meshConfig">): Record<string, unknown> {
-  try {
-    const mesh: unknown = parse(ifRead(meshConfig)?.data?.["mesh"] ?? "");
-    return isTree(mesh) ? mesh : {};
-  } catch {
-    return {};
-  }
 }

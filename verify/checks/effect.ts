@@ -143,11 +143,11 @@ const captured = verifyCheck({
   title: "every port of a workload leads through its proxy",
   needs: ["pods"],
   subject: "the mesh's workloads",
-  fix: "take the annotation from the pod template; a port that must take plain text belongs in mutualTls.exceptions",
+  fix: "take the annotation from the pod template, or where it has none, the value from what injects it (istio.values, defaultConfig in istio.meshConfig, a ProxyConfig), and restart the pods; a port that must take plain text belongs in mutualTls.exceptions",
   docs: {
     meaning:
-      "the network rules of each pod with a proxy lead all of its ports there: no `excludeInboundPorts`, `includeInboundPorts`, `excludeInterfaces` or `interceptionMode: NONE`, which istiod's listeners say nothing of. Ports of declared exceptions, and the agent's own (15020, 15021, 15090), may go past it. The gateway's pods are judged by `client-leg`",
-    fix: "take the annotation away, or declare the port in `mutualTls.exceptions`",
+      "the network rules of each pod with a proxy lead all of its ports there: no `excludeInboundPorts`, `includeInboundPorts`, `excludeInterfaces`, `interceptionMode: NONE`, port of the agent outside of Istio's own, or variable such as `DRY_RUN` in `proxyMetadata`, which istiod's listeners say nothing of. Ports of declared exceptions, and the agent's own (15020, 15021, 15090), may go past it. The gateway's pods are judged by `client-leg`",
+    fix: "take the annotation or the value of what injects it away, or declare the port in `mutualTls.exceptions`",
   },
   run(view, { settings }, problem) {
     const pods = workloadPods(view, settings);

@@ -2,6 +2,7 @@ import { count, listed } from "../../base/text";
 import type { HelmRelease } from "../../cluster/helm-releases";
 import type { Named } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
+import { stackArgument } from "../../settings/commands";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import { notThere } from "../check";
 import type { ClusterView } from "../view";
@@ -19,7 +20,7 @@ const deployed = verifyCheck({
     meaning: "Helm's latest revision of every release of the stack is `deployed`",
     fix: "`npm run recover -- --stack <stack> --yes`, then `pulumi up`; where it is gone, `pulumi up --refresh`",
   },
-  run(view, { settings }, problem) {
+  run(view, { settings, owner }, problem) {
     const expected = expectedReleases(settings);
     for (const { name, namespace } of expected) {
       const release = itemsOf(view.releases[namespace], `releases of namespace ${namespace}`).find(
@@ -28,7 +29,7 @@ const deployed = verifyCheck({
       if (release === undefined)
         problem(`release ${name} is not in namespace ${namespace}`, { subject: `release ${namespace}/${name}` });
       else if (release.status !== "deployed") {
-        problem(...explainRelease(release, namespace));
+        problem(...explainRelease(release, namespace, owner));
       }
     }
     return `${count(expected.length, "release")} deployed: ${expected.map(({ name }) => name).join(", ")}`;
@@ -36,13 +37,17 @@ const deployed = verifyCheck({
 });
 
 /** What is wrong with a release that is not deployed, and its fix. */
-export function explainRelease(release: HelmRelease, namespace: string): [string, { subject: string; fix: string }] {
+export function explainRelease(
+  release: HelmRelease,
+  namespace: string,
+  owner: string | undefined,
+): [string, { subject: string; fix: string }] {
   const { name, revision, status, description } = release;
   const words = description === undefined ? "" : ` (Helm: ${description})`;
   const subject = `release ${namespace}/${name}`;
   const problem = `release ${name} in namespace ${namespace} is ${status} at revision ${revision}${words}`;
-  const recover =
-    "npm run recover -- --stack <stack> --yes (where it is installed: enroute-istio recover), then pulumi up";
+  const stack = owner === undefined ? "<stack>" : stackArgument(owner);
+  const recover = `npm run recover -- --stack ${stack} --yes (where it is installed: enroute-istio recover), then pulumi up`;
   if (status === "failed")
     return [
       problem,

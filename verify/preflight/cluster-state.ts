@@ -1,45 +1,26 @@
 import semver from "semver";
+import { defined } from "../../base/defined";
 import { count, listed as shorten } from "../../base/text";
 import type { Cluster } from "../../cluster/client";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { enroute } from "../../mesh/enroute";
 import { skippedIstioMinor } from "../../mesh/istio-upgrade";
+import { claimedBy } from "../../mesh/ownership";
 import { byAge, isDeclared, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases, istiodName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
 import { itemsOf, valueOf } from "../checks/reading";
+import { admissionChecks } from "./admission";
 import { type PreflightCheck, preflightCheck } from "./define";
-import { existing, listed } from "./lookup";
+import { definitionsOf, existing, listed } from "./lookup";
 import { namespacesChecks } from "./namespaces";
+import { leaveTo } from "./owners";
 import { ownershipChecks } from "./ownership";
 import { releaseOwnerChecks } from "./release-owners";
+import { roomChecks } from "./room";
 import { heldOf } from "./stack-view";
-
-export type Node = Named & { status?: { conditions?: { type: string; status: string }[] } };
-
-const nodes = preflightCheck({
-  id: "cluster/nodes",
-  title: "the nodes are ready to take pods",
-  needs: ["nodes"],
-  subject: "nodes",
-  fix: "add or repair nodes: kubectl describe node <name> tells why one is not ready",
-  docs: { meaning: "no node is ready (error), or some are not (warning)", fix: "`kubectl describe node <name>`" },
-  run(facts, _, problem) {
-    const nodes = itemsOf(facts.nodes, "the nodes");
-    const isReady = ({ status }: Node) =>
-      status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;
-    const unready = nodes.filter((node) => !isReady(node)).map(({ metadata }) => metadata.name);
-    if (nodes.length === 0) problem("the cluster has no nodes: no pod would ever start");
-    else if (unready.length > 0)
-      problem(`${unready.length} of ${nodes.length} nodes are not ready: ${unready.join(", ")}`, {
-        severity: unready.length === nodes.length ? "error" : "warning",
-        fix: `repair it, or add nodes; why one is not ready: kubectl describe node ${unready[0]}`,
-      });
-    return `${count(nodes.length, "node")}, all ready`;
-  },
-});
 
 const unfinished = preflightCheck({
   id: "releases/unfinished",
@@ -51,7 +32,7 @@ const unfinished = preflightCheck({
     meaning: "Helm was cut off in the middle of a release (`pending-…`, error), or it failed (warning)",
     fix: "`npm run recover` puts it right",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const deployed = expectedReleases(settings).flatMap(({ name, namespace }) => {
       const release = itemsOf(facts.releases[namespace], `releases of namespace ${namespace}`).find(
         (one) => one.name === name,
@@ -59,7 +40,7 @@ const unfinished = preflightCheck({
       // One that was uninstalled with its history kept is installed again.
       if (release === undefined || release.status === "uninstalled") return [];
       if (release.status === "deployed") return [name];
-      const [what, own] = explainRelease(release, namespace);
+      const [what, own] = explainRelease(release, namespace, claimant?.owner);
       // Helm refuses to touch a release that is in the middle of something; a failed one it tries again.
       problem(what, { ...own, severity: release.status === "failed" ? "warning" : "error" });
       return [];
@@ -157,7 +138,7 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
   const admission = "/apis/admissionregistration.k8s.io/v1";
   const rbac = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
   const [kinds, mutating, validating, deployments, gateway, role] = await Promise.all([
-    listed<Named>(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true),
+    definitionsOf(cluster),
     listed<Named>(cluster, `${admission}/mutatingwebhookconfigurations`, true),
     listed<Named>(cluster, `${admission}/validatingwebhookconfigurations`, true),
     readIstiods(cluster),
@@ -203,7 +184,7 @@ function ownerOf({ metadata: { annotations = {} } }: Named): string | undefined 
 const ownership = preflightCheck({
   id: "cluster/ownership",
   title: "nothing with the names of our charts belongs to another release",
-  needs: ["claims"],
+  needs: ["claims", "meshClaims"],
   withStack: false,
   subject: "the charts' objects",
   fix: "uninstall what made them, or use that release's namespace in the stack",
@@ -214,6 +195,7 @@ const ownership = preflightCheck({
   },
   run(facts, _, problem) {
     const claimed = itemsOf(facts.claims, "the owners of what is there");
+    const stacks = itemsOf(facts.meshClaims, "the claims of every mesh");
     const foreign = claimed.flatMap((claim) => {
       const owner = ownerOf(claim.object);
       return owner === `${claim.namespace}/${claim.release}` ? [] : [{ ...claim, owner }];
@@ -221,14 +203,18 @@ const ownership = preflightCheck({
     for (const owner of new Set(foreign.map((claim) => claim.owner))) {
       const theirs = foreign.filter((claim) => claim.owner === owner);
       const names = theirs.map(({ kind, object }) => `${kind} ${object.metadata.name}`);
-      const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}`;
+      const stack = owner === undefined ? undefined : claimedBy(stacks, owner);
+      const of = stack === undefined ? "" : ` of stack ${stack}`;
+      const who = owner === undefined ? "nobody's Helm release" : `Helm release ${owner}${of}`;
       const [belong, them] = names.length === 1 ? ["belongs", "it"] : ["belong", "them"];
       problem(`${shorten(names, 3)} ${belong} to ${who}: Helm refuses to install over ${them}`, {
         subject: names[0]!,
         fix:
-          owner === undefined
-            ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
-            : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
+          stack !== undefined
+            ? leaveTo(stack)
+            : owner === undefined
+              ? "uninstall what made them (for istioctl: istioctl uninstall --purge), or hand them to Helm by its labels and annotations (https://istio.io/latest/docs/setup/install/helm/)"
+              : `uninstall that release, or use the release's namespace in the stack: helm uninstall ${owner.split("/")[1]} -n ${owner.split("/")[0]}`,
       });
     }
     return claimed.length === 0 ? "none of them is there yet" : `${count(claimed.length, "object")} of ours`;
@@ -238,29 +224,35 @@ const ownership = preflightCheck({
 const otherIstio = preflightCheck({
   id: "mesh/other-istio",
   title: "no other Istio runs in the cluster",
-  needs: ["istiods"],
+  needs: ["istiods", "held", "meshClaims"],
   subject: "istiod",
   fix: "remove it, or give this one another istio.revision",
   docs: {
     meaning: "another istiod runs: of the same revision it is an error, of another one a warning",
     fix: "remove it, or set another `istio.revision`",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const istiods = itemsOf(facts.istiods, "other Istios");
     const { namespace, revision = "default" } = settings.istio;
-    const isOurs = ({ metadata }: Named) =>
-      metadata.namespace === namespace.name && metadata.name === istiodName(settings);
-    for (const { metadata } of istiods.filter((one) => !isOurs(one))) {
+    const { releases } = heldOf(facts.held);
+    // One of ours under another name is `releases/moved`.
+    const isOurs = (object: Named) =>
+      (object.metadata.namespace === namespace.name && object.metadata.name === istiodName(settings)) ||
+      releases.includes(ownerOf(object) ?? "");
+    const claims = itemsOf(facts.meshClaims, "the claims of every mesh");
+    for (const istiod of istiods.filter((one) => !isOurs(one))) {
+      const { metadata } = istiod;
+      const stack = claimedBy(claims, ownerOf(istiod) ?? "");
       const other = metadata.labels?.["istio.io/rev"] ?? "default";
       const same = other === revision;
       problem(
-        `another Istio runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${
+        `another Istio${stack === undefined ? "" : `, of stack ${stack},`} runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${
           same ? ", as ours would be: both would claim the same namespaces" : ""
         }`,
         {
           subject: `Deployment ${metadata.namespace}/${metadata.name}`,
           ...(same
-            ? {}
+            ? defined({ fix: stack === undefined ? undefined : leaveTo(stack, claimant) })
             : { severity: "warning", fix: "fine while you move from one to the other; remove it afterwards" }),
         },
       );
@@ -271,8 +263,9 @@ const otherIstio = preflightCheck({
 
 /** Whether what is in the cluster leaves room for the rollout. */
 export const clusterStateChecks: readonly PreflightCheck[] = [
-  nodes,
+  ...roomChecks,
   ...namespacesChecks,
+  ...admissionChecks,
   ownership,
   ...ownershipChecks,
   ...releaseOwnerChecks,

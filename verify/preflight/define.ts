@@ -15,11 +15,13 @@ import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
 import type { Read } from "../facts";
 import type { ServingSecret } from "../view";
+import type { Bounds } from "./admission";
 import type { IssuerState } from "./certificates";
-import type { Node, Owned } from "./cluster-state";
+import type { Owned } from "./cluster-state";
 import type { AuthorityState } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
 import type { Rights } from "./rights";
+import type { Node, Storage } from "./room";
 import type { Comparison, HeldState } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
@@ -28,6 +30,11 @@ export interface PreflightFacts {
   version: ServerVersion;
   rights: Read<Rights>;
   nodes: Read<Node[]>;
+  /** What the volume of Prometheus comes from; not read where the stack wants none. */
+  storage: Read<Storage>;
+  metricsApi: Read<"missing" | "unavailable" | "available">;
+  /** By namespace of the mesh: its quotas and limits. */
+  bounds: Record<string, Read<Bounds>>;
   /** By name. */
   namespaces: Record<string, Read<NamespaceObject | undefined>>;
   /** By namespace of the release. */
@@ -47,6 +54,8 @@ export interface PreflightFacts {
   planned: Planned | undefined;
   /** By which a stack claims the mesh. */
   claim: Read<Claim | undefined>;
+  /** The claims of every mesh in the cluster; with few rights, that of this mesh alone. */
+  meshClaims: Read<Claim[]>;
   /** What the rollout would make, compared with the cluster; absent where the state is not known. */
   comparison: Read<Comparison>;
   /** The Deployment of istiod. */

@@ -1,5 +1,6 @@
 import { type Cluster, ClusterError, isAbsent } from "../../cluster/client";
 import type { Named } from "../../cluster/kinds";
+import { type FixedFields, fixedDifferences, fixedFields, hasFixedFields } from "../../mesh/immutability";
 import type { PlannedObject } from "../../mesh/ownership";
 
 /* Reading what may not be there. */
@@ -14,6 +15,11 @@ export async function listed<Item>(cluster: Cluster, path: string, metadata = fa
     if (isAbsent(error)) return [];
     throw error;
   }
+}
+
+/** CustomResourceDefinitions of the cluster. */
+export function definitionsOf(cluster: Cluster): Promise<Named[]> {
+  return listed(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true);
 }
 
 /** An object, or nothing where it, its namespace or its kind is not there. */
@@ -31,11 +37,11 @@ export interface LiveObject<Asked extends PlannedObject = PlannedObject> {
   metadata: Named["metadata"];
 }
 
+/** With the path of the list that it is in. */
+type Found<Asked extends PlannedObject = PlannedObject> = LiveObject<Asked> & { path: string };
+
 /** Those of some objects that are there, by their metadata alone: one question for each kind and place. */
-export async function lookUp<Asked extends PlannedObject>(
-  cluster: Cluster,
-  objects: Asked[],
-): Promise<LiveObject<Asked>[]> {
+export async function lookUp<Asked extends PlannedObject>(cluster: Cluster, objects: Asked[]): Promise<Found<Asked>[]> {
   const versions = [...new Set(objects.map(({ apiVersion }) => apiVersion))];
   const kinds = new Map(
     await Promise.all(versions.map(async (version) => [version, await kindsOf(cluster, version)] as const)),
@@ -59,11 +65,37 @@ export async function lookUp<Asked extends PlannedObject>(
       const items = await listed<Named>(cluster, `${path}${query}`, true);
       return wanted.flatMap((object) => {
         const item = items.find(({ metadata }) => metadata.name === object.name);
-        return item === undefined ? [] : [{ object, metadata: item.metadata }];
+        return item === undefined ? [] : [{ object, metadata: item.metadata, path }];
       });
     }),
   );
   return found.flat();
+}
+
+/** Why an object that is there cannot become the planned one, in words: what differs cannot be changed in place. */
+export async function differencesOf(cluster: Cluster, { object, metadata, path }: Found): Promise<string[]> {
+  const { fixed } = object;
+  if (fixed === undefined || !hasFixedFields(object)) return [];
+  // Said by the metadata: whether a ConfigMap or Secret is immutable is not read with its data.
+  const isSealed = (metadata.managedFields ?? []).some(
+    ({ fieldsV1 = {} }: { fieldsV1?: object }) => "f:immutable" in fieldsV1,
+  );
+  const sealed: FixedFields = isSealed ? { immutable: true } : {};
+  if (object.group === "" && object.kind === "ConfigMap") return fixedDifferences(sealed, fixed);
+  const live =
+    object.group === "" && object.kind === "Secret"
+      ? await secretType(cluster, path, object.name)
+      : fixedFields({ ...object, ...(await existing<object>(cluster, `${path}/${object.name}`)) });
+  return fixedDifferences({ ...live, ...sealed }, fixed);
+}
+
+/** The type of a Secret, as `kubectl get` prints it: its data is not read. */
+async function secretType(cluster: Cluster, path: string, name: string): Promise<FixedFields> {
+  const { columnDefinitions, rows } = await cluster.get<{
+    columnDefinitions: { name: string }[];
+    rows: { cells: unknown[] }[];
+  }>(`${path}?fieldSelector=metadata.name%3D${name}`, { table: true });
+  return { type: rows[0]?.cells[columnDefinitions.findIndex((column) => column.name === "Type")] };
 }
 
 interface Kind {

@@ -10,12 +10,14 @@ import {
   claimName,
   foreignOwner,
   isSameObject,
+  movedReleases,
   objectText,
-  stackAnnotation,
 } from "../../mesh/ownership";
+import { quoted, stackArgument, takeOverCommand } from "../../settings/commands";
 import type { Settings } from "../../settings/schema";
 import { itemsOf, valueOf } from "../checks/reading";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
+import { type Foreign, explain, groupedByOwner, leaveToStack } from "./owners";
 import { heldOf, releaseId } from "./stack-view";
 
 const state = preflightCheck({
@@ -70,7 +72,7 @@ const claim = preflightCheck({
     const foreign = foreignClaim(facts, context);
     if (foreign !== undefined && foreign.owner !== context.settings.takeOverFrom)
       problem(`${meshOf(context.settings)} belongs to stack ${foreign.owner}: two stacks never hold one mesh`, {
-        fix: `use that stack, or destroy it first; if it is gone without having been destroyed: pulumi config set takeOverFrom ${foreign.owner}`,
+        fix: `use that stack, or destroy it first; if it is gone without having been destroyed: ${takeOverCommand(foreign.owner, context.claimant!.owner)}`,
       });
     return claimedBy(facts);
   },
@@ -96,16 +98,11 @@ const takenOver = preflightCheck({
   },
 });
 
-interface Foreign {
-  object: PlannedObject;
-  owner: Owner;
-}
-
 /** Objects that the program or its charts would make, and that are there and somebody else's: all at once. */
 const objects = preflightCheck({
   id: "ownership/objects",
   title: "nothing that the rollout would make is there and somebody else's",
-  needs: ["comparison", "held"],
+  needs: ["comparison", "held", "planned", "meshClaims"],
   withStack: true,
   subject: "the rollout's objects",
   fix: "agree with the owner, then remove them, or use other names",
@@ -117,12 +114,15 @@ const objects = preflightCheck({
   run(facts, { claimant }, problem) {
     const held = heldOf(facts.held);
     const { asked, live, fresh } = valueOf(facts.comparison, "what the rollout would make")!;
-    const foreign = live.flatMap(({ object, metadata }): Foreign[] => {
-      const owner = foreignOwner(object, metadata, claimant!, held);
-      return owner === undefined || isJudgedElsewhere(object, owner, fresh) ? [] : [{ object, owner }];
+    const moved = movedReleases(held, facts.planned!).map(({ from, name }) => releaseId({ namespace: from, name }));
+    const foreign = live.flatMap(({ object, metadata, differences }): Foreign[] => {
+      const owner = foreignOwner(object, metadata, claimant!, held) ?? { by: "ours" };
+      if (owner.by === "ours" && differences.length === 0) return [];
+      return isJudgedElsewhere(object, owner, [...fresh, ...moved]) ? [] : [{ object, owner, differences }];
     });
+    const claims = itemsOf(facts.meshClaims, "the claims of every mesh");
     for (const group of groupedByOwner(foreign)) {
-      const [what, fix] = explain(group, claimant!.owner);
+      const [what, fix] = explain(group, claimant!, claims);
       problem(what, { subject: objectText(group[0]!.object), fix });
     }
     return `${count(asked, "object")}, of which ${live.length} are there`;
@@ -154,58 +154,9 @@ const charts = preflightCheck({
 });
 
 /** Another finding names the release of ours that holds the object, or Secret cacerts with the ways of its own. */
-function isJudgedElsewhere({ kind, name }: PlannedObject, owner: Owner, fresh: readonly string[]): boolean {
-  if (owner.by === "release" && fresh.includes(owner.release)) return true;
+function isJudgedElsewhere({ kind, name }: PlannedObject, owner: Owner, own: readonly string[]): boolean {
+  if (owner.by === "release" && own.includes(owner.release)) return true;
   return owner.by === "unmarked" && kind === "Secret" && name === "cacerts";
-}
-
-function groupedByOwner(foreign: Foreign[]): Foreign[][] {
-  const key = ({ object, owner }: Foreign) => `${JSON.stringify(owner)} ${object.release ?? ""}`;
-  return [...new Set(foreign.map(key))].map((one) => foreign.filter((candidate) => key(candidate) === one));
-}
-
-/** The problem and the fix of objects with one owner. */
-function explain(group: Foreign[], claimant: string): [string, string] {
-  const { object, owner } = group[0]!;
-  const names = group.map((one) => objectText(one.object)).join(", ");
-  const [belong, it] = group.length === 1 ? ["belongs", "it"] : ["belong", "them"];
-  const would = object.release === undefined ? `the stack would overwrite ${it}` : `Helm refuses to install over ${it}`;
-  switch (owner.by) {
-    case "stack":
-      return [
-        `${names} ${belong} to stack ${owner.stack}: ${would}`,
-        `take ${it} out of that stack, or use other names here; if it is gone: pulumi config set takeOverFrom ${owner.stack}`,
-      ];
-    case "release": {
-      const [namespace, name] = owner.release.split("/");
-      return [
-        `${names} ${belong} to Helm release ${owner.release}: ${would}`,
-        `agree with its owner, then: helm uninstall ${name} -n ${namespace}; or use other names here`,
-      ];
-    }
-    case "ours":
-    case "unmarked": {
-      const remove = group.map((one) => kubectl("delete", one.object)).join("; ");
-      const hand = group.map((one) => handOver(one.object, claimant)).join("; ");
-      return [
-        `${names} ${group.length === 1 ? "is" : "are"} there, and not this stack's: ${would}`,
-        `agree with the owner, then remove ${it}: ${remove}; or hand ${it} over to this stack, which then overwrites and owns ${it}: ${hand}`,
-      ];
-    }
-  }
-}
-
-function handOver(object: PlannedObject, claimant: string): string {
-  const annotate = kubectl("annotate", object);
-  if (object.release === undefined) return `${annotate} ${stackAnnotation}=${claimant}`;
-  const [namespace, name] = object.release.split("/");
-  const label = `${kubectl("label", object)} app.kubernetes.io/managed-by=Helm --overwrite`;
-  return `${annotate} meta.helm.sh/release-name=${name} meta.helm.sh/release-namespace=${namespace}; ${label}`;
-}
-
-function kubectl(verb: string, { kind, group, namespace, name }: PlannedObject): string {
-  const type = `${kind.toLowerCase()}${group === "" ? "" : `.${group}`}`;
-  return `kubectl ${verb} ${type} ${name}${namespace === undefined ? "" : ` -n ${namespace}`}`;
 }
 
 const isHeld = ({ objects: all }: Held, kind: string, { metadata: { namespace, name } }: Named) =>
@@ -222,7 +173,7 @@ const hosts = preflightCheck({
     meaning: "another GatewayHost has a host of the stack, in any spelling: EnRoute would serve neither",
     fix: "delete it, after its owner has agreed, or take the host out of the stack",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const held = heldOf(facts.held);
     const all = itemsOf(facts.gatewayHosts, "GatewayHosts");
     // An object under our own name is compared as such.
@@ -246,7 +197,9 @@ const hosts = preflightCheck({
         `GatewayHost ${metadata.namespace}/${metadata.name} claims ${fqdn}, as hosts[${index}] does: ${outcome}`,
         {
           subject: `GatewayHost ${metadata.namespace}/${metadata.name}`,
-          fix: `agree with its owner, then: kubectl delete gatewayhost ${metadata.name} -n ${metadata.namespace}; or take hosts[${index}] out of the stack`,
+          fix:
+            leaveToStack(metadata, claimant) ??
+            `agree with its owner, then: kubectl delete gatewayhost ${metadata.name} -n ${metadata.namespace}; or take hosts[${index}] out of the stack`,
         },
       );
     }
@@ -264,7 +217,7 @@ const globalConfig = preflightCheck({
     meaning: "another GlobalConfig has the type of the stack's: EnRoute obeys one of them, and nobody knows which",
     fix: "delete it, after its owner has agreed",
   },
-  run(facts, { settings }, problem) {
+  run(facts, { settings, claimant }, problem) {
     const held = heldOf(facts.held);
     const all = itemsOf(facts.globalConfigs, "GlobalConfigs");
     const others = all.filter(
@@ -278,7 +231,9 @@ const globalConfig = preflightCheck({
         `GlobalConfig ${metadata.namespace}/${metadata.name} is of type ${meshConfigType}, as the one of the stack: EnRoute obeys one of them, and nobody knows which`,
         {
           subject: `GlobalConfig ${metadata.namespace}/${metadata.name}`,
-          fix: `agree with its owner, then: kubectl delete globalconfig ${metadata.name} -n ${metadata.namespace}`,
+          fix:
+            leaveToStack(metadata, claimant) ??
+            `agree with its owner, then: kubectl delete globalconfig ${metadata.name} -n ${metadata.namespace}`,
         },
       );
     return all.length === 0 ? "there is none yet" : count(all.length, "GlobalConfig");
@@ -297,7 +252,7 @@ const sharedObject = preflightCheck({
     meaning: "two hosts of the stack share one object, as early versions named them alike: one of them is not served",
     fix: "`pulumi state delete`, as the finding says; the next update gives that host its own",
   },
-  run(facts, _, problem) {
+  run(facts, { claimant }, problem) {
     const own = heldOf(facts.held).objects.filter(({ kind }) => kind === "GatewayHost");
     for (const [index, object] of own.entries())
       if (own.findIndex((other) => isSameObject(other, object)) !== index)
@@ -305,7 +260,7 @@ const sharedObject = preflightCheck({
           `two hosts of the stack share ${objectText(object)}, as an earlier version named them alike: one of them is not served`,
           {
             subject: objectText(object),
-            fix: `pulumi state delete '${object.urn}', which leaves the object as it is; the next update gives that host its own`,
+            fix: `pulumi state delete ${quoted(object.urn)} --stack ${stackArgument(claimant!.owner)}, which leaves the object as it is; the next update gives that host its own`,
           },
         );
     return own.length === 0 ? "the state has none yet" : `${count(own.length, "GatewayHost")} in the state`;

@@ -11,19 +11,28 @@ import type {
 } from "../../cluster/kinds";
 import { ingressResource } from "../../mesh/gateway-rights";
 import type { MeshObject } from "../../mesh/object";
-import { expectedReleases, hostNamespaces, istiodName, servingSecret, wantedNamespaces } from "../../settings/expected";
+import {
+  expectedReleases,
+  hostNamespaces,
+  istiodName,
+  meshMembers,
+  servingSecret,
+  wantedNamespaces,
+} from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { type Readers, read, readEach } from "../facts";
 import { withoutKey } from "../view";
+import { readBounds } from "./admission";
 import { readIssuer } from "./certificates";
 import { chartFindings } from "./charts";
-import { type Node, readClaims, readIstiods } from "./cluster-state";
+import { readClaims, readIstiods } from "./cluster-state";
 import { existing, listed } from "./lookup";
 import type { PreflightFacts } from "./define";
 import { readAuthority, readProxies } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
+import { type Node, readMetricsApi, readStorage } from "./room";
 import { readRights } from "./rights";
-import { type StackView, compare, readClaim, readHeld } from "./stack-view";
+import { type StackView, compare, readClaim, readHeld, readMeshClaims } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
 /** What the facts of preflight are read from. */
@@ -42,6 +51,18 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
   version: { what: "the API server's version", read: ({ version }) => Promise.resolve(version) },
   rights: { what: "the rights", read: ({ cluster, settings }) => read(() => readRights(cluster, settings)) },
   nodes: { what: "the nodes", read: ({ cluster }) => read(() => listed<Node>(cluster, "/api/v1/nodes")) },
+  storage: {
+    what: "the StorageClasses",
+    read: ({ cluster, settings }) => read(() => readStorage(cluster, settings)),
+  },
+  metricsApi: { what: "the metrics API", read: ({ cluster }) => read(() => readMetricsApi(cluster)) },
+  bounds: {
+    what: "quotas and limits of namespaces",
+    read: ({ cluster, settings }) =>
+      readEach([...new Set(meshMembers(settings).map(({ name }) => name))], (name) =>
+        read(() => readBounds(cluster, name)),
+      ),
+  },
   namespaces: {
     what: "the namespaces",
     read: ({ cluster, settings }) =>
@@ -88,6 +109,10 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
     read: async ({ stack }) => stack?.planned(),
   },
   claim: { what: "the claim of the mesh", read: ({ cluster, settings }) => read(() => readClaim(cluster, settings)) },
+  meshClaims: {
+    what: "the claims of every mesh",
+    read: ({ cluster, settings }) => read(() => readMeshClaims(cluster, settings)),
+  },
   comparison: {
     what: "the objects that the rollout would make",
     needs: ["held", "planned"],

@@ -1,5 +1,7 @@
 import { itemsOf, valueOf } from "../checks/reading";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
+import { movedReleases } from "../../mesh/ownership";
+import { moveFix } from "./owners";
 import { heldOf, releaseId } from "./stack-view";
 
 /** Deployed and other releases under our names that the state does not know: Helm refuses to install over them. */
@@ -71,4 +73,28 @@ const unknownRelease = preflightCheck({
   },
 });
 
-export const releaseOwnerChecks: readonly PreflightCheck[] = [foreignRelease, unknownRelease];
+/** The provider would uninstall and install again, and what a chart makes cluster-wide belongs to the release under its old name. */
+const movedRelease = preflightCheck({
+  id: "releases/moved",
+  title: "no Helm release of the stack moves to another namespace",
+  needs: ["planned", "held"],
+  withStack: true,
+  subject: "Helm releases",
+  fix: `set the name back; ${moveFix}`,
+  docs: {
+    meaning: "a Helm release of the stack would move to another namespace, which Helm cannot do in place",
+    fix: "set the name back; the way to move it is in [environments](environments.md)",
+  },
+  run(facts, { settings }, problem) {
+    for (const { name, from, to } of movedReleases(heldOf(facts.held), facts.planned!)) {
+      const key = to === settings.gateway.namespace.name ? "gateway.namespace.name" : "istio.namespace.name";
+      problem(
+        `Helm release ${from}/${name} is this stack's own, and ${key} would move it to ${to}: a release cannot change its namespace in place`,
+        { subject: `Helm release ${from}/${name}`, fix: `set ${key} back to ${from}; ${moveFix}` },
+      );
+    }
+    return seenReleases(facts);
+  },
+});
+
+export const releaseOwnerChecks: readonly PreflightCheck[] = [foreignRelease, unknownRelease, movedRelease];

@@ -1,4 +1,5 @@
 import { type Cluster, messageOf } from "../../cluster/client";
+import { configMapsNamed } from "../../cluster/config-maps";
 import type { Named } from "../../cluster/kinds";
 import {
   type Claim,
@@ -9,10 +10,12 @@ import {
   type PlannedRelease,
   claimName,
   claimOf,
+  isSameObject,
 } from "../../mesh/ownership";
+import { baseWithout, istioDefinitions } from "../../mesh/istio-definitions";
 import type { Settings } from "../../settings/schema";
 import { CannotTell } from "../check";
-import { type LiveObject, existing, lookUp } from "./lookup";
+import { type LiveObject, definitionsOf, differencesOf, existing, lookUp } from "./lookup";
 
 /* What a stack holds and would make, and what of that is in the cluster. */
 
@@ -65,12 +68,18 @@ export async function readClaim(cluster: Cluster, { istio }: Settings): Promise<
   return claimOf((await existing<Named>(cluster, path))?.metadata ?? {});
 }
 
+/** The claims of every mesh in the cluster. */
+export async function readMeshClaims(cluster: Cluster, { istio }: Settings): Promise<Claim[]> {
+  const found = await configMapsNamed(cluster, claimName, istio.namespace.name);
+  return found.flatMap((metadata) => claimOf(metadata) ?? []);
+}
+
 /** What the rollout would make, compared with the cluster. */
 export interface Comparison {
   /** How many objects were looked for. */
   asked: number;
-  /** Those that are there. */
-  live: LiveObject[];
+  /** Those that are there, and why one cannot become what is planned. */
+  live: (LiveObject & { differences: string[] })[];
   /** Releases that the state does not have yet, `namespace/name`. */
   fresh: string[];
   /** Charts that could not be rendered, and why. */
@@ -78,6 +87,14 @@ export interface Comparison {
 }
 
 export const releaseId = ({ namespace, name }: { namespace: string; name: string }) => `${namespace}/${name}`;
+
+const isIstioBase = ({ name }: PlannedRelease) => name === "istio-base";
+
+/** Istio's CRDs that the cluster does not have: nobody owns them, so that they need not be rendered. */
+async function missingDefinitions(cluster: Cluster): Promise<string[]> {
+  const names = new Set((await definitionsOf(cluster)).map(({ metadata }) => metadata.name));
+  return istioDefinitions.filter((name) => !names.has(name));
+}
 
 /** Looks up everything that the program would make, and the charts of releases that the state does not have. */
 export async function compare(
@@ -89,15 +106,27 @@ export async function compare(
   // The objects of a release that the state has are Helm's own matter.
   const fresh = releases.filter((release) => !held.releases.includes(releaseId(release)));
   const unrendered: Comparison["unrendered"] = [];
+  const missing = fresh.some(isIstioBase) ? await missingDefinitions(cluster) : [];
   const made = await Promise.all(
     fresh.map((release) =>
-      rendered(release).catch((error: unknown) => {
-        unrendered.push({ release, reason: messageOf(error).split("\n")[0]! });
-        return [];
-      }),
+      rendered(isIstioBase(release) ? { ...release, values: baseWithout(missing, release.values) } : release).catch(
+        (error: unknown) => {
+          unrendered.push({ release, reason: messageOf(error).split("\n")[0]! });
+          return [];
+        },
+      ),
     ),
   );
   // Namespaces are judged by their settings.
   const planned = [...objects.filter(({ kind }) => kind !== "Namespace"), ...made.flat()];
-  return { asked: planned.length, live: await lookUp(cluster, planned), fresh: fresh.map(releaseId), unrendered };
+  const isHeld = (object: PlannedObject) =>
+    object.release === undefined && held.objects.some((own) => !own.patch && isSameObject(own, object));
+  const live = await Promise.all(
+    (await lookUp(cluster, planned)).map(async (one) => ({
+      ...{ object: one.object, metadata: one.metadata },
+      // Where the state has an object, the engine replaces it.
+      differences: isHeld(one.object) ? [] : await differencesOf(cluster, one),
+    })),
+  );
+  return { asked: planned.length, live, fresh: fresh.map(releaseId), unrendered };
 }

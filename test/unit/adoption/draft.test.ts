@@ -315,6 +315,17 @@ describe("a gateway that is taken over", () => {
     });
   });
 
+  it("keeps the type of its Service, which somebody changed after the chart was rendered", () => {
+    const typeOf = (type: string) => {
+      const gatewayService = { metadata: { name: "enroute" }, spec: { type } };
+      const { gateway } = draftGateway({ version: "0.8.7", defaults, values: {} }, { gatewayPods: [], gatewayService });
+      return gateway["service"];
+    };
+    assert.deepEqual(typeOf("NodePort"), { type: "NodePort" });
+    assert.deepEqual(typeOf("ClusterIP"), { type: "ClusterIP" });
+    assert.equal(typeOf("LoadBalancer"), undefined);
+  });
+
   it("pins a redis that floats: to the bits that run, or to a release where they cannot be told", () => {
     const digest = `sha256:${"a".repeat(64)}`;
     const pod = { metadata: { name: "a" }, spec: { containers: [] } };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { explanations } from "../../../automation";
 import { commandLine } from "../../../cli/program";
+import { settingsOf } from "../../../settings/load";
 import { settingsSchema } from "../../../settings/schema";
 
 const root = join(__dirname, "../../..");
@@ -17,6 +18,17 @@ describe("docs/embedding.md", () => {
       .map(([, code, cause, next]) => [code!, { cause: cause!, next: next! }] as const)
       .filter(([code]) => code in explanations || /-/.test(code));
     assert.deepEqual(Object.fromEntries(rows), explanations);
+  });
+
+  it("comes with settings to begin with, which are right", () => {
+    const folder = join(root, "examples/embedding/customers");
+    const files = readdirSync(folder);
+    assert.ok(files.length > 0);
+    for (const file of files) {
+      assert.ok(text.includes(`../examples/embedding/customers/${file}`), file);
+      const settings: unknown = JSON.parse(readFileSync(join(folder, file), "utf8"));
+      assert.equal(settingsOf(settings, { project: "enroute-istio", stack: "shop" }).context, "shop");
+    }
   });
 
   it("names every command", () => {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { inspect } from "node:util";
 import { Environment, type RunOptions, forEachEnvironment } from "../../../automation";
+import { threadFile } from "../../../automation/workers";
 import { OutputValue, outputsOf } from "../../../automation/outputs";
 import { refusalOf } from "../../refusal";
 import { stackConfig } from "../stack-files";
@@ -113,6 +114,19 @@ describe("an environment", () => {
 
   it("does no work when it is made", () => {
     assert.doesNotThrow(() => new Environment({ stack: "", settings: {} as never }));
+  });
+});
+
+describe("the library's thread", () => {
+  const automation = join(__dirname, "../../../automation");
+  it("runs a file of the library", () => assert.equal(threadFile(automation, ".ts"), join(automation, "worker.ts")));
+
+  it("is refused where a bundler left that file out, with the way to bundle", async () => {
+    const bundled = Promise.resolve().then(() => threadFile("/app/dist", ".js"));
+    const { code, message, next } = await refusalOf(bundled);
+    assert.equal(code, "operation-failed");
+    assert.match(message, /\/app\/dist\/worker\.js, is missing/);
+    assert.match(next, /--external:enroute-istio --external:@pulumi\/\*/);
   });
 });
 

@@ -27,6 +27,11 @@ describe("errors of the library", () => {
       "backend-unavailable",
       "error: unable to open bucket file:///nowhere?no_tmp_dir=true: stat /nowhere: no such file",
     ],
+    // The CLI 3.276 says it so.
+    [
+      "backend-unavailable",
+      "error: unable to open state directory file:///nowhere?no_tmp_dir=true: stat /nowhere: no such file",
+    ],
     ["backend-unavailable", "error: PULUMI_ACCESS_TOKEN must be set for login during non-interactive CLI sessions"],
     [
       "backend-unavailable",
@@ -204,6 +209,19 @@ describe("errors of the library", () => {
     });
   });
 
+  // The provider (4.25, 4.34) takes credentials that ran out for a cluster that is gone, too.
+  for (const text of [
+    'configured Kubernetes cluster is unreachable. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"',
+    'failed to read resource state due to unreachable cluster. If the cluster was deleted, you can remove this resource from Pulumi state by rerunning the operation with the PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"',
+    'can\'t delete Helm Release with unreachable cluster. Reason: "unable to load schema information"',
+  ])
+    it(`know a cluster that cannot be reached, without the provider's hint: ${text.slice(0, 44)}`, () => {
+      const { code, message, next } = classify({ ...none, errors: [{ text, resource: "Release istiod" }] });
+      assert.equal(code, "cluster-unreachable");
+      assert.match(message, /unreachable/);
+      assert.doesNotMatch(`${message} ${next}`, /DELETE_UNREACHABLE|cluster was deleted/);
+    });
+
   describe("advise by what Helm made of a release that failed", () => {
     const gone =
       /and its pods: kubectl get events --namespace istio-system --sort-by=\.lastTimestamp shows why, for an hour; raise its timeoutSeconds/;
@@ -251,6 +269,18 @@ describe("errors of the library", () => {
         /^Helm failed to undo it, too: .*recover the stack/,
       ],
     ];
+    it("by what it waited for, where that says what to do", () => {
+      const [, text] = cases[1]!;
+      const known = { resource: "Release prometheus", waited: "Service enroute: no address yet", fix: "give it one" };
+      const { next } = classify({ ...none, errors: [{ text: "context deadline exceeded", ...known }] });
+      assert.equal(next, "give it one; then run it again");
+      assert.equal(
+        classify({ ...none, errors: [{ text, ...known }] }).next,
+        "Helm removed the failed installation again, and its pods; give it one; then run it again",
+      );
+      const denied = classify({ ...none, errors: [{ text: "Apply failed with 1 conflict: x", ...known }] });
+      assert.doesNotMatch(denied.next, /give it one/);
+    });
     const namespaceOf = (release: string) => (release === "prometheus" ? "istio-system" : undefined);
     for (const [what, text, code, next] of cases)
       it(`where ${what}`, () => {

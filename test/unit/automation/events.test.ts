@@ -117,6 +117,19 @@ describe("events of the library", () => {
     ]);
   });
 
+  it("tell what a release waits for by its name, with what to do about it, while it is being changed", () => {
+    const wait = { text: "Service enroute: no address yet", fix: "give it one" };
+    events.releaseWaiting("istiod", wait);
+    step("pre", release, "create", control);
+    events.releaseWaiting("another", wait);
+    events.releaseWaiting("istiod", wait);
+    step("failed", release, "create", control);
+    const waits = told.flatMap((event) => (event.kind === "waiting" ? [[event.for, event.fix]] : []));
+    assert.deepEqual(waits, [[wait.text, wait.fix]]);
+    assert.deepEqual(events.waitOf("kubernetes:helm.sh/v3:Release istiod"), { waited: wait.text, fix: wait.fix });
+    assert.deepEqual(events.waitOf("kubernetes:helm.sh/v3:Release other"), {});
+  });
+
   it("keep errors with the resource that each is about, without colours", () => {
     step("pre", release, "create", control);
     say({ urn: release, message: "<{%fg 1%}>error: <{%reset%}>no such chart\n", severity: "error" });

@@ -83,6 +83,23 @@ describe("progress", () => {
     assert.match(picture(after, { colour: false, columns: 80, rows: 10 })[1]!, /^ {2}− IstioControlPlane istio/);
   });
 
+  it("shows what a refresh read before it was deleted as deleted, and what it only read as unchanged", () => {
+    const of = (change: string, status: string) =>
+      at(1, { kind: "resource", resource: resource("istiod"), change, status, seconds: 0 });
+    const read = [of("read", "started"), of("read", "done")];
+    const statusAfter = (...events: RolloutEvent[]) =>
+      play([...events, at(2, { kind: "finished", result: "succeeded", changes: {} })]).components[0]!.status;
+    const rows: [string, RolloutEvent[]][] = [
+      ["deleted", [of("delete", "started"), of("delete", "done")]],
+      ["deleted", [...read, of("delete", "started"), of("delete", "done")]],
+      ["deleted", [of("unchanged", "done"), of("delete", "started"), of("delete", "done")]],
+      ["unchanged", read],
+      ["done", [...read, of("update", "started"), of("update", "done")]],
+      ["done", [of("delete", "started"), of("delete", "done"), of("create", "started"), of("create", "done")]],
+    ];
+    for (const [status, events] of rows) assert.equal(statusAfter(...events), status);
+  });
+
   it("is not gone while the program has it, whatever of it is", () => {
     const gone = (status: string) =>
       at(1, { kind: "resource", resource: resource("istiod"), change: "delete", status });

@@ -8,7 +8,7 @@ import { type Reading, recoverStack, statusOf } from "../../../automation/stack-
 import type { StatePlace } from "../../../recovery/state-file";
 import { refusalOf } from "../../refusal";
 import { stackFile } from "../stack-files";
-import { type FakeApi, fakeApi } from "../verify/fake-api";
+import { type Answer, type FakeApi, Status, fakeApi } from "../verify/fake-api";
 
 const hour = 3_600_000;
 const nobody = 2 ** 22 + 1; // above the greatest process number that Linux gives
@@ -19,11 +19,14 @@ describe("recovering a stack", () => {
   let api: FakeApi;
   let folder: string;
   let done: string[];
+  let version: Answer;
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "recovering-"));
     done = [];
     const labels = { owner: "helm", name: "istiod", version: "1", status: "pending-install" };
+    version = {};
     api = await fakeApi({
+      "/version": () => version,
       [secrets]: { items: [{ metadata: { labels } }] },
       "/api/v1/namespaces/enroute-system/secrets": { items: [] },
       [record]: () => {
@@ -68,7 +71,11 @@ describe("recovering a stack", () => {
     };
     const release = { urn: "urn:pulumi:dev::enroute-istio::kubernetes:helm.sh/v3:Release::istiod" };
     const stack = {
-      workspace: { whoAmI: () => Promise.resolve({ url }) },
+      name: "dev",
+      workspace: {
+        whoAmI: () => Promise.resolve({ url }),
+        projectSettings: () => Promise.resolve({ name: "enroute-istio" }),
+      },
       info: () => Promise.resolve(last),
       exportStack: () =>
         Promise.resolve({
@@ -154,6 +161,17 @@ describe("recovering a stack", () => {
       await assert.rejects(recoverStack(reading(), { apply: true }));
       assert.deepEqual(locks(), ["1.json"]);
       assert.deepEqual(done, ["settings"]);
+    });
+
+    it("touches nothing where the cluster refuses the credentials, or is gone: the error says which", async () => {
+      lockBy(nobody);
+      const refuses = (message: RegExp) =>
+        assert.rejects(recoverStack(reading(), { apply: true }), { code: "cluster-unreachable", message });
+      version = new Status(401, "Unauthorized");
+      await refuses(/refuses these credentials \(HTTP 401\)/);
+      await api.stop();
+      await refuses(/cannot be reached: .*ECONNREFUSED/);
+      assert.deepEqual([done.filter((one) => one !== "settings"), locks()], [[], ["1.json"]]);
     });
 
     it("gives way to an update that begins in between", async () => {

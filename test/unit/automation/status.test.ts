@@ -180,7 +180,19 @@ describe("what recover prints", () => {
     );
   });
 
-  for (const [what, found, said] of [
+  it("offers no adoption of a release that another stack claims, and does not send on what would be refused", () => {
+    const owner = "acme/mesh/prod";
+    const foreign = [{ namespace: "istio-system", name: "istiod", why: `belongs to stack ${owner}`, owner }];
+    const said = text({ foreign, done: true });
+    assert.doesNotMatch(said, /--adopt/);
+    assert.match(
+      said,
+      /if it is gone without having been destroyed: pulumi config set --path 'takeOverFrom' acme\/mesh\/prod --stack dev/,
+    );
+    assert.match(said, /Once that is settled, go on with: pulumi up --stack dev$/);
+  });
+
+  const cases = [
     ["a lock", { locks: [left] }, `An update was killed and left its lock: ${who}: its process is gone.`],
     [
       "a state file",
@@ -198,7 +210,26 @@ describe("what recover prints", () => {
       "Helm release istio-system/istiod is failed.\n  Helm forgets revision 1, 2; its objects stay.",
     ],
     ["an operation", { pending: ["creating Release istiod"] }, "The engine never finished: creating Release istiod."],
-  ] as const satisfies [string, Partial<StackRecovery>, string][])
+  ] as const satisfies [string, Partial<StackRecovery>, string][];
+  for (const [what, found] of cases)
+    it(`names ${what} that was left, and what was done with it`, () => {
+      const done = text({ ...found, done: true });
+      assert.match(done, /It was (removed|put aside)|took its place|Helm forgot revision 1, 2|expects it no more/);
+      assert.doesNotMatch(done, /can take|forgets|Repair/);
+    });
+
+  it("names what changed in the state", () => {
+    const refreshed = [
+      { resource: "kubernetes:core/v1:Secret tls", change: "delete" },
+      { resource: "kubernetes:core/v1:Namespace shop", change: "update" },
+    ] as const;
+    assert.match(
+      text({ refreshed: [...refreshed], done: true }),
+      /Removed from the state, [^\n]*: kubernetes:core\/v1:Secret tls\.\nBrought in line [^\n]*: kubernetes:core\/v1:Namespace shop\.\n/,
+    );
+  });
+
+  for (const [what, found, said] of cases)
     it(`names ${what} that was left, and how to put it right`, () => {
       assert.equal(text(found), `${said}\n${command}`);
       assert.match(

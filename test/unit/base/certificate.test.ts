@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
-import { certificateProblems, endOfValidity, parseChain } from "../../../base/certificate";
+import { certificateProblems, commonName, endOfValidity, parseChain } from "../../../base/certificate";
 import { type Issued, issue } from "../certificates";
 
 const day = 24 * 3600_000;
@@ -110,4 +110,16 @@ describe("a serving certificate", () => {
     assert.equal(endOfValidity(leaf.certificate), new Date(parseChain(leaf.certificate)[0]!.validTo).toISOString());
     assert.match(endOfValidity(leaf.certificate), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   });
+});
+
+describe("a common name", () => {
+  const names: [given: string | undefined, expected: string][] = [
+    ["O=acme\nCN=root", "root"],
+    ["O=acme\nC=NL", "O=acme, C=NL"],
+    // As Node.js has the subject of a certificate without one, such as cert-manager's leaves.
+    [undefined, "(no subject)"],
+    ["", "(no subject)"],
+  ];
+  for (const [given, expected] of names)
+    it(`of ${JSON.stringify(given)} is ${expected}`, () => assert.equal(commonName(given), expected));
 });

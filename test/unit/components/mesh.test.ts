@@ -10,10 +10,10 @@ import { MeshMutualTls } from "../../../components/istio/mesh-mutual-tls";
 import { MeshNamespace } from "../../../components/istio/mesh-namespace";
 import { injectionLabels } from "../../../mesh/injection";
 import { Prometheus } from "../../../components/observability/prometheus";
-import { run } from "../mocks";
+import { type RunOptions, run } from "../mocks";
 
-const deploy = (create: (opts: pulumi.ComponentResourceOptions) => unknown) =>
-  run(() => void create({ providers: [new k8s.Provider("cluster")] }));
+const deploy = (create: (opts: pulumi.ComponentResourceOptions) => unknown, options?: RunOptions) =>
+  run(() => void create({ providers: [new k8s.Provider("cluster")] }), options);
 
 describe("MeshNamespace", () => {
   it("labels for the default revision, for a revision, or not at all; never both", () => {
@@ -42,6 +42,28 @@ describe("MeshNamespace", () => {
       labels: { "istio-injection": "enabled" },
     });
     assert.ok(!names().includes("kubernetes:core/v1:Namespace shop"));
+  });
+
+  it("is changed by a patch alone, as the field manager that made it: an update would take the labels of others away", async () => {
+    const outputs = ({ name }: { name: string }) => ({ __fieldManager: `manager of ${name}` });
+    for (const [create, type, mark] of [
+      [true, "Namespace", { "app.kubernetes.io/managed-by": "enroute-istio" }],
+      ["adopt", "Namespace", { "app.kubernetes.io/managed-by": "enroute-istio" }],
+      [false, "NamespacePatch", {}],
+    ] as const) {
+      const { find } = await deploy(
+        (opts) => new MeshNamespace("shop", { name: "shop", create, injection: "enabled" }, opts),
+        { outputs },
+      );
+      assert.deepEqual(find(type, "shop").ignoreChanges, ["metadata.labels", "metadata.annotations"]);
+      const { inputs, ignoreChanges, retainOnDelete } = find("NamespacePatch", "shop.labels");
+      assert.deepEqual([ignoreChanges, retainOnDelete], [[], true]);
+      assert.deepEqual(inputs["metadata"], {
+        name: "shop",
+        labels: { "istio-injection": "enabled", ...mark },
+        annotations: { "pulumi.com/patchFieldManager": "manager of shop" },
+      });
+    }
   });
 
   it("is one resource whether it creates or patches: a change is an update, which deletes nothing", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { immutableChanges, isKept } from "../../../mesh/immutability";
+import { fixedDifferences, fixedFields, immutableChanges, isKept } from "../../../mesh/immutability";
 
 /*
  * Sources: kubernetes/kubernetes, pkg/apis/<group>/validation/validation.go; pulumi/pulumi-kubernetes,
@@ -80,4 +80,71 @@ describe("what Helm keeps", () => {
     assert.ok(kept({ "helm.sh/resource-policy": "keep" }));
     assert.ok(!kept({ "helm.sh/resource-policy": "delete" }) && !kept({}) && !kept());
   });
+});
+
+describe("an object that is to become another one", () => {
+  const of = (apiVersion: string, kind: string, fields: object = {}) => ({ apiVersion, kind, ...fields });
+  const secret = (fields?: object) => of("v1", "Secret", { data: { key: "c2VjcmV0" }, ...fields });
+  const deployment = (app: string, more = {}) =>
+    of("apps/v1", "Deployment", { spec: { replicas: 1, selector: { matchLabels: { app, ...more } } } });
+  const binding = (name: string, more = {}) =>
+    of("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", { roleRef: { kind: "ClusterRole", name, ...more } });
+  const service = (clusterIP?: string) => of("v1", "Service", { spec: { clusterIP } });
+  const job = (template: object) => of("batch/v1", "Job", { spec: { template } });
+  const table: [string, object, object, string[]][] = [
+    ["a Secret of the same type", secret({ type: "Opaque" }), secret(), []],
+    [
+      "a Secret of another type",
+      secret({ type: "Opaque" }),
+      secret({ type: "kubernetes.io/tls" }),
+      ["type is Opaque, and would be kubernetes.io/tls"],
+    ],
+    ["an immutable Secret", secret({ immutable: true }), secret(), ["it is immutable"]],
+    ["an immutable ConfigMap", of("v1", "ConfigMap", { immutable: true }), of("v1", "ConfigMap"), ["it is immutable"]],
+    ["a Deployment with that selector", deployment("a"), deployment("a"), []],
+    [
+      "a Deployment with another selector",
+      deployment("a"),
+      deployment("b"),
+      [`spec.selector is {"matchLabels":{"app":"a"}}, and would be {"matchLabels":{"app":"b"}}`],
+    ],
+    [
+      "a Deployment with a narrower selector",
+      deployment("a", { release: "a" }),
+      deployment("a"),
+      [`spec.selector is {"matchLabels":{"app":"a","release":"a"}}, and would be {"matchLabels":{"app":"a"}}`],
+    ],
+    [
+      "a binding, with what the server fills in",
+      binding("a", { apiGroup: "rbac.authorization.k8s.io" }),
+      binding("a"),
+      [],
+    ],
+    [
+      "a binding of another role",
+      binding("a"),
+      binding("b"),
+      [`roleRef is {"kind":"ClusterRole","name":"a"}, and would be {"kind":"ClusterRole","name":"b"}`],
+    ],
+    ["a Service with an address, for one that leaves it open", service("10.0.0.1"), service(), []],
+    [
+      "a Service for a headless one",
+      service("10.0.0.1"),
+      service("None"),
+      ["spec.clusterIP is 10.0.0.1, and would be None"],
+    ],
+    [
+      "a Job, with what the server fills in",
+      job({ spec: { a: 1, b: [{ c: 1, d: 2 }] } }),
+      job({ spec: { b: [{ c: 1 }] } }),
+      [],
+    ],
+    ["a kind without such fields", of("v1", "ServiceAccount", { a: 1 }), of("v1", "ServiceAccount"), []],
+  ];
+  for (const [what, live, planned, expected] of table)
+    it(`${what}: ${expected.join("; ") || "can"}`, () =>
+      assert.deepEqual(fixedDifferences(fixedFields(live), fixedFields(planned)), expected));
+
+  it("is compared by what cannot change alone: no data of a Secret is kept", () =>
+    assert.deepEqual(fixedFields(secret()), { type: "Opaque" }));
 });

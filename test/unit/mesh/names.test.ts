@@ -29,6 +29,7 @@ describe("names and defaults", () => {
     });
     assert.deepEqual(constants(ownership), {
       claimName: "enroute-istio-owner",
+      fieldManagerAnnotation: "pulumi.com/patchFieldManager",
       stackAnnotation: "enroute-istio/stack",
       ownerLabel: "app.kubernetes.io/managed-by",
       ownerValue: "enroute-istio",

@@ -6,7 +6,8 @@ import { istioProfileNames } from "../../../mesh/istio";
 import { istiodValues } from "../../../mesh/istio-values";
 import { kialiValues, prometheusValues } from "../../../mesh/observability-values";
 import { type Owned, type Path, allowedText, overridesOf, saidOf } from "../../../mesh/overrides";
-import { freeValues, gatewayOwned, istioOwned, kialiOwned, prometheusOwned } from "../../../mesh/owned-values";
+import { istioOwned } from "../../../mesh/owned-istio";
+import { freeValues, gatewayOwned, kialiOwned, prometheusOwned } from "../../../mesh/owned-values";
 
 /** Paths of everything that is set. */
 function leaves(value: unknown, path: string[] = []): string[][] {
@@ -28,6 +29,7 @@ const gateway = enrouteValues({
   resources: { enroute: container, redis: container, envoy: container },
   workloadCertificate: { ttl: "1h" },
   serviceAnnotations: { a: "b" },
+  service: { type: "NodePort", nodePorts: { http: 30080, https: 30443 } },
   ingresses: "left alone",
 });
 

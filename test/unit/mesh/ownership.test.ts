@@ -4,8 +4,10 @@ import {
   claimAnnotations,
   claimOf,
   isStack,
+  claimedBy,
   labelConflicts,
   leftovers,
+  movedReleases,
   newOwner,
   stackAnnotation,
   ownerName,
@@ -143,5 +145,38 @@ describe("what a stack no longer makes", () => {
       leftovers({ objects: [held("GatewayHost", "enroute.saaras.io", name)], releases: [] }, planned);
     assert.deepEqual([of("a-b-example"), of("a.b.example")], [[], []]);
     assert.deepEqual(of("b-a-example"), ["GatewayHost shop/b-a-example"]);
+  });
+});
+
+describe("a Helm release", () => {
+  const release = (id: string) => {
+    const [namespace, name] = id.split("/") as [string, string];
+    return { namespace, name, chart: name, version: "1.0.0", values: {} };
+  };
+  const table: [string, string[], string[], string[]][] = [
+    ["that stays", ["edge/enroute-istio"], ["edge/enroute-istio"], []],
+    ["that is new", [], ["edge/enroute-istio"], []],
+    ["that goes", ["edge/enroute-istio"], [], []],
+    ["whose namespace changes", ["edge/enroute-istio"], ["gw2/enroute-istio"], ["enroute-istio edge gw2"]],
+    ["beside which another stays", ["a/istiod", "b/kiali"], ["a/istiod", "c/kiali"], ["kiali b c"]],
+  ];
+  for (const [what, held, planned, expected] of table)
+    it(`${what}: ${expected.join(", ") || "does not move"}`, () => {
+      const moved = movedReleases({ objects: [], releases: held }, { objects: [], releases: planned.map(release) });
+      assert.deepEqual(
+        moved.map(({ name, from, to }) => `${name} ${from} ${to}`),
+        expected,
+      );
+    });
+
+  it("is the stack's whose claim lists it", () => {
+    const claims = [
+      { owner: "acme/x/one", releases: ["a/istiod"] },
+      { owner: "acme/x/two", releases: ["b/istiod"] },
+    ];
+    assert.deepEqual(
+      ["a/istiod", "b/istiod", "c/istiod"].map((id) => claimedBy(claims, id)),
+      ["acme/x/one", "acme/x/two", undefined],
+    );
   });
 });

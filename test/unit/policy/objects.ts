@@ -1,4 +1,4 @@
-import { type OpenSecret, toPolicyObject } from "../../../policy/objects";
+import { type OpenSecret, programObjects } from "../../../policy/objects";
 import type { PolicyObject } from "../../../policy/rules";
 import { encryptedIngress } from "../../../stacks/encrypted-ingress";
 import type { Settings } from "../../../settings/schema";
@@ -25,7 +25,6 @@ export async function objectsOf(stack: string, settings: Settings = stackFile(st
         ? { privateKeyPem: privateKey }
         : {};
   const { resources } = await run(() => encryptedIngress(settings), { stack, outputs });
-  return resources.flatMap(
-    ({ type, name, inputs, protect }) => toPolicyObject({ type, name, props: inputs, protect }, openSecret) ?? [],
-  );
+  const all = resources.map(({ type, name, inputs, protect }) => ({ type, name, props: inputs, protect }));
+  return programObjects(all, openSecret).map(({ object }) => object);
 }

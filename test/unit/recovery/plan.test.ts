@@ -9,11 +9,16 @@ const revision = (status: string, number = 1, name = "istiod"): Revision => ({
   byPulumi: false,
 });
 const istiod = new Set(["istio-system/istiod"]);
-const nothing: OwnReleases = { inState: new Set(), claimed: new Set(), named: new Set() };
+const nothing: OwnReleases = {
+  ...{ inState: new Set(), claimed: new Set(), named: new Set(), adopted: new Set() },
+  others: new Map(),
+};
 const known: OwnReleases = { ...nothing, inState: istiod };
-/** An operation that was cut off, or a person, names it. */
+/** An operation that was cut off names it. */
 const named: OwnReleases = { ...nothing, named: istiod };
 const claimed: OwnReleases = { ...nothing, claimed: istiod };
+const adopted: OwnReleases = { ...nothing, adopted: istiod };
+const others = new Map([["istio-system/istiod", "acme/mesh/prod"]]);
 const plan = (revisions: Revision[], releases = known) =>
   planRecovery(revisions, releases).map(
     ({ namespace, name, revisions: numbers }) => `${namespace}/${name} ${numbers.join(",")}`,
@@ -73,6 +78,13 @@ describe("planRecovery", () => {
     ["pending-install", "only the claim names", claimed, "forgotten"],
     ["deployed", "an operation that was cut off was making", named, "forgotten"],
     ["deployed", "the state has", known, "neither"],
+    ["deployed", "the state has, and another stack claims", { ...known, others }, "neither"],
+    ["deployed", "only a person gives to it", adopted, "forgotten"],
+    ["deployed", "another stack claims, and a person gives to it", { ...adopted, others }, "left"],
+    ["failed", "another stack claims, and a person gives to it", { ...adopted, others }, "left"],
+    ["deployed", "another stack claims, and an operation that was cut off was making", { ...named, others }, "left"],
+    ["pending-install", "another stack has taken over", { ...claimed, others }, "left"],
+    ["uninstalled", "another stack claims", { ...nothing, others }, "neither"],
   ];
   it("forgets a release that is claimed and that Pulumi made: the operation lost the cluster before it could write it down", () => {
     const made = { ...revision("deployed"), byPulumi: true };
@@ -87,6 +99,17 @@ describe("planRecovery", () => {
       assert.equal(isLeft ? "left" : plan(all, releases).length === 1 ? "forgotten" : "neither", outcome);
       assert.ok(!isLeft || plan(all, releases).length === 0, "what is left is not forgotten as well");
     });
+
+  it("names the stack that a release belongs to, and calls an adoption no cut-off", () => {
+    assert.deepEqual(foreignReleases([revision("deployed")], { ...adopted, others }), [
+      {
+        ...{ namespace: "istio-system", name: "istiod", owner: "acme/mesh/prod" },
+        why: "is deployed, and belongs to stack acme/mesh/prod, whose claim of the mesh lists it",
+      },
+    ]);
+    const [forgotten] = planRecovery([revision("deployed")], adopted);
+    assert.equal(forgotten!.why, "is deployed, and is given to this stack by --adopt");
+  });
 
   it("forgets a removal that was cut off, and lets the history of a finished one be", () => {
     assert.deepEqual(plan([revision("uninstalling")]), ["istio-system/istiod 1"]);

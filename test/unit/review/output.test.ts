@@ -127,6 +127,17 @@ describe("a stack's file", () => {
     assert.doesNotMatch(JSON.stringify(found), /v1:/);
   });
 
+  it("is read without what the other side encrypts, in whatever way it stands there", () => {
+    write("config: {p:c: {key: plain, 'a.b': plain, n: 1, whole: {x: plain}}, p:d: plain, p:e: {secure: v1:abc}}");
+    const secret = [["c", "key"], ["c", "a.b"], ["c", "whole"], ["d"], ["e"], ["gone"]];
+    const { masked, values } = stackConfiguration(folder, "dev", "the base", secret);
+    assert.deepEqual(masked, ["c.key", 'c["a.b"]', "d", "e"]);
+    const hidden = "[not encrypted] -----BEGIN ENCRYPTED VALUE-----";
+    assert.deepEqual(JSON.parse(values["p:c"]!), { key: hidden, "a.b": hidden, n: 1, whole: { x: "plain" } });
+    assert.equal(values["p:d"], hidden);
+    assert.match(values["p:e"]!, /^\[encrypted [0-9a-f]{8}\] /);
+  });
+
   it("that is missing is named with its side and with those that exist", () => {
     write("config: {}");
     assert.throws(

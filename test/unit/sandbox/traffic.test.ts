@@ -123,6 +123,15 @@ describe("pods that carry traffic", () => {
     assert.equal(isCaptured(withRules("-b", "7000, 9080", "-d", ""), 9080), true);
     assert.equal(isCaptured(withRules("-b", "", "-d", ""), 9080), false);
     assert.equal(isCaptured(pod("web", { app: "web" }), 9080), false);
+    const usual = withRules("-b", "*", "-d", "15090,15021");
+    assert.equal(isCaptured(usual, 15008), false);
+    for (const [name, value] of [
+      ["DRY_RUN", "true"],
+      ["ISTIO_EXCLUDE_INTERFACES", "net1,eth0"],
+    ] as const) {
+      const initContainers = usual.spec.initContainers!.map((init) => ({ ...init, env: [{ name, value }] }));
+      assert.equal(isCaptured({ ...usual, spec: { ...usual.spec, initContainers } }, 9080), false, name);
+    }
   });
 });
 

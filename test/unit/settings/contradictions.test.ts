@@ -239,6 +239,73 @@ describe("a setting that is overridden", () => {
       /443/,
     ],
     ["gateway.values", nested("mesh.linkerD", true), "gateway.values.mesh.linkerD", /Istio is the mesh/],
+    // The other spelling of Protocol Buffers, which istiod takes as well.
+    ...(
+      [
+        ["istio.meshConfig", "discovery_selectors", [], "discoverySelectors"],
+        ["istio.meshConfig", "root_namespace", "other", "rootNamespace"],
+        ["istio.meshConfig", "enable_auto_mtls", false, "enableAutoMtls"],
+        ["istio.meshConfig", "defaultConfig.interception_mode", "NONE", "interceptionMode"],
+        ["istio.values", "meshConfig.trust_domain", "x", "trustDomain"],
+        ["istio.values", "pilot.meshConfig.trust_domain", "x", "trustDomain"],
+      ] as const
+    ).map(([path, key, value, name]): (typeof refused)[number] => [
+      ...([path, nested(key, value), `${path}.${key}`] as const),
+      new RegExp(`^spelled ${name}, as in Istio's reference`),
+    ]),
+    // Who reads what, and what is caught.
+    [
+      "istio.meshConfig",
+      { configSources: [{ address: "fs:///etc/mine" }] },
+      "istio.meshConfig.configSources",
+      /reads no policy/,
+    ],
+    ["istio.values", nested("global.proxy.statusPort", 9080), "istio.values.global.proxy.statusPort", /not captured/],
+    [
+      "istio.meshConfig",
+      nested("defaultConfig.statusPort", 9080),
+      "istio.meshConfig.defaultConfig.statusPort",
+      /not captured/,
+    ],
+    ...["DRY_RUN", "SKIP_RULE_APPLY", "CLEANUP_ONLY", "ISTIO_EXCLUDE_INTERFACES", "INBOUND_TUNNEL_PORT"].map(
+      (name): (typeof refused)[number] => [
+        "istio.meshConfig",
+        nested(`defaultConfig.proxyMetadata.${name}`, "true"),
+        `istio.meshConfig.defaultConfig.proxyMetadata.${name}`,
+        /istio-init reads it/,
+      ],
+    ),
+    [
+      "istio.values",
+      nested("sidecarInjectorWebhook.defaultTemplates", ["grpc-agent"]),
+      "istio.values.sidecarInjectorWebhook.defaultTemplates",
+      /go through its proxy/,
+    ],
+    [
+      "istio.values",
+      nested("sidecarInjectorWebhook.templates.sidecar", "spec: {}"),
+      "istio.values.sidecarInjectorWebhook.templates.sidecar",
+      /go through its proxy/,
+    ],
+    [
+      "istio.values",
+      { sidecarInjectorWebhook: { injectedAnnotations: { "traffic.sidecar.istio.io/excludeInboundPorts": "80" } } },
+      'istio.values.sidecarInjectorWebhook.injectedAnnotations["traffic.sidecar.istio.io/excludeInboundPorts"]',
+      /mutualTls\.exceptions/,
+    ],
+    [
+      "istio.values",
+      { extraContainerArgs: ["--meshConfig=/mine"] },
+      "istio.values.extraContainerArgs",
+      /another configuration/,
+    ],
+    ["istio.values", nested("env.XDS_AUTH", "false"), "istio.values.env.XDS_AUTH", /shows who they are/],
+    [
+      "istio.values",
+      nested("pilot.env.CA_TRUSTED_NODE_ACCOUNTS", "x/y"),
+      "istio.values.pilot.env.CA_TRUSTED_NODE_ACCOUNTS",
+      /in the name of others/,
+    ],
     // The picture of the mesh.
     ["kiali.values", nested("auth.strategy", "anonymous"), "kiali.values.auth.strategy", /kiali\.authentication/],
     [
@@ -290,6 +357,10 @@ describe("a setting that is overridden", () => {
     ["istio.meshConfig", { rootNamespace: "istio-system", trustDomain: "cluster.local" }],
     ["istio.meshConfig", nested("defaultConfig.interceptionMode", "TPROXY")],
     ["istio.meshConfig", nested("defaultConfig.discoveryAddress", "istiod.istio-system.svc:15012")],
+    ["istio.meshConfig", { configSources: [{ address: "k8s://" }, { address: "xds://mine:15010" }] }],
+    ["istio.meshConfig", nested("defaultConfig.proxyMetadata", { ISTIO_META_DNS_CAPTURE: "true", http_proxy: "x" })],
+    ["istio.values", nested("sidecarInjectorWebhook.defaultTemplates", ["sidecar", "mine"])],
+    ["istio.values", { extraContainerArgs: ["--log_output_level=default:debug"] }],
     ["istio.values", { autoscaleEnabled: false, replicaCount: 3, resources: null, revisionTags: ["prod"] }],
     ["istio.values", nested("global.proxy.resources.requests.cpu", "50m")],
     ["istio.values", nested("pilot.env.MAX_WORKLOAD_CERT_TTL", "4000h")],

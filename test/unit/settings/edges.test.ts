@@ -50,6 +50,19 @@ const cases: [what: string, change: Record<string, unknown>, keys: string[]][] =
     gateway({ replicas: 3, autoscaling: { maxReplicas: 2 } }),
     ["gateway.autoscaling.maxReplicas"],
   ],
+  ["ports of the nodes", gateway({ service: { type: "NodePort", nodePorts: { http: 30080, https: 30443 } } }), []],
+  ["ports of the nodes behind a load balancer", gateway({ service: { nodePorts: { https: 30443 } } }), []],
+  [
+    "ports of the nodes where none is opened",
+    gateway({ service: { type: "ClusterIP", nodePorts: { https: 30443 } } }),
+    ["gateway.service.nodePorts"],
+  ],
+  [
+    "one port of the nodes for two",
+    gateway({ service: { nodePorts: { http: 30443, https: 30443 } } }),
+    ["gateway.service.nodePorts.https"],
+  ],
+  ["a type of Service that there is not", gateway({ service: { type: "Nodeport" } }), ["gateway.service.type"]],
   ["the longest life of a workload's certificate", gateway({ workloadCertificate: { ttl: "2160h" } }), []],
   ["a longer one", gateway({ workloadCertificate: { ttl: "2161h" } }), ["gateway.workloadCertificate.ttl"]],
   [

@@ -75,7 +75,8 @@ describe("loadSettings", () => {
       /- istio\.profle\n\s+found: {3}"ha"\n\s+allowed: unknown key; did you mean profile\?/,
       /- istio\.version\n\s+found: {3}"\^1\.31"\n\s+allowed: an exact version/,
       /- kiali\.viewOnly\n\s+found: {3}"yes"\n\s+allowed: true or false/,
-      /pulumi config set --path 'enroute-istio:gateway' <value> --stack dev/,
+      /pulumi config set --path 'enroute-istio:istio\.profile' <value> --stack dev/,
+      /pulumi config rm --path 'enroute-istio:istio\.profle' --stack dev/,
     ])
       assert.match(text, part);
   });

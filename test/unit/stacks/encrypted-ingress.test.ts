@@ -43,7 +43,10 @@ const mesh = (...namespaces: string[]) => [
   "Release istiod",
   "kubernetes cluster",
   "tls tls",
-  ...["istio-system", "enroute-system", ...namespaces].map((name) => `MeshNamespace ${name}`),
+  ...["istio-system", "enroute-system", ...namespaces].flatMap((name) => [
+    `MeshNamespace ${name}`,
+    `NamespacePatch ${name}.labels`,
+  ]),
 ];
 const observability = [
   "Prometheus prometheus",
@@ -150,10 +153,13 @@ describe("encryptedIngress", () => {
       const { annotations } = (inputs["metadata"] ?? {}) as { annotations?: Record<string, string> };
       return /^kubernetes:/.test(type) && annotations?.["enroute-istio/stack"] !== owner;
     });
-    assert.deepEqual(unmarked.map(({ type }) => type.split(":").pop()).sort(), [
-      "NamespacePatch",
-      ...Array<string>(5).fill("Release"),
-    ]);
+    assert.deepEqual(
+      unmarked
+        .flatMap(({ type, name }) => (type.endsWith("Release") ? [] : [`${type.split(":").pop()} ${name}`]))
+        .sort(),
+      ["NamespacePatch shop", "NamespacePatch shop.labels"],
+    );
+    assert.equal(unmarked.filter(({ type }) => type.endsWith("Release")).length, 5);
     const plain = (await deploy(settings)).names();
     assert.deepEqual(
       deployed.names().filter((name) => !plain.includes(name)),
@@ -287,6 +293,24 @@ describe("encryptedIngress", () => {
     assert.ok(!("istio.io/rev" in labels("istio-system")) && !("istio-injection" in labels("bookinfo")));
   });
 
+  it("tells ports of the nodes in the place of an address, where the gateway has those", async () => {
+    const settings = stackFile("dev");
+    settings.gateway.service = { type: "NodePort", nodePorts: { http: 30080, https: 30443 } };
+    const { result, find } = await deploy(settings);
+    assert.equal(result.gatewayAddress, undefined);
+    assert.ok(result.gatewayNodePorts !== undefined);
+    const { service } = find("Release", "enroute-istio").inputs["values"] as { service: object };
+    const port = { protocol: "TCP" };
+    assert.deepEqual(service, {
+      annotations: {},
+      type: "NodePort",
+      ports: [
+        { ...port, name: "http", port: 80, targetPort: 8080, nodePort: 30080 },
+        { ...port, name: "https", port: 443, targetPort: 8443, nodePort: 30443 },
+      ],
+    });
+  });
+
   it("tells versions, namespaces, address, hosts, identity, CA and end of validity", async () => {
     const { result } = await deploy(stackFile("dev"));
     assert.deepEqual(result.versions, {
@@ -297,7 +321,7 @@ describe("encryptedIngress", () => {
       bookinfo: "1.20.3",
     });
     assert.deepEqual(result.namespaces, { istio: "istio-system", gateway: "enroute-system", workloads: ["bookinfo"] });
-    assert.equal(await valueOf(result.gatewayAddress), "192.0.2.10");
+    assert.equal(await valueOf(result.gatewayAddress!), "192.0.2.10");
     assert.deepEqual(result.hosts, ["https://bookinfo.dev.example.com"]);
     assert.equal(result.gatewayIdentity, "spiffe://cluster.local/ns/enroute-system/sa/enroute");
     assert.match((await valueOf(result.caCertificate!))!, /BEGIN CERTIFICATE/);

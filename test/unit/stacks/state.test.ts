@@ -77,5 +77,17 @@ describe("what a state holds", () => {
       },
     ]);
   });
+
+  it("remembers of a namespace the mark that its patch has put on it: it is not another stack's then", () => {
+    const namespace = (type: string, annotations = {}) => ({
+      ...{ urn: type, type: `kubernetes:core/v1:${type}` },
+      outputs: { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop", annotations } },
+    });
+    const [remembered, ...more] = rememberedBy([
+      namespace("Namespace"),
+      namespace("NamespacePatch", { "enroute-istio/stack": "a/b/c" }),
+    ]);
+    assert.deepEqual([remembered!.urn, remembered!.mark, more], ["Namespace", "a/b/c", []]);
+  });
 });
 const globalConfig = { apiVersion: "enroute.saaras.io/v1", kind: "GlobalConfig" };

@@ -161,6 +161,49 @@ const cases: [what: string, change: (seen: Seen) => void, check: string, status:
     /Service enroute has no address .*kubectl -n enroute-system describe service enroute$/,
   ],
   [
+    "a Service of another type than the stack's",
+    ({ view }) => void (valueIn(view.services[edge])[0]!.spec.type = "NodePort"),
+    "client-leg/address",
+    "failed",
+    /Service enroute is of type NodePort; the stack wants LoadBalancer if the stack was changed since, run pulumi up; else have Helm put it back: helm rollback enroute-istio/,
+  ],
+  [
+    "ports of the nodes, as the stack wants them",
+    ({ view, settings: stack }) => {
+      stack.gateway.service = { type: "NodePort" };
+      Object.assign(valueIn(view.services[edge])[0]!.spec, {
+        type: "NodePort",
+        ports: [
+          { port: 80, nodePort: 30080 },
+          { port: 443, nodePort: 30443 },
+        ],
+      });
+    },
+    "client-leg/address",
+    "passed",
+    /^ports 30080 and 30443 of every node/,
+  ],
+  [
+    "nodes that nobody could connect to",
+    ({ probes, settings: stack }) => {
+      stack.gateway.service = { type: "NodePort" };
+      probes.clientLeg = undefined;
+    },
+    "client-leg/certificate",
+    "unknown",
+    /no node could be connected to.*--dial-services/,
+  ],
+  [
+    "a gateway that is reached inside the cluster alone, looked at from outside",
+    ({ probes, settings: stack }) => {
+      stack.gateway.service = { type: "ClusterIP" };
+      probes.clientLeg = undefined;
+    },
+    "client-leg/certificate",
+    "unknown",
+    /no address but the one inside the cluster.*from inside the cluster, with --dial-services/,
+  ],
+  [
     "the injector",
     () => undefined,
     "control-plane/injection-webhook",

@@ -10,7 +10,10 @@ const mesh = (seen: Seen, text: string) => void (valueIn(seen.view.meshConfig).d
 const ports = (seen: Seen) => Object.values(seen.probes.workloadLeg!.ports)[0]!;
 
 /** The arguments by which the network of a pod is set up. */
-const rules = (seen: Seen, ...args: string[]) => void (pod(seen).spec.initContainers![0]!.args = args);
+const rules = (seen: Seen, annotations: Record<string, string>, ...args: string[]) => {
+  pod(seen).spec.initContainers![0]!.args = ["istio-iptables", ...args];
+  Object.assign((pod(seen).metadata.annotations ??= {}), annotations);
+};
 
 /** What istiod sends to the proxy of a workload. */
 export function send(
@@ -76,6 +79,22 @@ export const effectFaults: Record<string, Fault> = {
     ["control-plane/mesh-configuration", "effect/inbound"],
     /other/,
   ],
+  "istiod leaves namespaces out, by selectors in the other spelling": [
+    (seen) => {
+      mesh(seen, "root_namespace: istio-system\ndiscovery_selectors:\n- match_labels: { mesh: 'yes' }\n");
+      send(seen, "PERMISSIVE");
+    },
+    ["control-plane/discovery", "effect/inbound"],
+    /no selector of discoverySelectors matches namespace istio-system/,
+  ],
+  "istiod keeps its last configuration, as a field is there in two spellings": [
+    (seen) => {
+      mesh(seen, "rootNamespace: istio-system\nroot_namespace: istio-system\n");
+      send(seen, "PERMISSIVE");
+    },
+    ["control-plane/mesh-configuration", "effect/inbound"],
+    /rootNamespace in two spellings/,
+  ],
   "an EnvoyFilter is there while a proxy takes plain text": [
     (seen) => {
       seen.view.envoyFilters = { state: "read", value: [{ metadata: { name: "legacy", namespace: "bookinfo" } }] };
@@ -95,12 +114,17 @@ export const effectFaults: Record<string, Fault> = {
     /^shop\/app-1: port 9102 takes plain text only, and PERMISSIVE is declared/,
   ],
   "a port goes past a proxy": [
-    (seen) => rules(seen, "-b", "*", "-d", "15090,15021,15020,9080"),
+    (seen) =>
+      rules(
+        seen,
+        { "traffic.sidecar.istio.io/excludeInboundPorts": "9080" },
+        ...["-b", "*", "-d", "15090,15021,15020,9080"],
+      ),
     ["effect/captured"],
     /^bookinfo\/app-1: port 9080 goes past its proxy, by traffic\.sidecar\.istio\.io\/excludeInboundPorts: "9080"$/,
   ],
   "all but some ports go past a proxy": [
-    (seen) => rules(seen, "-b", "7000", "-d", ""),
+    (seen) => rules(seen, {}, "-b", "7000", "-d", ""),
     ["effect/captured"],
     /every port but 7000 goes past its proxy/,
   ],

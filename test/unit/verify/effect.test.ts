@@ -27,7 +27,7 @@ describe("what is in force", () => {
   it("lets the port of a declared exception go past the proxy", () => {
     const seen = fresh();
     except(seen, "PERMISSIVE");
-    valueIn(seen.view.pods["shop"])[0]!.spec.initContainers![0]!.args = ["-b", "*", "-d", "9102"];
+    valueIn(seen.view.pods["shop"])[0]!.spec.initContainers![0]!.args = ["istio-iptables", "-b", "*", "-d", "9102"];
     assert.equal(result(seen, "effect/captured").status, "passed");
   });
 

@@ -146,6 +146,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       ...(namespace === gateway
         ? [
             service(gateway, enroute.service, [80, 443], {
+              spec: { type: settings.gateway.service?.type ?? "LoadBalancer", clusterIP: "10.0.0.1" },
               status: { loadBalancer: { ingress: [{ ip: "192.0.2.1" }] } },
             }),
           ]

@@ -8,11 +8,12 @@ import {
   claimName,
   stackAnnotation,
 } from "../../../mesh/ownership";
+import { istioDefinitions } from "../../../mesh/istio-definitions";
 import type { Settings } from "../../../settings/schema";
 import { stackFile } from "../stack-files";
 import { type Finding, type StackView, preflightReport } from "../../../verify/preflight";
 import { StateUnreadable } from "../../../verify/preflight/stack-view";
-import { type Answer, fakeApi } from "./fake-api";
+import { type Answer, type Question, Status, fakeApi } from "./fake-api";
 
 const us = "acme/enroute-istio/prod";
 const them = "acme/enroute-istio/old";
@@ -21,6 +22,9 @@ const nothing: Held = { objects: [], releases: [] };
 const helm = (name: string, namespace = root) => ({
   labels: { "app.kubernetes.io/managed-by": "Helm" },
   annotations: { "meta.helm.sh/release-name": name, "meta.helm.sh/release-namespace": namespace },
+});
+const claimOf = (owner: string, ...releases: string[]) => ({
+  metadata: { name: claimName, annotations: { [stackAnnotation]: owner, ...claimAnnotations(releases) } },
 });
 const mark = (owner: string) => ({ annotations: { [stackAnnotation]: owner } });
 const istiod: PlannedRelease = { name: "istiod", namespace: root, chart: "istiod", version: "1.31.0", values: {} };
@@ -53,7 +57,7 @@ interface Given {
 
 const objectChecks = ["ownership/objects", "ownership/charts"];
 const claimChecks = ["ownership/claim", "ownership/taken-over"];
-const releaseChecks = ["releases/foreign", "releases/unknown"];
+const releaseChecks = ["releases/foreign", "releases/unknown", "releases/moved"];
 const hostChecks = ["ownership/hosts", "ownership/global-config", "ownership/shared-object"];
 
 async function report(only: string[], given: Given) {
@@ -153,6 +157,156 @@ describe("what the rollout would make, compared with what is there", () => {
       assert.ok(text.includes(command), `${command}\n${text}`);
   });
 
+  describe("where it cannot be handed over", () => {
+    const binding = {
+      ...{ apiVersion: "rbac.authorization.k8s.io/v1", group: "rbac.authorization.k8s.io" },
+      ...{ kind: "ClusterRoleBinding", name: "gateway", fixed: { roleRef: { kind: "ClusterRole", name: "ours" } } },
+    };
+    const tls = { ...secret, fixed: { type: "kubernetes.io/tls" } };
+    const answers = (type: string, metadata: object = {}, fieldsV1 = {}) => ({
+      // A Secret is never read as a whole.
+      "/api/v1/namespaces/shop/secrets": ({ headers }: Question) =>
+        headers.accept?.includes("as=Table")
+          ? { columnDefinitions: [{ name: "Name" }, { name: "Type" }], rows: [{ cells: ["tls", type] }] }
+          : headers.accept?.includes("PartialObjectMetadataList")
+            ? {
+                items: [
+                  {
+                    metadata: {
+                      name: "tls",
+                      namespace: "shop",
+                      managedFields: [{ manager: "k", fieldsV1 }],
+                      ...metadata,
+                    },
+                  },
+                ],
+              }
+            : new Status(403, "read as a whole"),
+      "/apis/rbac.authorization.k8s.io/v1": {
+        resources: [{ kind: "ClusterRoleBinding", name: "clusterrolebindings", namespaced: false }],
+      },
+      "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings": { items: [{ metadata: { name: "gateway" } }] },
+      "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/gateway": {
+        ...{ metadata: { name: "gateway" }, roleRef: { kind: "ClusterRole", name: "theirs" } },
+      },
+    });
+    const held: Held = { objects: [{ ...secret, patch: false, urn: "u" }], releases: [] };
+    const type =
+      /Secret shop\/tls is there, and cannot become this stack's: type is Opaque, and would be kubernetes\.io\/tls/;
+    const table: [string, PlannedObject, ReturnType<typeof answers>, Held, RegExp | undefined, boolean][] = [
+      ["a Secret of the same type", tls, answers("kubernetes.io/tls"), nothing, /is there, and not this stack's/, true],
+      ["a Secret of another type", tls, answers("Opaque"), nothing, type, false],
+      ["one that was handed over all the same", tls, answers("Opaque", mark(us)), nothing, type, false],
+      ["one that the state has, which the engine replaces", tls, answers("Opaque", mark(us)), held, undefined, false],
+      [
+        "an immutable Secret",
+        tls,
+        answers("kubernetes.io/tls", {}, { "f:immutable": {} }),
+        nothing,
+        /it is immutable/,
+        false,
+      ],
+      ["a binding of another role", binding, answers(""), nothing, /roleRef is .*theirs.*would be .*ours/, false],
+    ];
+    for (const [what, planned, live, own, problem, isOffered] of table)
+      it(`is removed or left: ${what}`, async () => {
+        const found = await look(objectChecks, { live, held: own, planned: { objects: [planned] } });
+        assert.equal(found.length, problem === undefined ? 0 : 1);
+        if (problem === undefined) return;
+        assert.match(found[0]!.problem, problem);
+        assert.match(found[0]!.fix, /then remove it: kubectl delete/);
+        assert.equal(found[0]!.fix.includes("hand it over"), isOffered);
+      });
+  });
+
+  it("names the stack that claims a Helm release: that release is its, not to be uninstalled", async () => {
+    const claims = { "/api/v1/configmaps": { items: [claimOf(them, "old/istiod")] } };
+    const live = { ...claims, ...roles(helm("istiod", "old")) };
+    const planned = { releases: [istiod] };
+    const [found] = await look(objectChecks, { live, planned, rendered: () => Promise.resolve([role]) });
+    assert.match(found!.problem, /belongs to Helm release old\/istiod of stack acme\/enroute-istio\/old: Helm refuses/);
+    assert.doesNotMatch(found!.fix, /helm uninstall/);
+    assert.match(
+      found!.fix,
+      /^use that stack, .*'takeOverFrom' acme\/enroute-istio\/old --stack acme\/enroute-istio\/prod$/,
+    );
+  });
+
+  it("calls what its own release has under an earlier namespace its own, once", async () => {
+    const held = { objects: [], releases: ["old/istiod"] };
+    const live = {
+      ...roles(helm("istiod", "old")),
+      "/apis/apps/v1/deployments": {
+        items: [{ metadata: { name: "istiod", namespace: "old", ...helm("istiod", "old") } }],
+      },
+    };
+    const planned = { releases: [istiod] };
+    const found = await look([...objectChecks, "releases/moved", "mesh/other-istio"], {
+      ...{ live, held, planned, rendered: () => Promise.resolve([role]) },
+    });
+    assert.deepEqual(brief(found), ["releases/moved error"]);
+    assert.match(
+      found[0]!.problem,
+      /old\/istiod is this stack's own, and istio\.namespace\.name would move it to istio-system/,
+    );
+    assert.match(found[0]!.fix, /^set istio\.namespace\.name back to old; to move it: pulumi destroy/);
+  });
+
+  it("never has what a stack owns deleted where the stack itself is not given, as it may be that one", async () => {
+    const api = "/apis/enroute.saaras.io/v1";
+    const enroute = { namespace: "old", ...mark(us) };
+    const live = {
+      "/api/v1/configmaps": { items: [claimOf(us, "old/enroute-istio", "old/istio-base", "old/istiod")] },
+      [`${api}/globalconfigs`]: {
+        items: [{ metadata: { name: "mesh", ...enroute }, spec: { type: "globalconfig_globals" } }],
+      },
+      [`${api}/gatewayhosts`]: {
+        items: [{ metadata: { name: "b", ...enroute }, spec: { virtualhost: { fqdn: "bookinfo.sandbox.example" } } }],
+      },
+      "/apis/rbac.authorization.k8s.io/v1/clusterroles/enroute": {
+        metadata: { name: "enroute", ...helm("enroute-istio", "old") },
+      },
+      "/apis/apps/v1/deployments": {
+        items: [{ metadata: { name: "istiod", namespace: "old", ...helm("istiod", "old") } }],
+      },
+    };
+    const only = ["ownership/global-config", "ownership/hosts", "cluster/ownership", "mesh/other-istio"];
+    const found = await look(only, { live, withStack: false });
+    assert.deepEqual(brief(found).sort(), only.map((id) => `${id} error`).sort());
+    for (const { fix } of found) {
+      assert.match(fix, /^if this is that stack, set the name back; .*; else use that stack/);
+      assert.doesNotMatch(fix, /kubectl delete|helm uninstall/);
+    }
+  });
+
+  it("renders of Istio's CRDs those alone that the cluster has", async () => {
+    const base = {
+      ...istiod,
+      name: "istio-base",
+      chart: "base",
+      values: { base: { excludedCRDs: ["mine.example.com"] } },
+    };
+    const there = "sidecars.networking.istio.io";
+    const live = {
+      "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": { items: [{ metadata: { name: there } }] },
+    };
+    const asked: PlannedRelease[] = [];
+    const rendered = (release: PlannedRelease) => Promise.resolve((asked.push(release), []));
+    await look(objectChecks, { live, planned: { releases: [base, istiod] }, rendered });
+    const { excludedCRDs } = asked[0]!.values.base as { excludedCRDs: string[] };
+    assert.deepEqual(asked[1], istiod);
+    assert.ok(!excludedCRDs.includes(there), "it is rendered, and so compared");
+    assert.equal(excludedCRDs.length, istioDefinitions.length);
+    assert.ok(excludedCRDs.includes("mine.example.com"));
+    // A release that the state has is Helm's own matter.
+    await look(objectChecks, {
+      held: { objects: [], releases: [`${root}/istio-base`] },
+      planned: { releases: [base] },
+      rendered,
+    });
+    assert.equal(asked.length, 2);
+  });
+
   it("warns where a chart could not be rendered: its objects are not taken for compared", async () => {
     const rendered = () => Promise.reject(new Error("no such chart"));
     const found = await look(objectChecks, { planned: { releases: [istiod] }, rendered });
@@ -161,10 +315,8 @@ describe("what the rollout would make, compared with what is there", () => {
   });
 });
 
-const claimOf = (owner: string) => ({
-  [`/api/v1/namespaces/${root}/configmaps/${claimName}`]: {
-    metadata: { name: claimName, annotations: { [stackAnnotation]: owner, ...claimAnnotations([`${root}/istiod`]) } },
-  },
+const claimAt = (owner: string) => ({
+  [`/api/v1/namespaces/${root}/configmaps/${claimName}`]: claimOf(owner, `${root}/istiod`),
 });
 
 describe("the claim of a mesh", () => {
@@ -174,11 +326,11 @@ describe("the claim of a mesh", () => {
   };
   const table: [string, Record<string, Answer>, Held, string, string[]][] = [
     ["none", {}, nothing, "", []],
-    ["ours", claimOf(us), nothing, "", []],
-    ["another stack's", claimOf(them), nothing, "", ["ownership/claim error"]],
-    ["ours under the name that the stack had", claimOf(them), renamed, "", []],
-    ["that of a stack that is taken over", claimOf(them), nothing, them, ["ownership/taken-over warning"]],
-    ["that of another stack than the one taken over", claimOf(them), nothing, "a/b/c", ["ownership/claim error"]],
+    ["ours", claimAt(us), nothing, "", []],
+    ["another stack's", claimAt(them), nothing, "", ["ownership/claim error"]],
+    ["ours under the name that the stack had", claimAt(them), renamed, "", []],
+    ["that of a stack that is taken over", claimAt(them), nothing, them, ["ownership/taken-over warning"]],
+    ["that of another stack than the one taken over", claimAt(them), nothing, "a/b/c", ["ownership/claim error"]],
   ];
   for (const [what, live, held, takeOverFrom, expected] of table)
     it(`is ${what}: ${expected.join(", ") || "nothing to say"}`, async () =>
@@ -194,19 +346,20 @@ describe("Helm releases under the stack's names", () => {
   const inState: Held = { objects: [], releases: [`${root}/istiod`] };
   const table: [string, Record<string, Answer>, Held, string[]][] = [
     ["in the state", release("deployed"), inState, []],
+    ["in the state under another namespace", {}, { objects: [], releases: ["old/istiod"] }, ["releases/moved error"]],
     ["uninstalled with their history kept", release("uninstalled"), nothing, []],
     ["deployed, and nobody's that we know", release("deployed"), nothing, ["releases/foreign error"]],
     ["failed, and nobody's that we know", release("failed"), nothing, ["releases/foreign error"]],
-    ["claimed, and cut off", { ...release("pending-install"), ...claimOf(us) }, nothing, []],
+    ["claimed, and cut off", { ...release("pending-install"), ...claimAt(us) }, nothing, []],
     [
       "claimed, deployed, and not in the state",
-      { ...release("deployed"), ...claimOf(us) },
+      { ...release("deployed"), ...claimAt(us) },
       nothing,
       ["releases/unknown error"],
     ],
     [
       "in another stack's claim, which another finding names",
-      { ...release("deployed"), ...claimOf(them) },
+      { ...release("deployed"), ...claimAt(them) },
       nothing,
       [],
     ],

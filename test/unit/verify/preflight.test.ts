@@ -211,6 +211,157 @@ describe("preflight", () => {
         "cluster/nodes error",
       ]);
     });
+
+    const taint = { key: "dedicated", value: "edge", effect: "NoSchedule" };
+    const of = (name: string, spec: object, labels: object = {}) => ({
+      ...node(name, true),
+      metadata: { name, labels },
+      spec,
+    });
+    const about = async (nodes: object[], settings = stackFile("sandbox")) =>
+      (await findings({ "/api/v1/nodes": { items: nodes } }, settings)).filter(
+        ({ check }) => check === "cluster/schedulable",
+      );
+
+    it("warns where no node takes a release's pods, of each release, with the way out", async () => {
+      const found = await about([of("a", { unschedulable: true }), of("b", { taints: [taint] })]);
+      assert.deepEqual(
+        found.map(({ severity, problem }) => [severity, problem.split(":")[0]]),
+        ["istiod", "enroute-istio", "prometheus", "kiali-server"].map((release) => [
+          "warning",
+          `no node takes the pods of ${release}`,
+        ]),
+      );
+      assert.match(found[0]!.problem, /: a is cordoned, b has the taint dedicated=edge:NoSchedule$/);
+      assert.match(found[0]!.fix, /kubectl uncordon a; tolerate dedicated=edge:NoSchedule in istio\.values/);
+      assert.deepEqual(await about([of("a", { unschedulable: true }), node("b", true)]), []);
+    });
+
+    it("asks for EnRoute's architecture alone, and for what a release selects and tolerates", async () => {
+      const [found, ...others] = await about([of("arm", {}, { "kubernetes.io/arch": "arm64" })]);
+      assert.deepEqual(others, []);
+      assert.match(found!.problem, /of enroute-istio: arm is of architecture arm64$/);
+      assert.match(found!.fix, /add a node of amd64/);
+      const settings = stackFile("sandbox");
+      settings.gateway.values = {
+        nodeSelector: { pool: "edge" },
+        tolerations: [{ key: "dedicated", operator: "Exists" }],
+      };
+      const edge = of("edge", { taints: [taint] }, { pool: "edge" });
+      assert.deepEqual(await about([node("a", true), edge], settings), []);
+      const [unlabelled] = await about([node("a", true)], settings);
+      assert.match(unlabelled!.problem, /of enroute-istio: a has no label pool=edge$/);
+      assert.match(unlabelled!.fix, /labels that gateway\.values selects/);
+    });
+  });
+
+  describe("on volumes and metrics", () => {
+    const classes = "/apis/storage.k8s.io/v1/storageclasses";
+    const api = "/apis/apiregistration.k8s.io/v1/apiservices/v1beta1.metrics.k8s.io";
+    const stored = () => {
+      const settings = stackFile("sandbox");
+      settings.prometheus!.storage = "1Gi";
+      return settings;
+    };
+    const scaled = () => {
+      const settings = stackFile("sandbox");
+      settings.gateway.autoscaling = { maxReplicas: 3 };
+      return settings;
+    };
+    const usual = {
+      metadata: { name: "fast", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+    };
+
+    it("warns where nothing makes the volume of Prometheus", async () => {
+      const [none_] = await findings({ [classes]: none }, stored());
+      assert.match(none_!.problem, /the cluster has no StorageClass/);
+      const [found] = await findings({ [classes]: { items: [{ metadata: { name: "slow" } }] } }, stored());
+      assert.deepEqual(brief([none_!, found!]), ["cluster/storage warning", "cluster/storage warning"]);
+      assert.match(
+        found!.fix,
+        /kubectl annotate storageclass slow storageclass\.kubernetes\.io\/is-default-class=true/,
+      );
+      assert.deepEqual(await findings({ [classes]: { items: [usual] } }, stored()), []);
+      const bound = {
+        [`/api/v1/namespaces/${root}/persistentvolumeclaims/prometheus-server`]: { status: { phase: "Bound" } },
+      };
+      assert.deepEqual(await findings({ ...bound, [classes]: none }, stored()), []);
+    });
+
+    it("warns where an autoscaler that the stack asks for has no metrics", async () => {
+      const [missing] = await findings({}, scaled());
+      assert.deepEqual(brief([missing!]), ["cluster/metrics-api warning"]);
+      assert.match(missing!.problem, /is missing: the autoscaler of the gateway has nothing to go by/);
+      const status = (is: string) => ({ status: { conditions: [{ type: "Available", status: is }] } });
+      const [broken] = await findings({ [api]: status("False") }, scaled());
+      assert.match(`${broken!.problem} ${broken!.fix}`, /does not answer.*kubectl describe apiservice/);
+      assert.deepEqual(await findings({ [api]: status("True") }, scaled()), []);
+    });
+  });
+
+  describe("on what namespaces enforce", () => {
+    const label = "pod-security.kubernetes.io/enforce";
+    const enforced = (name: string, level: string): Record<string, Answer> => ({
+      [`/api/v1/namespaces/${name}`]: { metadata: { name, labels: { [label]: level } } },
+    });
+    const existing = (change: (settings: Settings) => void = () => {}) => {
+      const settings = stackFile("sandbox");
+      for (const namespace of [settings.istio.namespace, settings.gateway.namespace, ...settings.namespaces])
+        namespace.create = false;
+      change(settings);
+      return settings;
+    };
+    const about = async (answers: Record<string, Answer>, settings: Settings) => {
+      const names = [root, "enroute-system", "bookinfo"];
+      const there = Object.fromEntries(names.map((name) => [`/api/v1/namespaces/${name}`, { metadata: { name } }]));
+      return (await findings({ ...there, ...answers }, settings)).filter(({ check }) =>
+        ["cluster/pod-security", "cluster/quotas"].includes(check),
+      );
+    };
+    const cni = (settings: Settings) => void (settings.istio.values = { pilot: { cni: { enabled: true } } });
+
+    it("warns of Pod Security levels that refuse the sidecar's init container, or the charts' own pods", async () => {
+      for (const level of ["baseline", "restricted"]) {
+        const [found, ...others] = await about(enforced("bookinfo", level), existing());
+        assert.deepEqual([brief([found!]), others], [["cluster/pod-security warning"], []]);
+        assert.match(found!.problem, /runs as root with NET_ADMIN and NET_RAW: the API server refuses its pods$/);
+        assert.match(
+          found!.fix,
+          /kubectl label --overwrite namespace bookinfo pod-security.kubernetes.io\/enforce=privileged/,
+        );
+      }
+      for (const level of ["privileged", "unknown"])
+        assert.deepEqual(await about(enforced("bookinfo", level), existing()), []);
+      assert.deepEqual(await about(enforced(root, "baseline"), existing()), []);
+      const [istiod] = await about(enforced(root, "restricted"), existing());
+      assert.match(istiod!.problem, /the pods of istiod and prometheus do not drop/);
+    });
+
+    it("lets Istio's CNI plugin do the work of the init container; EnRoute's pod is still not restricted", async () => {
+      assert.deepEqual(await about(enforced("bookinfo", "restricted"), existing(cni)), []);
+      assert.deepEqual(await about(enforced("enroute-system", "baseline"), existing(cni)), []);
+      const [found] = await about(enforced("enroute-system", "restricted"), existing(cni));
+      assert.match(found!.problem, /the pods of EnRoute do not drop/);
+    });
+
+    it("goes by the labels that the stack sets", async () => {
+      const own = existing((settings) => void (settings.namespaces[0]!.labels = { [label]: "restricted" }));
+      const [found] = await about(enforced("bookinfo", "privileged"), own);
+      assert.match(found!.fix, /^set namespaces\[0\]\.labels\["pod-security/);
+    });
+
+    it("warns of quotas and limits that refuse the pods", async () => {
+      const quota = { metadata: { name: "compute" }, spec: { hard: { "limits.cpu": "8" } } };
+      const path = (namespace: string) => `/api/v1/namespaces/${namespace}/resourcequotas`;
+      const [found, ...others] = await about({ [path("enroute-system")]: { items: [quota] } }, existing());
+      assert.deepEqual([brief([found!]), others], [["cluster/quotas warning"], []]);
+      assert.match(
+        found!.problem,
+        /ResourceQuota compute wants limits\.cpu of every container, and .*cert-server.* have none/,
+      );
+      // Istio gives its containers both.
+      assert.deepEqual(await about({ [path("bookinfo")]: { items: [quota] } }, existing()), []);
+    });
   });
 
   describe("on the rights", () => {

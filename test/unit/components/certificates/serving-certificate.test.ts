@@ -127,6 +127,23 @@ describe("ServingCertificate", () => {
     });
   });
 
+  it("asks cert-manager in each namespace for its own hosts alone", async () => {
+    const certificate: ServingCertificateArgs["certificate"] = {
+      issuer: "certManager",
+      secretName: "tls",
+      issuerRef: { name: "ours" },
+      extraNames: ["www.b"],
+    };
+    const hosts = ["shop.a", "blog.a", "both.a"];
+    const hostsOf = { shop: ["shop.a", "both.a"], blog: ["blog.a", "both.a"] };
+    const { find } = await deploy(certificate, { namespaces: ["shop", "blog", "news"], hosts, hostsOf });
+    const asked = (namespace: string) =>
+      (find("Certificate", `serving-${namespace}`).inputs["spec"] as { dnsNames: string[] }).dnsNames;
+    assert.deepEqual(asked("shop"), ["shop.a", "both.a", "www.b"]);
+    assert.deepEqual(asked("blog"), ["blog.a", "both.a", "www.b"]);
+    assert.deepEqual(asked("news"), [...hosts, "www.b"]);
+  });
+
   it("puts the same TLS Secret into every namespace with hosts", async () => {
     const { resources } = await deploy({ issuer: "generated" }, { namespaces: ["shop", "blog"] });
     const secrets = resources.filter(({ type }) => type.endsWith(":Secret"));

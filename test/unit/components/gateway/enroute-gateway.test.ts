@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { parse } from "yaml";
@@ -156,6 +159,38 @@ describe("EnRouteGateway", () => {
     assert.equal(await valueOf((await deploy({}, hostname)).result.address), "lb.example.com");
     const none = { outputs: () => ({ status: { loadBalancer: {} } }) };
     assert.equal(await valueOf((await deploy({}, none)).result.address), undefined);
+  });
+
+  describe("with a Service of another type", () => {
+    const spec = {
+      clusterIP: "10.0.0.7",
+      ports: [
+        { port: 80, nodePort: 30080 },
+        { port: 443, nodePort: 30443 },
+      ],
+    };
+    const folder = mkdtempSync(join(tmpdir(), "gateway-service-"));
+    after(() => rmSync(folder, { recursive: true, force: true }));
+    const of = (type: "NodePort" | "ClusterIP") =>
+      deploy(
+        { providerFolder: folder, service: { type } },
+        { outputs: () => ({ spec: { ...spec, type }, status: {} }) },
+      );
+
+    it("has Helm put it in the place of the chart's, by a program beside the provider", async () => {
+      const { inputs } = (await of("NodePort")).find("Release", "enroute-istio");
+      assert.equal(inputs["postrender"], ".enroute-istio/gateway-service-NodePort");
+      assert.deepEqual((inputs["values"] as { service: object }).service, { annotations: {}, type: "NodePort" });
+      assert.equal(statSync(join(folder, ".enroute-istio/gateway-service-NodePort")).mode & 0o777, 0o700);
+      assert.equal((await deploy()).find("Release", "enroute-istio").inputs["postrender"], undefined);
+    });
+
+    it("tells ports of the nodes, or the address inside the cluster", async () => {
+      const nodePort = (await of("NodePort")).result;
+      assert.equal(await valueOf(nodePort.address), undefined);
+      assert.deepEqual(await valueOf(nodePort.nodePorts), { http: 30080, https: 30443 });
+      assert.equal(await valueOf((await of("ClusterIP")).result.address), "10.0.0.7");
+    });
   });
 
   it("refuses a certificate life that istiod would not sign", async () => {
