@@ -602,7 +602,7 @@ describe("the package", function () {
       changed: string[];
       gone: boolean;
     };
-    assert.deepEqual(changed, ["update bookinfo"]);
+    assert.deepEqual(changed, ["update bookinfo.labels"]);
     assert.equal(gone, true);
     const version = await succeed(join(folder, "node_modules/.bin/enroute-istio"), ["--version"]);
     assert.match(version, /^\d+\.\d+\.\d+\n$/);
