@@ -23,10 +23,10 @@ const inOneCluster = ["rollout", "healing"].map((name) => `test/engine/${name}.t
 
 /** The engine tests that take minutes, so that none of them begins last. Each prints its time. */
 const longestFirst = [
-  ...["rollout", "embedding", "adoption", "leaks", "live", "ownership", "certificates", "drill", "runtimes"].map(
-    (name) => `test/engine/${name}.test.ts`,
-  ),
-  ...["faults", "fixes", "stacks", "effect"].map((name) => `test/faults/${name}.test.ts`),
+  ...["rollout", "embedding"].map((name) => `test/engine/${name}.test.ts`),
+  ...["fixes", "faults"].map((name) => `test/faults/${name}.test.ts`),
+  ...["ownership", "adoption", "leaks", "drill", "live", "certificates"].map((name) => `test/engine/${name}.test.ts`),
+  "test/faults/stacks.test.ts",
 ];
 
 const command = new Command("npm test --")

@@ -3,6 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Environment, type RolloutError } from "../../automation";
 import { type Sandbox, abandonSandbox, startSandbox } from "../../sandbox/cluster";
+import { type Range, claimRange } from "../../sandbox/cluster/address";
 import { sandboxEnvironment } from "../../sandbox/environment";
 import { type RunOptions, deleteFolder, pulumi, run, succeed } from "./sandbox-fixture";
 import { makeStack } from "./stacks";
@@ -97,7 +98,15 @@ describe("a cluster that is gone for good", function () {
 
   describe("when it is gone", () => {
     // Its processes end; the state and the kubeconfig stay, as on the machine of somebody whose cluster is gone.
-    before(() => abandonSandbox(sandbox.folder));
+    const claimed: Range[] = [];
+    before(async () => {
+      const address = new URL(/server: (.*)/.exec(readFileSync(sandbox.kubeconfig, "utf8"))![1]!).hostname;
+      await abandonSandbox(sandbox.folder);
+      // Another test's sandbox would take its addresses, and answer.
+      do claimed.push(await claimRange());
+      while (!address.startsWith(claimed.at(-1)!.address(0).slice(0, -1)));
+    });
+    after(() => claimed.forEach(({ release }) => release()));
 
     for (const operation of ["destroy", "up", "refresh", "recover"] as const)
       it(`has the error of ${operation} name the way out`, async () => {

