@@ -109,13 +109,10 @@ export function targetOf(kubeconfig: Kubeconfig, context: string): Target | unde
   return { context, cluster: withScheme(placed(cluster, clusterFiles)), user: placed(user, userFiles), relative };
 }
 
-/** A server without a scheme is asked as client-go does (rest.DefaultServerURL): by TLS where something of it is configured. */
+/** A server without a scheme is asked in clear text, as kubectl does: its TLS settings are read only where the scheme says so. */
 function withScheme(cluster: Tree): Tree {
   const server = String(cluster["server"]);
-  if (/^[a-z][a-z\d+.-]*:\/\//i.test(server)) return cluster;
-  const keys = ["certificate-authority", "certificate-authority-data", "insecure-skip-tls-verify"];
-  const isTls = keys.some((key) => cluster[key] !== undefined && cluster[key] !== "" && cluster[key] !== false);
-  return { ...cluster, server: `${isTls ? "https" : "http"}://${server}` };
+  return /^[a-z][a-z\d+.-]*:\/\//i.test(server) ? cluster : { ...cluster, server: `http://${server}` };
 }
 
 /**

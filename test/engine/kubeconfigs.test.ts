@@ -133,7 +133,7 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
       expected: /duplicate name/,
     }),
     "a server without a scheme": () => ({
-      ...one({ server: String(base.cluster["server"]).replace("https://", "") }, base.user),
+      files: { config: config({ server: plain.url.replace("http://", "") }) },
       expected: admin,
     }),
     "an exec plugin that does not say whether it asks": () => ({
