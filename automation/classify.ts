@@ -20,7 +20,12 @@ const signs: [RolloutErrorCode, RegExp][] = [
     "backend-unavailable",
     /(blob \(|bucket|\.pulumi\/|checkpoint)[\s\S]*(NoCredentialProviders|failed to (retrieve|refresh cached) credentials|get (identity|credentials): |\b(ExpiredToken(Exception)?|InvalidAccessKeyId|SignatureDoesNotMatch|InvalidToken|RequestTimeTooSkewed|AccessDenied|NoSuchBucket)\b|token has expired|SSO session|DefaultAzureCredential|\b(AuthenticationFailed|AuthorizationFailure|AuthorizationPermissionMismatch|InvalidAuthenticationInfo|ContainerNotFound)\b|AADSTS\d+|could not find default credentials|invalid_grant|invalid_rapt|oauth2: |reauth related error|googleapi: Error (401|403))|\[(401|403)\] (Unauthorized|Forbidden|No credentials)/,
   ],
-  ["backend-unavailable", /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied)/],
+  // Whatever else a bucket answers (gocloud.dev/gcerrors), but that something is not there; and a bucket that does not answer.
+  ["backend-unavailable", /(bucket|blob \()[^\n]*\(code=(?!NotFound)\w+\)|could not list bucket/],
+  [
+    "backend-unavailable",
+    /(checkpoint|\.pulumi\/)[^\n]*(PermissionDenied|permission denied|no such host|i\/o timeout|connection (refused|reset)|TLS handshake timeout)/,
+  ],
   [
     "state-damaged",
     /(could not deserialize|load(ing)?|unmarshal\w*|read(ing)?) [^\n]*checkpoint|checkpoint[^\n]*(unexpected end of JSON|invalid character)|read(ing)? [^\n]*(history file|\.pulumi\/meta\.yaml)[^\n]*(EOF|unexpected end of JSON|invalid character)/i,

@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
 import { defined } from "../base/defined";
 import type { Finding } from "../base/issue";
-import { projectDefinition } from "../base/project-files";
+import { fullStackName, projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
 import { resolved } from "../settings/marks";
@@ -274,8 +274,7 @@ export class Environment {
 
   /** The stack's name as its objects carry it; `*` for an organization that is not known. */
   private ownerMark(): string {
-    const parts = this.stack.split("/");
-    return parts.length === 3 ? this.stack : `*/${this.projectName()}/${parts.at(-1)}`;
+    return fullStackName(this.stack, () => this.projectName());
   }
 
   /** What has an option of its own goes last. */

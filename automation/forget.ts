@@ -1,4 +1,4 @@
-import { at, isTree } from "../base/tree";
+import { asList, asText, at, isTree } from "../base/tree";
 import { type Place, type Verdict, lookForCluster, verdictOf } from "../recovery/gone";
 import { atFolder } from "../settings/load";
 import type { Settings } from "../settings/schema";
@@ -39,8 +39,8 @@ export async function lookBehind(
   const { gatewayAddress, hosts } = await stack.outputs();
   return {
     evidence,
-    resources: inCluster(resources).map(({ urn }) => nameOf(urn)),
-    mayBeLeft: outsideOf(textOf(gatewayAddress?.value), listOf(hosts?.value), settings),
+    resources: inCluster(resources),
+    mayBeLeft: outsideOf(asText(gatewayAddress?.value), asList(hosts?.value).map(String), settings),
   };
 }
 
@@ -78,7 +78,7 @@ export async function withWayOut(error: RolloutError, stack: Reading["stack"]): 
 
 /** What is still in the state of what was in the cluster. */
 export async function leftInState(reading: Pick<Reading, "stack">): Promise<string[]> {
-  return inCluster(await resourcesOf(reading)).map(({ urn }) => nameOf(urn));
+  return inCluster(await resourcesOf(reading));
 }
 
 async function resourcesOf({ stack }: Pick<Reading, "stack">): Promise<Resource[]> {
@@ -86,11 +86,14 @@ async function resourcesOf({ stack }: Pick<Reading, "stack">): Promise<Resource[
   return deployment?.resources ?? [];
 }
 
-const inCluster = (resources: readonly Resource[]) => resources.filter(({ type }) => type.startsWith("kubernetes:"));
-
-function nameOf(urn: string): string {
-  const { type, name } = parseUrn(urn);
-  return `${type} ${name}`;
+/** The names of those that are in the cluster. */
+function inCluster(resources: readonly Resource[]): string[] {
+  return resources
+    .filter(({ type }) => type.startsWith("kubernetes:"))
+    .map(({ urn }) => {
+      const { type, name } = parseUrn(urn);
+      return `${type} ${name}`;
+    });
 }
 
 /** Every cluster that resources of the stack may be in: that of its settings, and those of the providers that made them. */
@@ -109,9 +112,6 @@ function plain(value: unknown): string | undefined {
   const text = isTree(value) ? at(value, "plaintext") : undefined;
   return typeof text === "string" ? (JSON.parse(text) as string) : undefined;
 }
-
-const textOf = (value: unknown) => (typeof value === "string" ? value : undefined);
-const listOf = (value: unknown) => (Array.isArray(value) ? value.map(String) : []);
 
 /** What a cluster may leave behind in the cloud or the network that it ran in. */
 function outsideOf(address: string | undefined, hosts: string[], settings: Settings | undefined): string[] {

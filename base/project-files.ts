@@ -36,6 +36,11 @@ export function stackNameOf(stack: string): string {
   return stack.split("/").pop()!;
 }
 
+/** A stack's full name; with `*` for an organization that its name does not tell. The project is asked for where it is needed. */
+export function fullStackName(stack: string, project: () => string): string {
+  return stack.split("/").length === 3 ? stack : `*/${project()}/${stackNameOf(stack)}`;
+}
+
 /** Folder of the stacks' files, from the project's. */
 export function stackFolder({ stackConfigDir }: ProjectDefinition): string {
   return stackConfigDir ?? ".";

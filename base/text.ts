@@ -41,5 +41,10 @@ export function reasonLine(text: string): string {
 /** A text without the user and the password of the URLs in it. */
 export function withoutUserinfo(text: string): string {
   // Up to the last @ before the path: a password may hold one itself, where somebody forgot to encode it.
-  return text.replace(/\b([a-z][a-z\d+.-]*:\/\/)[^\s/?#"'`<>]*@/gi, "$1[secret]@");
+  return (
+    text
+      .replace(/\b([a-z][a-z\d+.-]*:\/\/)[^\s/?#"'`<>]*@/gi, "$1[secret]@")
+      // One with a slash or the like in it, which is no URL; a port before a path is no password.
+      .replace(/\b([a-z][a-z\d+.-]*:\/\/)[^\s/?#:@"'`<>]+:(?!\d+[/?#])[^\s"'`<>]*@/gi, "$1[secret]@")
+  );
 }

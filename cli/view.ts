@@ -199,10 +199,9 @@ function label({ type, name }: ComponentRef): string {
 }
 
 function seconds(value: number): string {
-  const rounded = Math.round(value * 10) / 10;
-  return rounded < 100
-    ? `${rounded.toFixed(1)}s`
-    : `${Math.floor(rounded / 60)}m${String(Math.round(rounded % 60)).padStart(2, "0")}s`;
+  const tenths = Math.round(value * 10) / 10;
+  const whole = Math.round(value);
+  return tenths < 100 ? `${tenths.toFixed(1)}s` : `${Math.floor(whole / 60)}m${String(whole % 60).padStart(2, "0")}s`;
 }
 
 function cut(text: string, most: number): string {

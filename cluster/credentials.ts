@@ -85,6 +85,9 @@ async function execute({ user, cluster }: Target): Promise<Partial<Credentials>>
   const exec = asTree(user["exec"]);
   const command = asText(exec["command"]) ?? "";
   const apiVersion = asText(exec["apiVersion"]);
+  if (apiVersion === "client.authentication.k8s.io/v1" && asText(exec["interactiveMode"]) === undefined)
+    // As client-go (0.36, tools/clientcmd/validation.go); only earlier versions have a default.
+    throw new Error(`exec plugin ${command}: interactiveMode must be specified for ${apiVersion}`);
   if (exec["interactiveMode"] === "Always")
     throw new Error(
       `exec plugin ${command} asks for a terminal (interactiveMode: Always), which Pulumi's provider has none of`,

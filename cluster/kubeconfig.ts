@@ -60,9 +60,14 @@ export function readKubeconfigs(files: readonly string[]): Kubeconfig {
 export function parseKubeconfig(text: string, folder: string): Kubeconfig {
   const content = parseYaml(text) ?? {};
   if (typeof content !== "object" || Array.isArray(content)) throw new Error("it is no kubeconfig");
-  const entries = (key: string, part: string) =>
-    // Of one name twice in a file, the last counts.
-    new Map(asList(at(content, key)).map((item) => [String(at(item, "name")), { value: treeAt(item, part), folder }]));
+  const entries = (key: string, part: string) => {
+    const items = asList(at(content, key)).map((item) => [String(at(item, "name")), treeAt(item, part)] as const);
+    const names = items.map(([name]) => name);
+    // As client-go (0.36, tools/clientcmd/api/v1/conversion.go).
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice !== undefined) throw new Error(`duplicate name ${JSON.stringify(twice)} in ${key}`);
+    return new Map(items.map(([name, value]) => [name, { value, folder }]));
+  };
   return {
     ...{
       clusters: entries("clusters", "cluster"),
@@ -101,7 +106,13 @@ export function targetOf(kubeconfig: Kubeconfig, context: string): Target | unde
       ...(isPath ? { exec: { ...exec, command: place(command) } } : {}),
     };
   };
-  return { context, cluster: placed(cluster, clusterFiles), user: placed(user, userFiles), relative };
+  return { context, cluster: withScheme(placed(cluster, clusterFiles)), user: placed(user, userFiles), relative };
+}
+
+/** A server without a scheme is asked in clear text, as kubectl does: its TLS settings are read only where the scheme says so. */
+function withScheme(cluster: Tree): Tree {
+  const server = String(cluster["server"]);
+  return /^[a-z][a-z\d+.-]*:\/\//i.test(server) ? cluster : { ...cluster, server: `http://${server}` };
 }
 
 /**

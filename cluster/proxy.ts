@@ -25,9 +25,10 @@ function isLoopback(host: string): boolean {
 function matches(entry: string, host: string, port: string): boolean {
   if (entry === "*") return true;
   const [range = "", bits] = entry.split("/");
-  if (bits !== undefined && isIP(range) !== 0) {
+  const family = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
+  const isRange = /^\d{1,3}$/.test(bits ?? "") && Number(bits) <= (family(range) === "ipv6" ? 128 : 32);
+  if (isRange && isIP(range) !== 0) {
     if (isIP(host) === 0) return false;
-    const family = (address: string) => (isIP(address) === 6 ? "ipv6" : "ipv4");
     const list = new BlockList();
     list.addSubnet(range, Number(bits), family(range));
     return list.check(host, family(host));

@@ -44,8 +44,24 @@ export interface Checked<Args> {
   known: pulumi.Output<Args>;
 }
 
+let isPartOfChecked = false;
+
 /**
- * The arguments of a component, checked by the rules of the settings.
+ * Makes the parts of a whole whose arguments, or settings, are checked. The parts take what they get: their own checks would only say
+ * the same again, and a review has placeholders in the place of secrets.
+ */
+export function ofChecked<Made>(make: () => Made): Made {
+  const before = isPartOfChecked;
+  isPartOfChecked = true;
+  try {
+    return make();
+  } finally {
+    isPartOfChecked = before;
+  }
+}
+
+/**
+ * The arguments of a component, checked by the rules of the settings; within {@link ofChecked} by their form alone.
  *
  * @throws an {@link ArgumentsError} with all that is wrong. What an Output decides is checked when its value is known: then the resources
  * that it is for are not made.
@@ -56,15 +72,17 @@ export function readArguments<Args extends object>(
   input: Args,
 ): Checked<Args> {
   const title = `${type} ${name}`;
+  const isPart = isPartOfChecked;
   const read = (value: unknown): Read<Args> => {
     const { schema, problems } = componentArguments[type] as unknown as AnyArguments<Args>;
-    return readInput(schema as never, value, (parsed: Args) => problems(parsed, new Date()));
+    return readInput(schema as never, value, (parsed: Args) => (isPart ? [] : problems(parsed, new Date())));
   };
   const { problems, value, outputs } = read(input);
   if (value === undefined || problems.length > 0) throw new ArgumentsError(component, title, withClusterHint(problems));
   const scopes = new Set(outputs.map(({ path }) => scopeOf(path)));
   const gated = [...scopes].flatMap((scope) => {
     const group = outputs.filter(({ path }) => scopeOf(path) === scope);
+    if (isPart) return group.map(({ path, output }) => ({ path, value: output as pulumi.Output<unknown> }));
     const gate = pulumi.unsecret(
       pulumi.all(group.map(({ output }) => output as pulumi.Output<unknown>)).apply(async (values) => {
         const known = group.map(({ path }, index) => ({ path, value: values[index] }));

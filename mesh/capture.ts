@@ -18,17 +18,17 @@ export interface Uncaught {
   because: string[];
 }
 
-const prefix = "traffic.sidecar.istio.io/";
-
 /** Annotations of a pod by which not all of it is caught. */
-export const captureAnnotationsOfPods = [
-  ...["excludeInboundPorts", "includeInboundPorts", "excludeInterfaces", "kubevirtInterfaces"].map(
-    (name) => `${prefix}${name}`,
-  ),
-  "istio.io/reroute-virtual-interfaces",
-  "sidecar.istio.io/interceptionMode",
-  "status.sidecar.istio.io/port",
-];
+const annotation = {
+  excludedPorts: "traffic.sidecar.istio.io/excludeInboundPorts",
+  includedPorts: "traffic.sidecar.istio.io/includeInboundPorts",
+  excludedInterfaces: "traffic.sidecar.istio.io/excludeInterfaces",
+  kubevirtInterfaces: "traffic.sidecar.istio.io/kubevirtInterfaces",
+  reroutedInterfaces: "istio.io/reroute-virtual-interfaces",
+  mode: "sidecar.istio.io/interceptionMode",
+  statusPort: "status.sidecar.istio.io/port",
+};
+export const captureAnnotationsOfPods = Object.values(annotation);
 
 /** Variables by which `istio-init` makes no rules at all (tools/istio-iptables/pkg/cmd/root.go; a variable counts for each flag). */
 const noRules = ["DRY_RUN", "SKIP_RULE_APPLY", "CLEANUP_ONLY", "HOST_FILESYSTEM_POD_NETWORK", "NETWORK_NAMESPACE"];
@@ -54,43 +54,38 @@ export function uncaughtPorts({
   const named = (name: string) => containers.find((container) => container["name"] === name);
   const init = named("istio-init");
   const mode =
-    variable(named("istio-proxy"), "ISTIO_META_INTERCEPTION_MODE") ??
-    annotations["sidecar.istio.io/interceptionMode"] ??
-    "REDIRECT";
-  if (mode === "NONE") return nothingCaught("sidecar.istio.io/interceptionMode: NONE");
+    variable(named("istio-proxy"), "ISTIO_META_INTERCEPTION_MODE") ?? annotations[annotation.mode] ?? "REDIRECT";
+  if (mode === "NONE") return nothingCaught(`${annotation.mode}: NONE`);
   // With CNI injection leaves this one in the place of istio-init (injection-template.yaml).
   if (init === undefined && named("istio-validation") === undefined)
     return nothingCaught("its having neither istio-init nor, of Istio's CNI plugin, istio-validation");
+  const args = textsAt(init, "args");
   if (init !== undefined) {
-    const args = textsAt(init, "args");
     if (init["command"] !== undefined || args[0] !== "istio-iptables")
       return nothingCaught("what istio-init runs instead");
     const off = noRules.find((name) => isOn(variable(init, name)) || isOn(flagOf(args, longFlag(name))));
     if (off !== undefined) return nothingCaught(`${off} of istio-init, which proxyMetadata gives it`);
   }
-  const args = textsAt(init, "args");
-  const annotated = (name: string) => annotations[name.includes("/") ? name : `${prefix}${name}`];
   const setting = (short: string, variableName: string, name: string) =>
     init === undefined
-      ? annotated(name)
+      ? annotations[name]
       : (flagOf(args, short) ?? flagOf(args, longFlag(variableName)) ?? variable(init, variableName));
+  const injected = " (in the arguments of istio-init: the pod has no such annotation, so it is from what injects it)";
   const says = (name: string, value: string) =>
-    annotated(name) !== undefined
-      ? `${name.includes("/") ? name : `${prefix}${name}`}: ${JSON.stringify(value)}`
-      : `${name.includes("/") ? name : `${prefix}${name}`}: ${JSON.stringify(value)} (in the arguments of istio-init: the pod has no such annotation, so it is from what injects it)`;
+    `${name}: ${JSON.stringify(value)}${annotations[name] === undefined ? injected : ""}`;
 
-  const included = setting("-b", "ISTIO_INBOUND_PORTS", "includeInboundPorts") ?? "*";
-  const excluded = setting("-d", "ISTIO_LOCAL_EXCLUDE_PORTS", "excludeInboundPorts") ?? "";
-  const status = annotations["status.sidecar.istio.io/port"];
+  const included = setting("-b", "ISTIO_INBOUND_PORTS", annotation.includedPorts) ?? "*";
+  const excluded = setting("-d", "ISTIO_LOCAL_EXCLUDE_PORTS", annotation.excludedPorts) ?? "";
+  const status = annotations[annotation.statusPort];
   const declared = containers
     .filter(({ name }) => !["istio-init", "istio-proxy", "istio-validation"].includes(String(name)))
     .flatMap((container) => treesAt(container, "ports").map((port) => Number(at(port, "containerPort"))));
   const isAgents = (port: number) =>
     ownPorts.includes(port) || (port === Number(status) && isIstiosPort(port) && !declared.includes(port));
   const interfaces = [
-    ["-c", "ISTIO_EXCLUDE_INTERFACES", "excludeInterfaces"] as const,
-    ["-k", "KUBE_VIRT_INTERFACES", "istio.io/reroute-virtual-interfaces"] as const,
-  ].map(([short, name, annotation]) => ({ annotation, names: words(setting(short, name, annotation) ?? "") }));
+    ["-c", "ISTIO_EXCLUDE_INTERFACES", annotation.excludedInterfaces] as const,
+    ["-k", "KUBE_VIRT_INTERFACES", annotation.reroutedInterfaces] as const,
+  ].map(([short, variableName, name]) => ({ name, list: words(setting(short, variableName, name) ?? "") }));
   const tunnel = Number(variable(init, "INBOUND_TUNNEL_PORT") ?? tunnelPort);
   const open = [
     ...numbers(excluded).filter((port) => !isAgents(port)),
@@ -98,23 +93,21 @@ export function uncaughtPorts({
     ...(tunnel !== tunnelPort || declared.includes(tunnel) ? [tunnel] : []),
   ];
   const viaStatus = (port: number) => String(port) === status;
-  const onInterfaces = interfaces.flatMap(({ annotation, names }) =>
-    names.length === 0 ? [] : [says(annotation, names.join(","))],
-  );
-  const common = { interfaces: interfaces.flatMap(({ names }) => names) };
+  const onInterfaces = interfaces.flatMap(({ name, list }) => (list.length === 0 ? [] : [says(name, list.join(","))]));
+  const common = { interfaces: interfaces.flatMap(({ list }) => list) };
   if (included !== "*")
     // Of the two, Istio reads excludeInboundPorts only where everything is included.
     return {
       ...{ allBut: numbers(included), ports: [], ...common },
-      because: [says("includeInboundPorts", included), ...onInterfaces],
+      because: [says(annotation.includedPorts, included), ...onInterfaces],
     };
   const byList = open.filter((port) => port !== tunnel && !viaStatus(port));
   return {
     ...{ ports: open, ...common },
     because: [
-      ...(byList.length === 0 ? [] : [says("excludeInboundPorts", byList.join(","))]),
-      ...open.filter(viaStatus).map((port) => `status.sidecar.istio.io/port: "${port}"`),
-      ...(open.includes(tunnel) ? [`its being the port of tunnels (HBONE), which istio-init leaves alone`] : []),
+      ...(byList.length === 0 ? [] : [says(annotation.excludedPorts, byList.join(","))]),
+      ...open.filter(viaStatus).map((port) => `${annotation.statusPort}: "${port}"`),
+      ...(open.includes(tunnel) ? ["its being the port of tunnels (HBONE), which istio-init leaves alone"] : []),
       ...onInterfaces,
     ],
   };

@@ -12,8 +12,9 @@ export const istioDefinitions = [
     "serviceentries",
     "sidecars",
     "virtualservices",
+    "workloadentries",
+    "workloadgroups",
   ].map((name) => `${name}.networking.istio.io`),
-  ...["workloadentries", "workloadgroups"].map((name) => `${name}.networking.istio.io`),
   ...["authorizationpolicies", "peerauthentications", "requestauthentications"].map(
     (name) => `${name}.security.istio.io`,
   ),

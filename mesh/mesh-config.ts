@@ -1,5 +1,6 @@
 import { parse } from "yaml";
-import { type Tree, isTree } from "../base/tree";
+import { type Tree, at, isTree } from "../base/tree";
+import { isPlainTree } from "./overrides";
 
 /*
  * The mesh's configuration is a message of Protocol Buffers: istiod takes each field in two spellings, `discoverySelectors` and
@@ -20,7 +21,7 @@ export function jsonSpelling(field: string): string {
 /** Where a configuration spells a field in the other way. */
 export function protoSpellings(value: unknown, path: readonly string[] = []): string[][] {
   if (Array.isArray(value)) return value.flatMap((item, index) => protoSpellings(item, [...path, String(index)]));
-  if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return [];
+  if (!isPlainTree(value)) return [];
   return Object.entries(value).flatMap(([key, below]) => [
     ...(isProtoSpelling(key) ? [[...path, key]] : []),
     ...(maps.includes(jsonSpelling(key)) ? [] : protoSpellings(below, [...path, key])),
@@ -41,20 +42,11 @@ export function inJsonSpelling(value: unknown): unknown {
 
 /** Fields that the configuration of a ConfigMap has in both spellings, so that istiod refuses it and stays with its last one. */
 export function fieldsTwiceIn(map: { data?: Record<string, string> } | undefined): string[] {
-  try {
-    return fieldsTwice(parse(map?.data?.["mesh"] ?? ""));
-  } catch {
-    return [];
-  }
-}
-
-function fieldsTwice(value: unknown): string[] {
-  if (Array.isArray(value)) return value.flatMap(fieldsTwice);
-  if (!isTree(value)) return [];
-  return Object.entries(value).flatMap(([key, below]) => [
-    ...(isProtoSpelling(key) && jsonSpelling(key) in value ? [jsonSpelling(key)] : []),
-    ...(maps.includes(jsonSpelling(key)) ? [] : fieldsTwice(below)),
-  ]);
+  const config = parsed(map);
+  return protoSpellings(config).flatMap((path) => {
+    const field = jsonSpelling(path.at(-1)!);
+    return at(config, ...path.slice(0, -1), field) === undefined ? [] : [field];
+  });
 }
 
 /**
@@ -63,9 +55,14 @@ function fieldsTwice(value: unknown): string[] {
  * @returns undefined if it is not YAML; empty if there is none
  */
 export function readMeshConfig(map: { data?: Record<string, string> } | undefined): Tree | undefined {
+  const read = inJsonSpelling(parsed(map));
+  return isTree(read) ? read : undefined;
+}
+
+/** What a ConfigMap holds; undefined if it is not YAML. */
+function parsed(map: { data?: Record<string, string> } | undefined): unknown {
   try {
-    const read = inJsonSpelling(parse(map?.data?.["mesh"] ?? "") ?? {});
-    return isTree(read) ? read : undefined;
+    return parse(map?.data?.["mesh"] ?? "") ?? {};
   } catch {
     return undefined;
   }

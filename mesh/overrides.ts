@@ -63,7 +63,7 @@ function differences(wanted: unknown, found: unknown, path: Path): Omit<Override
 }
 
 /** What is of a class, as a Pulumi Output is, is a leaf: it is compared by identity. */
-function isPlainTree(value: unknown): value is Values {
+export function isPlainTree(value: unknown): value is Values {
   return isTree(value) && Object.getPrototypeOf(value) === Object.prototype;
 }
 

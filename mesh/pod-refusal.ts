@@ -9,14 +9,14 @@ interface Refusal {
 /** The label by which a namespace enforces a Pod Security level. */
 export const enforceLabel = "pod-security.kubernetes.io/enforce";
 
+/** What spares the pods the init container. */
+export const orUseCni = "or have Istio's CNI plugin do the work of the init container (istio.values.cni.enabled)";
+
 const agree = "agree with its owner, then";
 
 /** Lets a namespace have pods with the sidecar's init container, which baseline and restricted refuse. */
 export function lowerPodSecurity(namespace: string): string {
-  return (
-    `${agree} kubectl label --overwrite namespace ${namespace} ${enforceLabel}=privileged, ` +
-    "or have Istio's CNI plugin do the work of the init container (istio.values.cni.enabled)"
-  );
+  return `${agree} kubectl label --overwrite namespace ${namespace} ${enforceLabel}=privileged, ${orUseCni}`;
 }
 
 /** Each text was seen from a real API server (1.36); the first that fits counts. */

@@ -152,15 +152,17 @@ function podsWait(workload: Workload, objects: ReleaseObjects): Wait[] {
 function reasonsOf(workload: Workload, newest: Workload | undefined, objects: ReleaseObjects): Reason[] {
   const { namespace, warnings } = objects;
   const owner = newest ?? workload;
+  const own = objects.pods.filter(({ metadata }) => isOwned(metadata, owner));
   const refused =
     failedCreate(newest) ??
     failedCreate(workload) ??
-    lastWarning(warnings, owner.kind, owner.metadata.name, "FailedCreate");
+    // Of a ReplicaSet with pods it is of an earlier try: one of the same template has the same name, and tells by its condition.
+    (owner.kind === "ReplicaSet" && own.length > 0
+      ? undefined
+      : lastWarning(warnings, owner.kind, owner.metadata.name, "FailedCreate"));
   if (refused !== undefined)
     return [{ text: `the API server refuses its pods: ${shortened(refused)}`, fix: refusalFix(refused, namespace) }];
-  const pods = objects.pods
-    .filter(({ metadata }) => isOwned(metadata, owner))
-    .flatMap((pod) => podReasons(pod, objects));
+  const pods = own.flatMap((pod) => podReasons(pod, objects));
   if (pods.length > 0) return pods;
   const stalled = workload.status?.conditions?.find(({ type, status }) => type === "Progressing" && status === "False");
   return stalled === undefined ? [] : [{ text: stalled.message ?? stalled.reason ?? "it does not go on" }];

@@ -19,7 +19,11 @@ export async function lookForCluster(place: Place): Promise<Verdict> {
     await cluster.get("/version");
     return { state: "answers", evidence: `the API server at ${cluster.server} answers` };
   } catch (error) {
-    return { state: stateOf(error), evidence: unreachable(place, cluster, error).problem };
+    const evidence = unreachable(place, cluster, error).problem;
+    // What refuses may be the proxy.
+    const isVia = cluster.config.getCurrentCluster()?.proxyUrl !== undefined;
+    const state = stateOf(error);
+    return { state: state === "gone" && isVia ? "unseen" : state, evidence };
   }
 }
 
@@ -30,13 +34,15 @@ export async function lookForCluster(place: Place): Promise<Verdict> {
 export function stateOf(error: unknown): Verdict["state"] {
   const { status, message } = error as Partial<ClusterError>;
   if (error instanceof ClusterError && status !== undefined) return "answers";
-  const nobody = /\b(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ETIMEDOUT)\b|^no answer within /;
-  return !/proxy/i.test(message ?? "") && nobody.test(message ?? "") ? "gone" : "unseen";
+  // As Node.js says it of the connection itself; the same words elsewhere are of a proxy, a plugin, or this machine's own network.
+  const nobody =
+    /^(connect|getaddrinfo) (ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|EHOSTDOWN|ETIMEDOUT)\b|^no answer within /;
+  return nobody.test(message ?? "") ? "gone" : "unseen";
 }
 
-/** Of several places one stack's resources may be in: one that answers is enough, else one that is gone. */
+/** Of several places one stack's resources may be in: one that answers is enough, else one that nobody could look at. */
 export function verdictOf(verdicts: readonly Verdict[]): Verdict {
   const of = (state: Verdict["state"]) => verdicts.filter((one) => one.state === state);
-  const state = (["answers", "gone"] as const).find((one) => of(one).length > 0) ?? "unseen";
+  const state = (["answers", "unseen", "gone"] as const).find((one) => of(one).length > 0) ?? "unseen";
   return { state, evidence: [...new Set(of(state).map(({ evidence }) => evidence))].join("; ") };
 }

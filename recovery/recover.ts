@@ -1,5 +1,6 @@
 import type { Stack } from "@pulumi/pulumi/automation";
 import type { Finding } from "../base/issue";
+import { fullStackName } from "../base/project-files";
 import { type Cluster, type ClusterError, openCluster, unreachable } from "../cluster/client";
 import { configMapsNamed } from "../cluster/config-maps";
 import { helmRevisions } from "../cluster/helm-releases";
@@ -39,9 +40,8 @@ interface Deployment {
  */
 export async function inspect(stack: Stack, settings: Settings, adopt: readonly string[] = []): Promise<Recovery> {
   const exported = (await stack.exportStack()) as { deployment?: Deployment };
-  const { pending_operations: pending = [] } = exported.deployment ?? {};
+  const { resources = [], pending_operations: pending = [] } = exported.deployment ?? {};
   const cluster = await open(settings);
-  const { resources = [] } = exported.deployment ?? {};
   const [all, claimed, { name: project }] = await Promise.all([
     revisions(cluster, settings),
     configMapsNamed(cluster, claimName, settings.istio.namespace.name),
@@ -49,8 +49,7 @@ export async function inspect(stack: Stack, settings: Settings, adopt: readonly 
   ]);
   const claims = claimed.flatMap((metadata) => claimOf(metadata) ?? []);
   const own = claimsIn(resources);
-  const names = stack.name.split("/");
-  const stackName = names.length === 3 ? stack.name : `*/${project}/${names.at(-1)}`;
+  const stackName = fullStackName(stack.name, () => project);
   // A claim in the state was this stack's under another name.
   const isOurs = ({ owner }: Claim) => isStack(owner, stackName) || own.some((claim) => claim.owner === owner);
   const isGone = ({ owner }: Claim) => settings.takeOverFrom !== "" && owner === settings.takeOverFrom;

@@ -4,16 +4,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, w
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import {
-  type Module,
-  actionlint,
-  certManager,
-  helm4,
-  istioVersion,
-  modules,
-  sdkGenerator,
-  yamlLanguage,
-} from "./go/modules";
+import { type Module, istioVersion, modules, tools } from "./go/modules";
 import { withLock } from "./lock";
 import { type Report, duration } from "./progress";
 
@@ -94,29 +85,13 @@ const firstBuild =
   "The sandbox builds real Kubernetes, Istio, Helm and Pulumi from their Go modules, once: about 25 minutes on two cores. " +
   "Each part that is done is kept, also if you stop. `npm test -- --unit` and the docs work meanwhile.";
 
-/** As {@link buildBinaries}, for the checker of GitHub workflows. Returns its path. */
-export async function buildActionlint({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
-  return join(await buildModule(actionlint, report, (part) => part), "actionlint");
-}
-
-/** As {@link buildBinaries}, for the language host of programs in YAML. Returns the folder to put on PATH. */
-export async function buildYamlLanguage({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
-  return buildModule(yamlLanguage, report, (part) => part);
-}
-
-/** As {@link buildBinaries}, for the generator of SDKs. Returns its path. */
-export async function buildSdkGenerator({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
-  return join(await buildModule(sdkGenerator, report, (part) => part), "sdkgen");
-}
-
-/** As {@link buildBinaries}, for cert-manager's controllers. Returns their path. */
-export async function buildCertManager({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
-  return join(await buildModule(certManager, report, (part) => part), "cert-manager");
-}
-
-/** As {@link buildBinaries}, for Helm 4. Returns its path. */
-export async function buildHelm4({ report = () => {} }: { readonly report?: Report } = {}): Promise<string> {
-  return join(await buildModule(helm4, report, (part) => part), "helm");
+/** As {@link buildBinaries}, for a tool of the tests, which a sandbox does not need. Returns its path. */
+export async function buildTool(
+  name: keyof typeof tools,
+  { report = () => {} }: { readonly report?: Report } = {},
+): Promise<string> {
+  const tool: Module = tools[name];
+  return join(await buildModule(tool, report, (part) => part), Object.keys(tool.parts)[0]!);
 }
 
 async function buildModule(module: Module, report: Report, label: (part: string) => string): Promise<string> {

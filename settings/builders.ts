@@ -3,7 +3,6 @@ import { distance } from "fastest-levenshtein";
 import semver from "semver";
 import { z } from "zod";
 import { durationForm, durationHours } from "../base/duration";
-import { withoutUserinfo } from "../base/text";
 
 /*
  * Building blocks of the settings' schema. The message of each says what is allowed, and nothing else: the error text puts
@@ -123,6 +122,7 @@ export function hours(least: number, most: number, why: string) {
 
 export const chartRepository = checkedString(
   "the URL of a Helm repository: https://…, http://… or oci://…, without user and password, which everybody could read in it: set chartRepositoryAuth",
-  /^(https?|oci):\/\/[^\s/]+/,
-  (url) => withoutUserinfo(url) === url,
+  // Nor a query, in which some carry a token.
+  /^(https?|oci):\/\/[^\s/@?#]+(\/[^\s@?#]*)?$/,
+  (url) => URL.canParse(url),
 );

@@ -82,7 +82,10 @@ export function gatewayContainers(settings: Settings): ContainerResources[] {
 export function askedAutoscalers(settings: Settings): string[] {
   const { gateway, istio, kiali } = settings;
   const ofIstiod = { ...treeAt(istio.values), ...treeAt(istio.values, "pilot") };
-  const wantsIstiods = istio.profile === "ha" || "autoscaleMin" in ofIstiod || "autoscaleMax" in ofIstiod;
+  const wantsIstiods =
+    istio.profile === "ha" ||
+    ["autoscaleMin", "autoscaleMax"].some((key) => key in ofIstiod) ||
+    ofIstiod["autoscaleEnabled"] === true;
   return [
     ...(gateway.autoscaling === undefined ? [] : ["the gateway"]),
     ...(wantsIstiods && effectiveIstiod(settings)["autoscaleEnabled"] !== false ? ["istiod"] : []),

@@ -2,7 +2,7 @@ import { authorityProblems, rootCertificateProblems } from "../base/certificate"
 import { durationSeconds } from "../base/duration";
 import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
-import { isRegistry } from "../mesh/charts";
+import { isRegistry, loginOf, registryHost } from "../mesh/charts";
 import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
@@ -38,6 +38,7 @@ export function ingressProblems(settings: Settings, now: Date): Problem[] {
     ...autoscalingProblems(gateway, "gateway."),
     ...gatewayServiceProblems(gateway, "gateway."),
     ...sections.flatMap(({ key, of }) => repositoryProblems(of, `${key}.`)),
+    ...registryLoginProblems(settings),
     ...pullSecretProblems(settings),
     ...found(
       settings.kiali !== undefined &&
@@ -105,6 +106,23 @@ export function repositoryProblems(
         "none for oci://, where Pulumi's provider takes none: let the machine trust the CA (SSL_CERT_FILE)",
       ),
   );
+}
+
+/** Helm keeps one login for each host of a registry. */
+function registryLoginProblems(settings: Settings): Problem[] {
+  const logins = (["istio", "gateway", "prometheus", "kiali"] as const).flatMap((key) => {
+    const { chartRepository = "", chartRepositoryAuth: auth } = settings[key] ?? {};
+    const login = loginOf(auth);
+    return login === undefined || !isRegistry(chartRepository)
+      ? []
+      : [{ key, host: registryHost(chartRepository), login: JSON.stringify(login) }];
+  });
+  return logins.flatMap(({ key, host, login }) => {
+    const first = logins.find((one) => one.host === host)!;
+    if (first.login === login) return [];
+    const same = `the login of ${first.key}.chartRepositoryAuth: Helm has one for each registry, and both are of ${host}`;
+    return [problem(`${key}.chartRepositoryAuth`, undefined, same)];
+  });
 }
 
 function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { buildBinaries, buildCertManager, buildHelm4, buildSdkGenerator, buildYamlLanguage } from "../sandbox/build";
+import { buildBinaries, buildTool } from "../sandbox/build";
 import { reportTo } from "../sandbox/progress";
 
 /*
@@ -55,10 +55,10 @@ async function main(): Promise<void> {
   if (options.unit !== true) {
     const report = reportTo(process.stderr);
     await buildBinaries({ report });
-    await buildCertManager({ report });
-    await buildHelm4({ report });
-    await buildYamlLanguage({ report });
-    await buildSdkGenerator({ report });
+    await buildTool("certManager", { report });
+    await buildTool("helm4", { report });
+    await buildTool("yamlLanguage", { report });
+    await buildTool("sdkGenerator", { report });
     const files = ["test/engine", "test/faults"].flatMap((folder) =>
       readdirSync(join(root, folder)).flatMap((file) => (file.endsWith(".test.ts") ? [`${folder}/${file}`] : [])),
     );

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { ofChecked } from "../arguments";
 import { observability, sampleWorkload } from "./extras";
 import { gatewayHosts, globalConfig, ingressGateway, servingCertificate } from "./gateway";
 import {
@@ -25,8 +26,14 @@ export interface Ingress {
 /**
  * The rollout: client → EnRoute (TLS), EnRoute → workload (Istio mutual TLS, STRICT). What is not ordered runs side by side; the
  * reverse is the order of destruction. Each part says beside itself what it waits for, and what breaks without that.
+ *
+ * @param args of settings that are checked
  */
 export function composeIngress(args: SiteArgs): Ingress {
+  return ofChecked(() => partsOf(args));
+}
+
+function partsOf(args: SiteArgs): Ingress {
   const site = siteOf(args);
   const namespaces = meshNamespaces(site);
   const claim = meshClaim(site, namespaces);

@@ -75,46 +75,40 @@ export const modules: readonly Module[] = [
   },
 ];
 
-/** A tool of the tests; a sandbox does not need it. */
-export const actionlint: Module = {
-  name: "actionlint",
-  parts: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
-  stamps: () => ({}),
-};
-
-/** Another tool of the tests: what runs a program in YAML. */
-export const yamlLanguage: Module = {
-  name: "pulumi-yaml",
-  parts: { "pulumi-language-yaml": "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml" },
-  stamps: (goMod) => ({
-    "github.com/pulumi/pulumi-yaml/pkg/version.Version": requiredVersion(goMod, "github.com/pulumi/pulumi-yaml"),
-  }),
-};
-
-/** Another one: writes SDKs for a schema, by the code that the hosts of Python and Go use. */
-export const sdkGenerator: Module = { name: "sdkgen", parts: { sdkgen: "." }, stamps: () => ({}) };
-
-/** The controllers of cert-manager; a tool of the tests as well. Their CRDs lie in the module itself. */
-export const certManager: Module = {
-  name: "cert-manager",
-  parts: { "cert-manager": "." },
-  stamps: () => ({}),
-  overlay: (folder) => {
-    const args = ["list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager"];
-    const module = execFileSync("go", args, { cwd: folder, encoding: "utf8" }).trim();
-    const kinds = ["certificaterequests", "certificates", "clusterissuers", "issuers"];
-    return Object.fromEntries(
-      kinds.map((kind) => [join(folder, `${kind}.yaml`), join(module, `deploy/crds/cert-manager.io_${kind}.yaml`)]),
-    );
+/** What the tests use and a sandbox does not need. */
+export const tools = {
+  actionlint: {
+    name: "actionlint",
+    parts: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
+    stamps: () => ({}),
   },
-};
-
-/** The Helm after the sandbox's own: a tool of the tests, too. */
-export const helm4: Module = {
-  name: "helm4",
-  parts: { helm: "helm.sh/helm/v4/cmd/helm" },
-  stamps: () => ({}),
-};
+  /** The controllers of cert-manager. Their CRDs lie in the module itself. */
+  certManager: {
+    name: "cert-manager",
+    parts: { "cert-manager": "." },
+    stamps: () => ({}),
+    overlay: (folder) => {
+      const args = ["list", "-m", "-f", "{{.Dir}}", "github.com/cert-manager/cert-manager"];
+      const module = execFileSync("go", args, { cwd: folder, encoding: "utf8" }).trim();
+      const kinds = ["certificaterequests", "certificates", "clusterissuers", "issuers"];
+      return Object.fromEntries(
+        kinds.map((kind) => [join(folder, `${kind}.yaml`), join(module, `deploy/crds/cert-manager.io_${kind}.yaml`)]),
+      );
+    },
+  },
+  /** The Helm after the sandbox's own. */
+  helm4: { name: "helm4", parts: { helm: "helm.sh/helm/v4/cmd/helm" }, stamps: () => ({}) },
+  /** What runs a program in YAML. */
+  yamlLanguage: {
+    name: "pulumi-yaml",
+    parts: { "pulumi-language-yaml": "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml" },
+    stamps: (goMod: string) => ({
+      "github.com/pulumi/pulumi-yaml/pkg/version.Version": requiredVersion(goMod, "github.com/pulumi/pulumi-yaml"),
+    }),
+  },
+  /** Writes SDKs for a schema, by the code that the hosts of Python and Go use. */
+  sdkGenerator: { name: "sdkgen", parts: { sdkgen: "." }, stamps: () => ({}) },
+} as const satisfies Record<string, Module>;
 
 /** The version that a go.mod requires of a module. */
 export function requiredVersion(goMod: string, module: string): string {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../../sandbox/cluster";
-import { buildCertManager } from "../../sandbox/build";
+import { buildTool } from "../../sandbox/build";
 import { type Ended, runTethered } from "../../sandbox/tethered";
 import { issue } from "../unit/certificates";
 import { pulumi, run, sharedSandbox, succeed } from "./sandbox-fixture";
@@ -98,7 +98,7 @@ describe("certificates through their whole life, by the commands of docs/certifi
   before(async function () {
     this.timeout(0);
     sandbox = await sharedSandbox();
-    certManager = await buildCertManager();
+    certManager = await buildTool("certManager");
     await makeStack(stack, (config) => {
       for (const optional of ["prometheus", "kiali", "bookinfo"]) delete config[optional];
     });

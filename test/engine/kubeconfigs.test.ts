@@ -123,6 +123,28 @@ describe("kubeconfigs, against kubectl auth whoami", function () {
       env: { KUBECONFIG: ["config", "second"].join(delimiter) },
       expected: robot,
     }),
+    "one name twice in a file": () => ({
+      files: {
+        config: {
+          ...config(base.cluster, base.user),
+          users: ["one", "two"].map((token) => ({ name: "a", user: { token } })),
+        },
+      },
+      expected: /duplicate name/,
+    }),
+    "a server without a scheme": () => ({
+      files: { config: config({ server: plain.url.replace("http://", "") }) },
+      expected: admin,
+    }),
+    "an exec plugin that does not say whether it asks": () => ({
+      files: { config: config(base.cluster, exec({ interactiveMode: "" })), plugin: plugin("") },
+      expected: /interactiveMode must be specified/,
+    }),
+    "a range in NO_PROXY that is none": () => ({
+      ...one({}, base.user),
+      env: { HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: "10.0.0.0/99,10.0.0.0/x" },
+      expected: admin,
+    }),
     "a tokenFile, relative to the kubeconfig": () => ({
       files: { config: config(base.cluster, { tokenFile: "sub/token" }), "sub/token": `${account}\n` },
       expected: robot,

@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
-import { buildActionlint, buildBinaries, buildHelm4 } from "../../sandbox/build";
+import { buildBinaries, buildTool } from "../../sandbox/build";
 import { run as runCommand } from "../../review/run";
 import type { Review } from "../../review/review";
 import { parse, stringify } from "yaml";
@@ -198,7 +198,7 @@ describe("npm run review, by real Helm", function () {
     let versions: { name: string; environment: NodeJS.ProcessEnv }[];
     before(async function () {
       this.timeout(0);
-      const path = [dirname(await buildHelm4()), environment["PATH"]].join(delimiter);
+      const path = [dirname(await buildTool("helm4")), environment["PATH"]].join(delimiter);
       // Of a chart that is cached nothing is pulled.
       const places = { XDG_CACHE_HOME: join(scratch, "4"), HELM_CACHE_HOME: join(scratch, "4/helm") };
       versions = [
@@ -313,7 +313,7 @@ describe("npm run review, by real Helm", function () {
 describe("the workflows", () => {
   it("pass actionlint, and use each action by the hash of a commit", async function () {
     this.timeout(0);
-    const actionlint = await buildActionlint();
+    const actionlint = await buildTool("actionlint");
     const files = [".github/workflows", "examples/github"].flatMap((folder) =>
       readdirSync(join(root, folder)).map((name) => join(root, folder, name)),
     );
@@ -336,7 +336,7 @@ describe("the workflows", () => {
 
   it("are really checked: a mistake is found", async function () {
     this.timeout(0);
-    const actionlint = await buildActionlint();
+    const actionlint = await buildTool("actionlint");
     const { code, stdout } = await runCommand(actionlint, ["-"], {
       input: "on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo ${{ github.nothing }}\n",
     });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
-import { buildSdkGenerator, buildYamlLanguage } from "../../sandbox/build";
+import { buildTool } from "../../sandbox/build";
 import { pulumi, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
 
 const checkout = resolve(__dirname, "../..");
@@ -26,7 +26,7 @@ describe("examples/yaml: a program in YAML, with this repository as a component 
 
   before(async function () {
     this.timeout(0);
-    const language = await buildYamlLanguage({ report: (line) => console.error(line) });
+    const language = dirname(await buildTool("yamlLanguage", { report: (line) => console.error(line) }));
     const { PATH = "" } = await sandboxVariables();
     env = { PATH: [language, PATH].join(delimiter) };
     folder = realpathSync(mkdtempSync(join(tmpdir(), "enroute-yaml-")));
@@ -102,7 +102,7 @@ describe("examples/yaml: a program in YAML, with this repository as a component 
   it("gives programs in Python and Go typed SDKs, which their compilers take", async () => {
     const schema = join(folder, "schema.json");
     writeFileSync(schema, await succeed("package", "get-schema", checkout));
-    execFileSync(await buildSdkGenerator({ report: (line) => console.error(line) }), [schema, folder]);
+    execFileSync(await buildTool("sdkGenerator", { report: (line) => console.error(line) }), [schema, folder]);
     execFileSync("python3", ["-m", "compileall", "-q", join(folder, "python"), join(checkout, "examples/python")], {
       env: { ...process.env, PYTHONPYCACHEPREFIX: join(folder, "pycache") },
     });

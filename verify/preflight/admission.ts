@@ -7,7 +7,7 @@ import {
   podSecurityProblem,
   quotaProblems,
 } from "../../mesh/pod-admission";
-import { enforceLabel, lowerPodSecurity } from "../../mesh/pod-refusal";
+import { enforceLabel, lowerPodSecurity, orUseCni } from "../../mesh/pod-refusal";
 import { asText, at } from "../../base/tree";
 import { effectiveIstiod } from "../../settings/effective";
 import { type WantedNamespace, wantedNamespaces } from "../../settings/expected";
@@ -75,7 +75,7 @@ const podSecurity = preflightCheck({
             fix:
               labels[enforceLabel] === undefined
                 ? lowerPodSecurity(name)
-                : `set ${key}.labels["${enforceLabel}"] to privileged, or have Istio's CNI plugin do the work of the init container (istio.values.cni.enabled)`,
+                : `set ${key}.labels["${enforceLabel}"] to privileged, ${orUseCni}`,
           },
         );
       return `${name} ${level ?? "none"}`;

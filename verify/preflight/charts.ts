@@ -51,10 +51,14 @@ const patience = 20_000;
  */
 export async function chartFindings(settings: Settings, fetcher?: Fetch): Promise<Issue[]> {
   const releases = expectedReleases(settings);
-  const repositories = [...new Set(releases.map(({ chartRepository }) => chartRepository))];
+  // Each with its own login: charts of one repository may have several, or one of them none.
+  const placeOf = ({ chartRepository, chartRepositoryAuth }: ExpectedRelease) =>
+    JSON.stringify([chartRepository, chartRepositoryAuth]);
+  const places = [...new Set(releases.map(placeOf))];
   const findings = await Promise.all(
-    repositories.map((repository) => {
-      const wanted = releases.filter(({ chartRepository }) => chartRepository === repository);
+    places.map((place) => {
+      const wanted = releases.filter((release) => placeOf(release) === place);
+      const repository = wanted[0]!.chartRepository;
       const signal = AbortSignal.timeout(patience);
       const bounded: Fetch = (url, init) => (fetcher ?? fetcherFor(wanted[0]!))(url, { ...init, signal });
       return repository.startsWith("oci://")
@@ -105,7 +109,7 @@ function missing(repository: string, { chart, version }: ExpectedRelease, known:
 async function inRepository(repository: string, wanted: ExpectedRelease[], fetcher: Fetch): Promise<Issue[]> {
   const url = `${repository.replace(/\/+$/, "")}/index.yaml`;
   try {
-    const login = basic(wanted.find(({ chartRepositoryAuth }) => chartRepositoryAuth !== undefined) ?? wanted[0]!);
+    const login = basic(wanted[0]!);
     const response = await fetcher(url, { headers: login });
     const index = await response.text();
     if ([401, 403].includes(response.status)) return [refused(repository, url, response.status, login)];

@@ -45,7 +45,10 @@ export interface Storage {
   claim: string | undefined;
 }
 
-const defaultClass = "storageclass.kubernetes.io/is-default-class";
+/** The second is its name from before, which counts as well (Kubernetes 1.36, pkg/volume/util/storageclass.go). */
+const defaultClass = ["storageclass.kubernetes.io", "storageclass.beta.kubernetes.io"].map(
+  (group) => `${group}/is-default-class`,
+);
 const claimName = "prometheus-server";
 
 export async function readStorage(cluster: Cluster, { istio }: Settings): Promise<Storage> {
@@ -144,7 +147,7 @@ const storage = preflightCheck({
   run(facts, _, problem) {
     const { classes, claim } = valueOf(facts.storage, "the StorageClasses")!;
     const named = classes.map(({ metadata }) => metadata.name);
-    const usual = classes.find(({ metadata }) => metadata.annotations?.[defaultClass] === "true");
+    const usual = classes.find(({ metadata }) => defaultClass.some((key) => metadata.annotations?.[key] === "true"));
     if (claim === "Bound") return `claim ${claimName} is bound`;
     if (usual !== undefined) return usual.metadata.name;
     problem(
@@ -153,7 +156,7 @@ const storage = preflightCheck({
         : `no StorageClass is the default one, and the claim of Prometheus names none: there are ${shorten(named)}`,
       named.length === 0
         ? {}
-        : { fix: `mark one as default: kubectl annotate storageclass ${named[0]} ${defaultClass}=true` },
+        : { fix: `mark one as default: kubectl annotate storageclass ${named[0]} ${defaultClass[0]}=true` },
     );
     return "";
   },

@@ -37,6 +37,17 @@ describe("errors of the library", () => {
       "backend-unavailable",
       'error: performing HTTP request: Get "https://127.0.0.1:1/api/user": dial tcp 127.0.0.1:1: connect: connection refused',
     ],
+    ...[
+      "(code=Unknown): operation error S3: HeadObject, https response error StatusCode: 403, api error Forbidden: Forbidden",
+      "(code=Unknown): operation error S3: GetObject, https response error StatusCode: 503, api error SlowDown: Reduce your request rate.",
+      "(code=Unknown): RESPONSE 403: 403 Key based authentication is not permitted",
+      "(code=DeadlineExceeded): context deadline exceeded",
+    ].map((words): [string, string] => [
+      "backend-unavailable",
+      `error: failed to load checkpoint: blob (key ".pulumi/stacks/p/dev.json") ${words}`,
+    ]),
+    ["backend-unavailable", "error: could not list bucket: operation error S3: ListObjectsV2, PermanentRedirect"],
+    ["backend-unavailable", 'error: read ".pulumi/meta.yaml": dial tcp: lookup s3.example.com: no such host'],
     // Buckets, by the errors of gocloud.dev/blob with each cloud's SDK, and Pulumi Cloud.
     [
       "backend-unavailable",

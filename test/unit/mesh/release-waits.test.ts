@@ -101,6 +101,17 @@ const cases: Case[] = [
     text: 'Deployment enroute: 0 of 2 ready (envoy: ContainerCreating: MountVolume.SetUp failed: secret "cacerts" not found)',
   },
   {
+    name: "what is waited for now, not the refusal of an earlier try under the same name",
+    objects: {
+      workloads: [deployment(0)],
+      replicaSets: [replicaSet(1, 0)],
+      pods: [pod(waitingFor("envoy", "ImagePullBackOff"))],
+      warnings: [warning("ReplicaSet", "enroute-1", podSecurity)],
+    },
+    text: "Deployment enroute: 0 of 2 ready (envoy: ImagePullBackOff)",
+    fix: /^check the image's name/,
+  },
+  {
     name: "a container that starts",
     objects: {
       workloads: [deployment(0)],

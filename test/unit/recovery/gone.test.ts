@@ -20,13 +20,16 @@ describe("whether a cluster is gone", () => {
     ["unseen", "Hostname/IP does not match certificate's altnames"],
     ["unseen", "read ECONNRESET"],
     ["unseen", "getaddrinfo EAI_AGAIN api.example.com"],
-    ["unseen", "the credentials of the kubeconfig cannot be had: aws: command not found"],
-    ["unseen", "the proxy http://proxy:3128 cannot be reached: connect ECONNREFUSED 192.0.2.9:3128"],
+    ["unseen", "connect ENETUNREACH 192.0.2.1:6443"],
+    [
+      "unseen",
+      "the credentials of the kubeconfig cannot be used: exec plugin aws ended with 1: getaddrinfo ENOTFOUND sts.example",
+    ],
   ];
   for (const [state, message, status] of rows)
     it(`is ${state} by ${message}`, () => assert.equal(stateOf(new ClusterError(message, status)), state));
 
-  it("is judged by any place that answers, then by any that is gone", () => {
+  it("is judged by any place that answers, then by any that nobody could look at", () => {
     const [answers, gone, unseen] = (["answers", "gone", "unseen"] as const).map((state) => ({
       state,
       evidence: state,
@@ -34,7 +37,8 @@ describe("whether a cluster is gone", () => {
     const table: [Verdict[], string][] = [
       [[gone!, answers!], "answers"],
       [[unseen!, answers!], "answers"],
-      [[unseen!, gone!, gone!], "gone"],
+      [[unseen!, gone!, gone!], "unseen"],
+      [[gone!, gone!], "gone"],
       [[unseen!], "unseen"],
     ];
     for (const [verdicts, state] of table) assert.deepEqual(verdictOf(verdicts), { state, evidence: state });
@@ -64,6 +68,8 @@ describe("whether a cluster is gone", () => {
       await new Promise((resolve) => server.close(resolve));
     }
     assert.equal((await look()).state, "gone");
+    const proxied = kubeconfig.replace("server:", `proxy-url: http://127.0.0.1:${port}\n      server:`);
+    assert.equal((await lookForCluster({ kubeconfig: proxied, context: "" })).state, "unseen", "the proxy is gone");
     assert.equal((await lookForCluster({ kubeconfig: "/nowhere/kubeconfig", context: "" })).state, "unseen");
   });
 });

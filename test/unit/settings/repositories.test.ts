@@ -43,6 +43,36 @@ describe("private repositories and registries", () => {
       { [auth]: { ...login, caFile: "ca.pem" }, "istio.chartRepository": "oci://r.example.com/x" },
       /Auth\.caFile: none for oci:\/\//,
     ],
+    [
+      "two logins for one registry",
+      {
+        [auth]: login,
+        "istio.chartRepository": "oci://r.example.com/x",
+        "gateway.chartRepository": "oci://r.example.com/y",
+        "gateway.chartRepositoryAuth": { token: "t" },
+      },
+      /^gateway\.chartRepositoryAuth: the login of istio\.chartRepositoryAuth: .* both are of r\.example\.com$/,
+    ],
+    [
+      "one login for two paths of a registry",
+      {
+        [auth]: login,
+        "istio.chartRepository": "oci://r.example.com/x",
+        "gateway.chartRepository": "oci://r.example.com/y",
+        "gateway.chartRepositoryAuth": login,
+      },
+      undefined,
+    ],
+    ...[
+      "https://h.example.com/charts?sig=x",
+      "oci://h.example.com/x?token=x",
+      "https://h.example.com/#x",
+      "https://[/",
+    ].map((url): [string, Tree, RegExp] => [
+      `the URL ${url}`,
+      { "istio.chartRepository": url },
+      /the URL of a Helm repository/,
+    ]),
     ["pull Secrets that are there", { imagePullSecrets: [{ name: "a" }, { name: "b" }] }, undefined],
     ["one that is made", { imagePullSecrets: [{ name: "a", registry: "r.example.com", ...login }] }, undefined],
     ["one twice", { imagePullSecrets: [{ name: "a" }, { name: "a" }] }, /imagePullSecrets\[1\]\.name: each name once/],

@@ -219,7 +219,10 @@ describe("secrets of the settings", () => {
   });
 
   it("a password in the URL of a chart repository is refused with what to do, and not shown", () => {
-    for (const url of ["https://me:marker@charts.example.com/x", "oci://me:mar@ker@charts.example.com"]) {
+    for (const url of [
+      ...["https://me:marker@charts.example.com/x", "oci://me:mar@ker@charts.example.com"],
+      ...["https://me:mar/ker@charts.example.com/x", "https://me:mar?k#er@charts.example.com/x"],
+    ]) {
       const config = sandbox();
       put(config, ["istio", "chartRepository"], url);
       const text = refusal(() => load(config, { paths: [], unsure: [] }));

@@ -170,6 +170,12 @@ describe("chartFindings", () => {
         const [wrong] = await chartFindings(login(settings, { token: "other-word" }));
         assert.match(wrong!.problem, /refuses the login \(HTTP 401\)$/);
         assert.doesNotMatch(JSON.stringify(wrong), /other-word/);
+        const partly = structuredClone(settings);
+        for (const part of [partly.gateway, partly.prometheus!, partly.kiali!]) delete part.chartRepositoryAuth;
+        partly.istio.chartRepositoryAuth = right;
+        const [other, ...more] = await chartFindings(partly);
+        assert.match(other!.problem, /is for those who have logged in/, "each chart goes in with its own login");
+        assert.deepEqual(more, []);
       });
     });
   });

@@ -282,6 +282,8 @@ describe("preflight", () => {
         /kubectl annotate storageclass slow storageclass\.kubernetes\.io\/is-default-class=true/,
       );
       assert.deepEqual(await findings({ [classes]: { items: [usual] } }, stored()), []);
+      const former = { name: "fast", annotations: { "storageclass.beta.kubernetes.io/is-default-class": "true" } };
+      assert.deepEqual(await findings({ [classes]: { items: [{ metadata: former }] } }, stored()), []);
       const bound = {
         [`/api/v1/namespaces/${root}/persistentvolumeclaims/prometheus-server`]: { status: { phase: "Bound" } },
       };
