@@ -1,6 +1,6 @@
 /** Every component: the whole, and its parts. */
 export * from "./encrypted-ingress";
-export { ArgumentsError } from "./arguments";
+export { ArgumentsError } from "./refusal";
 export * from "./certificates";
 export * from "./gateway";
 export * from "./istio";

@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { type Problem, problemText } from "../settings/error";
 
 /** An error that is shown by its message alone; a stack trace would bury it. */
 export function refusal(message: string): pulumi.RunError {
@@ -7,4 +8,35 @@ export function refusal(message: string): pulumi.RunError {
   // node_modules (the pitfall of pulumi/pulumi#20567 and #21326).
   delete error.stack;
   return error;
+}
+
+/**
+ * Everything that is wrong with the arguments of a component, in one error that belongs to it. Where the component is made for a program
+ * in another language, the engine lists the problems by property (the SDK's InputPropertiesError, which this is as well).
+ */
+export class ArgumentsError extends pulumi.ResourceError {
+  readonly __pulumiInputPropertiesError = true;
+  readonly errors: { propertyPath: string; reason: string }[];
+
+  constructor(
+    component: pulumi.Resource,
+    name: string,
+    readonly problems: readonly Problem[],
+  ) {
+    const count = problems.length === 1 ? "1 argument" : `${problems.length} arguments`;
+    const title = `${count} of ${name} ${problems.length === 1 ? "is" : "are"} wrong; nothing was changed.`;
+    const help = "  Correct them in the program; docs/components.md describes every argument.";
+    super([title, ...problems.map(problemText), help].join("\n"), component, true);
+    this.errors = problems.map(({ key, found, allowed }) => ({
+      propertyPath: key,
+      reason: found === undefined ? `allowed: ${allowed}` : `found: ${found}; allowed: ${allowed}`,
+    }));
+  }
+}
+
+/** The error of a component without the provider of its cluster: it takes none that the shell happens to point at. */
+export function missingProvider(component: pulumi.Resource, title: string): ArgumentsError {
+  const allowed =
+    "missing; the provider of the cluster, in the options: { provider: new k8s.Provider(…) }, or { providers: [ … ] }";
+  return new ArgumentsError(component, title, [{ key: "provider", found: undefined, allowed }]);
 }
