@@ -7,6 +7,7 @@ import type { Read } from "./facts";
 /** Kinds that loosen or add something by being there, and the facts that list them. */
 const kinds = {
   peerAuthentications: "PeerAuthentication",
+  authorizationPolicies: "AuthorizationPolicy",
   globalConfigs: "GlobalConfig",
   gatewayHosts: "GatewayHost",
 } as const satisfies Partial<Record<keyof VerifyFacts, string>>;

@@ -63,6 +63,7 @@ export interface ClusterView {
   claim: Read<Claim | undefined>;
   /** Everywhere in the cluster. */
   peerAuthentications: Read<PeerAuthentication[]>;
+  authorizationPolicies: Read<MeshObject[]>;
   destinationRules: Read<DestinationRule[]>;
   envoyFilters: Read<Named[]>;
   globalConfigs: Read<GlobalConfig[]>;
@@ -221,6 +222,10 @@ export const viewReaders: Readers<ClusterView, Source> = {
   peerAuthentications: everywhere<PeerAuthentication>(
     "PeerAuthentications",
     "/apis/security.istio.io/v1/peerauthentications",
+  ),
+  authorizationPolicies: everywhere<MeshObject>(
+    "AuthorizationPolicies",
+    "/apis/security.istio.io/v1/authorizationpolicies",
   ),
   destinationRules: everywhere<DestinationRule>("DestinationRules", "/apis/networking.istio.io/v1/destinationrules"),
   envoyFilters: everywhere("EnvoyFilters", "/apis/networking.istio.io/v1alpha3/envoyfilters"),

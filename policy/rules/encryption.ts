@@ -1,5 +1,6 @@
 import { ownerAnnotation, reasonAnnotation, untilAnnotation } from "../../base/annotations";
 import { asText, asTree, at } from "../../base/tree";
+import { admitted, notOnlyFrom, onlyFromGatewayName } from "../../mesh/authorization";
 import { clientTlsProblems, hostOf } from "../../mesh/destination-rule";
 import { enroute } from "../../mesh/enroute";
 import { clientLegOf, oldestTlsOf, undeclaredPlainRoutes } from "../../mesh/gateway-host";
@@ -9,7 +10,7 @@ import { hasBothLabels, isInjected, neverInjected } from "../../mesh/injection";
 import { readByIstiod } from "../../mesh/istio-values";
 import { isPast } from "../../mesh/mutual-tls-policies";
 import { modesOf, meshPolicies, weakModes } from "../../mesh/peer-authentication";
-import { type Finding, type PolicyObject, type Rule, isRelease } from "../rule";
+import { type Finding, type PolicyObject, type Rule, isRelease, unknownValue } from "../rule";
 
 /** Rules about the two encrypted legs: client → gateway and gateway → workload. */
 export const encryptionRules: Rule[] = [
@@ -205,6 +206,16 @@ export const encryptionRules: Rule[] = [
       ),
   },
   {
+    name: "only-from-gateway",
+    description: "Where workloads take requests from the gateway alone, no other policy lets others in.",
+    level: "mandatory",
+    scope: "stack",
+    find: (objects) =>
+      each(objects, "AuthorizationPolicy")
+        .filter(isOnlyFromGateway)
+        .flatMap((own) => widening(own, objects)),
+  },
+  {
     name: "namespace-injection",
     description: "Namespaces of the gateway and of hosts are labelled for sidecars, and a namespace keeps its label.",
     level: "mandatory",
@@ -265,6 +276,39 @@ function declaredWeak(policy: PolicyObject, objects: readonly PolicyObject[]) {
   // Judged by itself, without the release of istiod, a policy of the root namespace counts like any other.
   const root = meshRoots(objects).find((mesh) => mesh.root === policy.metadata.namespace)?.root;
   return weakModes(policy, root).filter(({ mode }) => mode !== "UNSET");
+}
+
+function isOnlyFromGateway({ metadata: { name } }: PolicyObject): boolean {
+  return name === onlyFromGatewayName;
+}
+
+/** What lets others than the gateway call workloads that a policy keeps for it; that policy itself where it keeps nothing. */
+function widening(own: PolicyObject, objects: readonly PolicyObject[]): Finding[] {
+  const namespace = own.metadata.namespace ?? "";
+  const [principal] = admitted(own);
+  if (principal === unknownValue) return [];
+  const roots = meshRoots(objects).map(({ root }) => root);
+  const policies = each(objects, "AuthorizationPolicy");
+  const reasons = (roots.length === 0 ? [namespace] : roots).flatMap((rootNamespace) =>
+    notOnlyFrom(policies, { namespace, rootNamespace, principal: principal ?? "" }),
+  );
+  const fix = `narrow it to ${principal ?? "the gateway's identity"}; or take onlyFromGateway of ${namespace} away`;
+  return reasons.map((reason) =>
+    reason.state === "widened"
+      ? {
+          object: reason.policy,
+          message: `it lets ${reason.others.join(", ")} call workloads of ${namespace}, which are for the gateway alone: Istio takes what any ALLOW policy takes.`,
+          fix,
+        }
+      : {
+          object: own,
+          message:
+            reason.state === "open"
+              ? `sidecars do not obey it for all workloads of ${namespace}: they take requests from everybody.`
+              : "it lets nobody in: the gateway's requests get 403.",
+          fix: "leave it as the component OnlyFromGateway makes it",
+        },
+  );
 }
 
 /** Namespaces in which EnRoute runs: of its release, or of what its chart makes. */

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { actionInForce, admitted, everybody } from "../../mesh/authorization";
+import type { MeshObject } from "../../mesh/object";
 import { containers, driftOf, looseness, named, placeOf, rightsBeyond } from "../kubernetes";
 import { type Tree, at, plain, podTemplate, textsAt, treeAt, treesAt } from "../objects";
 import { type Changed, type Mark, type Marker, type Surroundings, type Topic, mark } from "./mark";
@@ -30,6 +32,7 @@ const table: Record<string, Judge> = {
     [isGone, "danger", "exposure", "what the policy kept out can reach its pods now"],
     [isUpdate, "danger", "exposure", "another set of peers or ports is let through"],
   ],
+  AuthorizationPolicy: authorization,
   "Role ClusterRole": ({ object: { kind, metadata }, both, isNew }) => {
     const rights = rightsBeyond(...both((tree) => treesAt(tree, "rules")));
     const scope = kind === "Role" ? `in ${metadata.namespace}` : "in every namespace where it is bound";
@@ -102,6 +105,46 @@ function added(before: readonly string[], after: readonly string[]): string[] {
 /** As {@link added}, and what the second list has no more; as texts. */
 function differences(before: readonly string[], after: readonly string[]): { more: string; less: string } {
   return { more: added(before, after).join(", "), less: added(after, before).join(", ") };
+}
+
+/** Who may call workloads. A policy that is tried only, or is for a waypoint, counts as none. */
+function authorization({ object, before, after }: Change): Row[] {
+  const side = (tree: Tree | undefined) => {
+    const policy = tree as MeshObject | undefined;
+    const action = policy === undefined ? undefined : actionInForce(policy);
+    return policy === undefined || action === undefined || action === "AUDIT"
+      ? undefined
+      : { action, who: admitted(policy) };
+  };
+  const [was, is] = [side(before), side(after)];
+  const whose = `workloads of ${object.metadata.namespace}`;
+  const [wasAllow, isAllow] = [was, is].map((one) => (one?.action === "ALLOW" ? one.who : undefined));
+  const all = (who: readonly string[]) => (who.length === 0 ? "nobody" : who.join(", "));
+  const gained = (from: string[] | undefined, to: string[] | undefined) =>
+    from === undefined || to === undefined || from.includes(everybody) ? [] : added(from, to);
+  const [gaining, losing] = [gained(wasAllow, isAllow), gained(isAllow, wasAllow)];
+  const others = `the requests that ${whose} refuse`;
+  const refused = (one: typeof was) => one !== undefined && one.action !== "ALLOW";
+  const isChanged = !isDeepStrictEqual(treeAt(before, "spec"), treeAt(after, "spec"));
+  return [
+    [
+      wasAllow === undefined && isAllow !== undefined,
+      "outage",
+      "outage",
+      `${whose} take requests from ${all(isAllow ?? [])}, and from whom another ALLOW policy lets in: all others get 403`,
+    ],
+    [
+      wasAllow !== undefined && isAllow === undefined,
+      "danger",
+      "exposure",
+      `${whose} take requests from everybody, unless another ALLOW policy is left`,
+    ],
+    [gaining.length > 0, "danger", "exposure", `${all(gaining)} may call ${whose}`],
+    [losing.length > 0, "outage", "outage", `${whose} refuse requests of ${all(losing)}: they get 403`],
+    [refused(was) && !refused(is), "danger", "exposure", `what the policy refused is taken: ${others} are fewer`],
+    [!refused(was) && refused(is), "outage", "outage", `${others} are more: they get 403`],
+    [refused(was) && refused(is) && isChanged, "danger", "exposure", `${others} are others`],
+  ];
 }
 
 function service({ both, isNew, isGone, isUpdate }: Change): Row[] {

@@ -33,7 +33,7 @@ export const notToTell = [
 ];
 
 /**
- * Rolls out the sandbox's stack, with a second gateway pod, an exception and a CA of ours, for all files of faults.
+ * Rolls out the sandbox's stack, with a second gateway pod, an exception, a namespace for the gateway alone and a CA of ours, for all files of faults.
  *
  * @param own sandbox; the shared one, where every pod is simulated, if left out.
  */
@@ -44,6 +44,7 @@ export async function rollOut(own?: Sandbox): Promise<HealthyStack> {
     (config) => {
       (config["gateway"] as { replicas: number }).replicas = 2;
       (config["istio"] as { ca: object }).ca = { issuer: "generated" };
+      (config["namespaces"] as object[]).push({ name: "ledger", onlyFromGateway: true });
       config["mutualTls"] = {
         exceptions: [
           {

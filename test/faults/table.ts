@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { dryRunAnnotation, onlyFromGatewayName } from "../../mesh/authorization";
 import type { Settings } from "../../settings/schema";
 import { issue } from "../unit/certificates";
 import { clearTextFaults } from "./clear-text";
@@ -7,6 +8,8 @@ import type { Heal, Reference, Seeds, Thing } from "./seeds";
 const root = "istio-system";
 const edge = "enroute-system";
 const workloads = "bookinfo";
+/** Its workloads take requests from the gateway alone. */
+const closed = "ledger";
 const host = "bookinfo.sandbox.example";
 const day = 24 * 3600_000;
 
@@ -26,6 +29,7 @@ const meshPolicy = inside("security.istio.io/v1", "PeerAuthentication", root, "d
 const globalConfig = inside("enroute.saaras.io/v1", "GlobalConfig", edge, "mesh");
 const gatewayHost = inside("enroute.saaras.io/v1", "GatewayHost", workloads, "bookinfo.sandbox.example");
 const servingSecret = inside("v1", "Secret", workloads, "gateway-serving-certificate");
+const onlyGateway = inside("security.istio.io/v1", "AuthorizationPolicy", closed, onlyFromGatewayName);
 const authority = inside("v1", "Secret", root, "cacerts");
 const webhook = (kind: string, name: string): Reference => ({
   apiVersion: "admissionregistration.k8s.io/v1",
@@ -590,6 +594,26 @@ export const effectFaults: EffectFault[] = [
       return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
     },
     found: ["strict/exceptions", "effect/inbound", "effect/plain-text"],
+  },
+  {
+    name: "a policy that lets more than the gateway in",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("security.istio.io/v1", "AuthorizationPolicy", closed, "wide"), {
+          spec: { action: "ALLOW", rules: [{ from: [{ source: { namespaces: [workloads] } }] }] },
+        }),
+      ),
+    found: ["authorization/only-from-gateway"],
+  },
+  {
+    name: "the policy by which the gateway alone is let in, only tried",
+    break: (seeds) => seeds.patch(onlyGateway, { metadata: { annotations: { [dryRunAnnotation]: "true" } } }),
+    found: ["authorization/only-from-gateway"],
+  },
+  {
+    name: "no policy by which the gateway alone is let in",
+    break: (seeds) => seeds.delete(onlyGateway),
+    found: ["authorization/only-from-gateway"],
   },
   {
     name: "a DestinationRule that turns TLS off",

@@ -1,3 +1,4 @@
+import { authorizationChecks } from "./authorization";
 import { certificatesChecks } from "./certificates";
 import { clearTextChecks } from "./clear-text";
 import { clientLegChecks } from "./client-leg";
@@ -21,6 +22,7 @@ export const verifyChecks: readonly VerifyCheck[] = [
   ...injectionChecks,
   ...gatewayPodChecks,
   ...strictChecks,
+  ...authorizationChecks,
   ...effectChecks,
   ...globalConfigChecks,
   ...hostsChecks,

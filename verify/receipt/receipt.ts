@@ -25,6 +25,7 @@ export const legOfGroup: Readonly<Record<string, Leg>> = {
   injection: "mesh",
   gateway: "mesh",
   strict: "mesh",
+  authorization: "mesh",
   "global-config": "mesh",
   identity: "mesh",
   effect: "mesh",

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { onlyFrom } from "../../../mesh/authorization";
 import { type PolicyObject, judge, loadLevels, rules } from "../../../policy/rules";
 import { isProduction } from "../../../policy/rule";
 import { type Issued, issue } from "../certificates";
@@ -72,6 +73,13 @@ const destinationRule = (trafficPolicy: Tree, subsets: Tree[] = []): PolicyObjec
   metadata: { name: "api", namespace: "shop" },
   spec: { host: "api.shop.svc.cluster.local", trafficPolicy, subsets },
 });
+const authorization = (name: string, spec: Tree, namespace = "shop"): PolicyObject => ({
+  apiVersion: "security.istio.io/v1",
+  kind: "AuthorizationPolicy",
+  metadata: { name, namespace },
+  spec,
+});
+const gatewayOnly: Tree = onlyFrom("cluster.local/ns/enroute-system/sa/enroute");
 const configMap = (name: string, data: Record<string, string>): PolicyObject => ({
   apiVersion: "v1",
   kind: "ConfigMap",
@@ -320,6 +328,37 @@ async function seeds(): Promise<Seed[]> {
       add: [destinationRule({ tls: { mode: "SIMPLE", insecureSkipVerify: true } })],
       object: "DestinationRule shop/api",
       says: /insecureSkipVerify is true/,
+    },
+    {
+      title: "a policy that lets others call workloads that are for the gateway alone",
+      rule: "only-from-gateway",
+      add: [authorization("only-from-gateway", gatewayOnly), authorization("wide", { rules: [{}] })],
+      object: "AuthorizationPolicy shop/wide",
+      says: /lets everybody call workloads of shop/,
+    },
+    {
+      title: "a policy for the whole mesh that lets others in",
+      rule: "only-from-gateway",
+      add: [
+        authorization("only-from-gateway", gatewayOnly),
+        authorization("wide", { rules: [{ from: [{ source: { namespaces: ["monitoring"] } }] }] }, "istio-system"),
+      ],
+      object: "AuthorizationPolicy istio-system/wide",
+      says: /lets everybody in monitoring call workloads of shop/,
+    },
+    {
+      title: "a policy for the gateway alone that is not for all workloads",
+      rule: "only-from-gateway",
+      add: [authorization("only-from-gateway", { ...gatewayOnly, selector: { matchLabels: { app: "cart" } } })],
+      object: "AuthorizationPolicy shop/only-from-gateway",
+      says: /they take requests from everybody/,
+    },
+    {
+      title: "a policy for the gateway alone that lets nobody in",
+      rule: "only-from-gateway",
+      add: [authorization("only-from-gateway", { rules: [] })],
+      object: "AuthorizationPolicy shop/only-from-gateway",
+      says: /the gateway's requests get 403/,
     },
     {
       title: "a namespace of a host without its label",
@@ -730,6 +769,7 @@ describe("the policy rules", () => {
         "host-insecure-routes: mandatory, object",
         "gateway-ingresses: mandatory, stack",
         "destination-rule-tls: mandatory, object",
+        "only-from-gateway: mandatory, stack",
         "namespace-injection: mandatory, stack",
         "mesh-discovery: mandatory, stack",
         "mesh-capture: mandatory, object",

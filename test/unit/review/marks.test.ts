@@ -99,6 +99,49 @@ describe("marks of the leg gateway → workload", () => {
   });
 });
 
+describe("marks of who may call workloads", () => {
+  const of = (spec: string, annotations = "{}") =>
+    own(
+      `{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: p, namespace: shop, annotations: ${annotations}}, spec: ${spec}}`,
+    );
+  const only = (...principals: string[]) =>
+    of(`{action: ALLOW, rules: [{from: [{source: {principals: [${principals.join(", ")}]}}]}]}`);
+  const whoever = of("{rules: [{}]}");
+  const deny = of("{action: DENY, rules: [{from: [{source: {namespaces: [dev]}}]}]}");
+  const more = of("{action: DENY, rules: [{from: [{source: {namespaces: [dev, test]}}]}]}");
+  const tried = of("{action: ALLOW, rules: [{}]}", "{istio.io/dry-run: 'true'}");
+  const table: [what: string, before: (typeof whoever)[], after: (typeof whoever)[], expected: RegExp[]][] = [
+    ["a first one", [], [only("a")], [/^outage outage: workloads of shop take requests from a, and from whom another/]],
+    ["one that is gone", [only("a")], [], [/^danger exposure: workloads of shop take requests from everybody, unless/]],
+    ["one more is let in", [only("a")], [only("a", "b")], [/^danger exposure: b may call workloads of shop/]],
+    ["everybody is let in", [only("a")], [whoever], [/^danger exposure: everybody may call/]],
+    [
+      "one alone, where it was everybody",
+      [whoever],
+      [only("a")],
+      [/^outage outage: workloads of shop refuse requests of everybody/],
+    ],
+    [
+      "one is let in no longer",
+      [only("a", "b")],
+      [only("a")],
+      [/^outage outage: workloads of shop refuse requests of b/],
+    ],
+    ["one that is only tried from now on", [only("a")], [tried], [/^danger exposure: .* from everybody/]],
+    ["one that is only tried", [], [tried], []],
+    ["one that refuses", [], [deny], [/^outage outage: the requests that workloads of shop refuse are more/]],
+    ["one that refuses others", [deny], [more], [/^danger exposure: .* are others/]],
+    ["one that refused", [deny], [], [/^danger exposure: what the policy refused is taken/]],
+    ["no change", [only("a")], [only("a")], []],
+  ];
+  for (const [what, before, after, expected] of table)
+    it(what, () => {
+      const found = marks(before, after).filter((text) => !text.includes("deletion"));
+      assert.equal(found.length, expected.length, found.join("\n"));
+      expected.forEach((one, index) => assert.match(found[index]!, one));
+    });
+});
+
 describe("marks of the leg client → gateway", () => {
   const host = (tls: string, route = "") =>
     own(

@@ -6,6 +6,7 @@ import type { Result, Status } from "../../../base/report";
 import { judge } from "../../../verify/check";
 import { verifyChecks } from "../../../verify/checks";
 import type { VerifyFacts } from "../../../verify/checks/define";
+import { dryRunAnnotation } from "../../../mesh/authorization";
 import { withoutLeaving } from "../../../verify/leaving";
 import { verifyReaders } from "../../../verify/readers";
 import { allChecks } from "../../../verify/verify";
@@ -43,6 +44,7 @@ function named(results: Result[], ...statuses: Status[]): string[] {
 
 /** Staging has it all: two replicas, two namespaces, an exception, a sample workload. */
 const settings = stackFile("staging");
+settings.namespaces.find(({ name }) => name === "bookinfo")!.onlyFromGateway = true;
 let certificates: Serving;
 
 const root = "istio-system";
@@ -50,6 +52,7 @@ const edge = "enroute-system";
 const firstHost = (seen: Seen): GatewayHost => valueIn(seen.view.gatewayHosts)[0]!;
 const gatewayPods = (seen: Seen): Pod[] => valueIn(seen.view.pods[edge]);
 const policies = (seen: Seen): PeerAuthentication[] => valueIn(seen.view.peerAuthentications);
+const authorizations = (seen: Seen) => valueIn(seen.view.authorizationPolicies);
 const globals = (seen: Seen): GlobalConfig => valueIn(seen.view.globalConfigs)[0]!;
 const secret = (seen: Seen) => valueIn(seen.view.servingSecrets["bookinfo"]);
 const release = (seen: Seen, name: string, namespace = root): HelmRelease =>
@@ -437,6 +440,26 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     /obeys the older shop\/old/,
   ],
   ...effectFaults,
+  "the policy is gone by which the gateway alone is let in": [
+    (seen) => void authorizations(seen).pop(),
+    ["authorization/only-from-gateway"],
+    /no policy of bookinfo is for all of its workloads: they take requests from everybody/,
+  ],
+  "it is only tried": [
+    (seen) => void (authorizations(seen)[0]!.metadata.annotations = { [dryRunAnnotation]: "true" }),
+    ["authorization/only-from-gateway"],
+    /no policy of bookinfo is for all/,
+  ],
+  "it lets nobody in": [
+    (seen) => void (authorizations(seen)[0]!.spec = { action: "ALLOW" }),
+    ["authorization/only-from-gateway"],
+    /no policy of bookinfo lets the gateway in: its requests get 403/,
+  ],
+  "another policy lets others in": [
+    (seen) => void authorizations(seen).push({ metadata: { name: "wide", namespace: root }, spec: { rules: [{}] } }),
+    ["authorization/only-from-gateway"],
+    /AuthorizationPolicy istio-system\/wide lets everybody call workloads of bookinfo/,
+  ],
   "a DestinationRule turns TLS off for a Service": [
     ({ view }) => void valueIn(view.destinationRules).push(rule("productpage", disable)),
     ["strict/destination-rules"],

@@ -1,6 +1,7 @@
 import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
 import { defaultEnvoyTag, enroute, gatewayHostName } from "../../../mesh/enroute";
+import { onlyFrom, onlyFromGatewayName, principalOf } from "../../../mesh/authorization";
 import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { compileExceptions, declaredModes } from "../../../mesh/mutual-tls-policies";
@@ -219,6 +220,18 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
         spec,
       })),
     ]),
+    authorizationPolicies: read(
+      settings.namespaces.flatMap(({ name, onlyFromGateway }) =>
+        onlyFromGateway === true
+          ? [
+              {
+                metadata: { name: onlyFromGatewayName, namespace: name },
+                spec: onlyFrom(principalOf(gatewayIdentity(settings))),
+              },
+            ]
+          : [],
+      ),
+    ),
     destinationRules: read([]),
     envoyFilters: read([]),
     globalConfigs: read([
