@@ -4,8 +4,9 @@ import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
+import { version as sdkVersion } from "@pulumi/pulumi/version";
 import { buildTool } from "../../sandbox/build";
-import { pulumi, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
+import { pulumi, run, sandboxVariables, sharedSandbox } from "./sandbox-fixture";
 
 const checkout = resolve(__dirname, "../..");
 
@@ -99,13 +100,41 @@ describe("examples/yaml: a program in YAML, with this repository as a component 
     assert.deepEqual(deployment.resources ?? [], []);
   });
 
-  it("gives programs in Python and Go typed SDKs, which their compilers take", async () => {
+  async function generateSdks(): Promise<void> {
     const schema = join(folder, "schema.json");
     writeFileSync(schema, await succeed("package", "get-schema", checkout));
     execFileSync(await buildTool("sdkGenerator", { report: (line) => console.error(line) }), [schema, folder]);
-    execFileSync("python3", ["-m", "compileall", "-q", join(folder, "python"), join(checkout, "examples/python")], {
-      env: { ...process.env, PYTHONPYCACHEPREFIX: join(folder, "pycache") },
-    });
+  }
+
+  it("gives programs in Python a typed SDK: mypy takes the example, and refuses it with a wrong argument", async function () {
+    this.timeout(600_000);
+    await generateSdks();
+    const site = join(folder, "site");
+    const packages = ["mypy==2.4.1", `pulumi==${sdkVersion}`];
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", site, ...packages];
+    execFileSync("python3", pip, { stdio: "pipe" });
+    const configuration = join(folder, "mypy.ini");
+    // Of the cluster's provider every name counts as known: its package takes mypy minutes and gigabytes.
+    const provider = "[mypy-pulumi_kubernetes.*]\nfollow_imports = skip\nignore_missing_imports = True\n";
+    // What every generated SDK has, and mypy does not take.
+    const helpers = "[mypy-pulumi_enroute_istio._utilities]\nignore_errors = True\n";
+    writeFileSync(configuration, `[mypy]\ncache_dir = ${join(folder, "mypy-cache")}\n${provider}${helpers}`);
+    const mypy = (text: string) => {
+      const program = join(folder, "example.py");
+      writeFileSync(program, text);
+      const env = { ...process.env, PYTHONPATH: site, MYPYPATH: join(folder, "python") };
+      return run("python3", ["-m", "mypy", "--config-file", configuration, program], { env });
+    };
+    const example = readFileSync(join(checkout, "examples/python/__main__.py"), "utf8");
+    const taken = await mypy(example);
+    assert.equal(taken.code, 0, taken.stdout + taken.stderr);
+    const refused = await mypy(example.replace('namespace="shop"', "namespace=7"));
+    assert.equal(refused.code, 1, refused.stdout + refused.stderr);
+    assert.match(refused.stdout, /"namespace" to "HostSettingsArgs" has incompatible type "int"/);
+  });
+
+  it("gives programs in Go a typed SDK, which its compiler takes", async () => {
+    await generateSdks();
     const sdk = join(folder, "go/enrouteistio");
     const [, path] = /"(\S+)\/internal"/.exec(readFileSync(join(sdk, "encryptedIngress.go"), "utf8"))!;
     const module = join(checkout, "sandbox/go/sdkgen");

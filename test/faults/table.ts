@@ -490,6 +490,26 @@ export const faults: Fault[] = [
     },
     found: ["identity/authority", "identity/authority-renewal"],
   },
+  {
+    name: "a policy that lets more than the gateway in",
+    break: (seeds) =>
+      seeds.create(
+        object(inside("security.istio.io/v1", "AuthorizationPolicy", closed, "wide"), {
+          spec: { action: "ALLOW", rules: [{ from: [{ source: { namespaces: [workloads] } }] }] },
+        }),
+      ),
+    found: ["authorization/only-from-gateway"],
+  },
+  {
+    name: "the policy by which the gateway alone is let in, only tried",
+    break: (seeds) => seeds.patch(onlyGateway, { metadata: { annotations: { [dryRunAnnotation]: "true" } } }),
+    found: ["authorization/only-from-gateway"],
+  },
+  {
+    name: "no policy by which the gateway alone is let in",
+    break: (seeds) => seeds.delete(onlyGateway),
+    found: ["authorization/only-from-gateway"],
+  },
 ];
 
 /** A fault of what is in force, seeded where every pod has a real proxy. */
@@ -594,26 +614,6 @@ export const effectFaults: EffectFault[] = [
       return seeds.delete(inside("security.istio.io/v1", "PeerAuthentication", workloads, exception!.metadata!.name!));
     },
     found: ["strict/exceptions", "effect/inbound", "effect/plain-text"],
-  },
-  {
-    name: "a policy that lets more than the gateway in",
-    break: (seeds) =>
-      seeds.create(
-        object(inside("security.istio.io/v1", "AuthorizationPolicy", closed, "wide"), {
-          spec: { action: "ALLOW", rules: [{ from: [{ source: { namespaces: [workloads] } }] }] },
-        }),
-      ),
-    found: ["authorization/only-from-gateway"],
-  },
-  {
-    name: "the policy by which the gateway alone is let in, only tried",
-    break: (seeds) => seeds.patch(onlyGateway, { metadata: { annotations: { [dryRunAnnotation]: "true" } } }),
-    found: ["authorization/only-from-gateway"],
-  },
-  {
-    name: "no policy by which the gateway alone is let in",
-    break: (seeds) => seeds.delete(onlyGateway),
-    found: ["authorization/only-from-gateway"],
   },
   {
     name: "a DestinationRule that turns TLS off",

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pulumi, sharedSandbox } from "./sandbox-fixture";
+
+const checkout = resolve(__dirname, "../..");
+
+/** A program that somebody has: it makes its cluster, and gives the ingress what every resource may be given. */
+interface Program {
+  name: string;
+  aliases?: string[];
+  timeout: number;
+  protect?: boolean;
+}
+
+describe("EncryptedIngress in a program of one's own", function () {
+  this.timeout(300_000);
+  let folder: string;
+  let chartRepository: string;
+  let kubeconfig: string;
+
+  before(async function () {
+    this.timeout(0);
+    ({ chartRepository, kubeconfig } = await sharedSandbox());
+    folder = realpathSync(mkdtempSync(join(tmpdir(), "enroute-own-program-")));
+    symlinkSync(join(checkout, "node_modules"), join(folder, "node_modules"));
+    writeFileSync(join(folder, "Pulumi.yaml"), "name: own-program\nruntime: nodejs\n");
+    writeFileSync(join(folder, "package.json"), '{ "name": "own-program", "main": "index.js" }');
+    write({ name: "shop", timeout: 251 });
+    await succeed("stack", "init", "own");
+    await succeed("config", "set", "kubeconfig", kubeconfig);
+  });
+
+  after(async () => {
+    write({ name: "store", timeout: 252 });
+    await pulumi(["up", "--yes", "--skip-preview"], { cwd: folder });
+    await pulumi(["destroy", "--yes", "--skip-preview"], { cwd: folder });
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  function write({ name, aliases, timeout, protect = false }: Program): void {
+    const program = `
+      const k8s = require("@pulumi/kubernetes");
+      const pulumi = require("@pulumi/pulumi");
+      const tls = require("@pulumi/tls");
+      // The checkout's sources are TypeScript; the package that people install is not.
+      require("tsx/cjs");
+      const { EncryptedIngress } = require(${JSON.stringify(join(checkout, "components"))});
+
+      // The cluster comes up in the same update: a preview does not know how to reach it.
+      const cluster = new tls.PrivateKey("cluster", { algorithm: "ECDSA" });
+      const kubeconfig = cluster.id.apply(() => new pulumi.Config().require("kubeconfig"));
+      const provider = new k8s.Provider("cluster", { kubeconfig });
+      const before = new k8s.core.v1.ConfigMap("before", { metadata: { name: "before", namespace: "default" } }, { provider });
+
+      class Platform extends pulumi.ComponentResource {
+        constructor() {
+          super("example:index:Platform", "platform");
+          const ingress = new EncryptedIngress(
+            ${JSON.stringify(name)},
+            {
+              istio: { version: "1.31.0", chartRepository: ${JSON.stringify(chartRepository)} },
+              gateway: {
+                version: "0.8.7",
+                chartRepository: ${JSON.stringify(chartRepository)},
+                images: { redis: { tag: "7.4.1" } },
+                serviceAnnotations: { cluster: cluster.id },
+              },
+              namespaces: [{ name: "own-shop", onlyFromGateway: true }],
+              hosts: [{ host: "own.example.com", namespace: "own-shop", routes: [{ service: "storefront", port: 80 }] }],
+              certificate: { issuer: "generated" },
+            },
+            {
+              parent: this,
+              provider,
+              dependsOn: before,
+              protect: ${protect},
+              aliases: ${JSON.stringify((aliases ?? []).map((one) => ({ name: one })))},
+              transforms: [
+                ({ type, props, opts }) =>
+                  type === "kubernetes:helm.sh/v3:Release" ? { props: { ...props, timeout: ${timeout} }, opts } : undefined,
+              ],
+            },
+          );
+          this.registerOutputs({ hosts: ingress.hosts, identity: ingress.gatewayIdentity });
+        }
+      }
+      new Platform();
+    `;
+    writeFileSync(join(folder, "index.js"), program);
+  }
+
+  async function succeed(...args: string[]): Promise<string> {
+    const { code, stdout, stderr } = await pulumi(args, { cwd: folder });
+    assert.equal(code, 0, `pulumi ${args.join(" ")}:\n${stdout}\n${stderr}`);
+    return stdout;
+  }
+
+  interface Resource {
+    urn: string;
+    type: string;
+    protect?: boolean;
+    dependencies?: string[];
+    inputs: Record<string, unknown>;
+  }
+
+  async function state(): Promise<Resource[]> {
+    const { deployment } = JSON.parse(await succeed("stack", "export")) as { deployment: { resources: Resource[] } };
+    return deployment.resources;
+  }
+
+  const releases = (resources: Resource[]) => resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
+
+  it("previews before its cluster is there, and rolls out with it", async () => {
+    const preview = JSON.parse(await succeed("preview", "--json")) as { changeSummary: Record<string, number> };
+    await succeed("up", "--yes", "--skip-preview");
+    const made = await state();
+    assert.deepEqual(preview.changeSummary, {
+      create: made.filter(({ type }) => !type.startsWith("pulumi:providers:")).length,
+    });
+    await succeed("up", "--yes", "--skip-preview", "--expect-no-changes");
+  });
+
+  it("is made after what its caller names, and changed by its caller's transforms", async () => {
+    const made = await state();
+    assert.deepEqual(
+      releases(made).map(({ inputs }) => inputs["timeout"]),
+      [251, 251, 251],
+    );
+    const ingress = made.find(({ type }) => type === "enroute-istio:index:EncryptedIngress")!;
+    assert.deepEqual(
+      ingress.dependencies?.map((urn) => urn.split("::").at(-1)),
+      ["before"],
+    );
+  });
+
+  it("may get another name, by an alias, and is changed in place", async () => {
+    const before = await state();
+    write({ name: "store", aliases: ["shop"], timeout: 252 });
+    const shown = await succeed("up", "--yes", "--skip-preview");
+    assert.doesNotMatch(shown, /replaced|deleted|created/);
+    const after = await state();
+    assert.equal(after.length, before.length);
+    assert.deepEqual(
+      releases(after).map(({ inputs }) => inputs["timeout"]),
+      [252, 252, 252],
+    );
+  });
+
+  it("protects all that it makes where it is protected", async () => {
+    write({ name: "store", timeout: 252, protect: true });
+    await succeed("up", "--yes", "--skip-preview");
+    for (const { protect, urn } of releases(await state())) assert.equal(protect, true, urn);
+    const { code, stdout, stderr } = await pulumi(["destroy", "--yes", "--skip-preview"], { cwd: folder });
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /protected/);
+  });
+});
