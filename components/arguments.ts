@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { type Path, pathText } from "../base/encrypted";
 import { type ComponentName, clusterKeys, componentArguments } from "../settings/arguments";
 import type { Problem } from "../settings/error";
-import { type Read, type Unresolved, readInput, scopeOf, withValues } from "../settings/inputs";
-import { hidingSecrets } from "../settings/marks";
+import { type Later, type Read, readInput, scopeOf } from "../settings/inputs";
+import { hidingSecrets, withValues } from "../settings/marks";
 import type { Settings } from "../settings/schema";
 import { withoutSecret } from "../settings/secrets";
 import { ArgumentsError } from "./refusal";
@@ -59,12 +59,13 @@ export function readArguments<Args extends object>(
   const scopes = new Set(outputs.map(({ path }) => scopeOf(path)));
   const gated = [...scopes].flatMap((scope) => {
     const group = outputs.filter(({ path }) => scopeOf(path) === scope);
-    if (isPart) return group.map(({ path, output }) => ({ path, value: output as pulumi.Output<unknown> }));
+    if (isPart) return group.map(({ path, output }) => ({ path, value: pulumi.output(output) }));
     const gate = pulumi.unsecret(
-      pulumi.all(group.map(({ output }) => output as pulumi.Output<unknown>)).apply(async (values) => {
+      pulumi.all(group.map(({ output }) => pulumi.output(output))).apply(async (values) => {
         const known = group.map(({ path }, index) => ({ path, value: values[index] }));
         const found = read(withValues(input, known)).problems;
-        if (found.length > 0) throw new ArgumentsError(component, title, await withoutSecrets(found, group, known));
+        if (found.length > 0)
+          throw new ArgumentsError(component, title, await withoutSecrets(found, group, known), { isLate: true });
       }),
     );
     // The secret stays one, and the others do not become one.
@@ -101,10 +102,10 @@ function withClusterHint(problems: readonly Problem[]): Problem[] {
 /** The problems without values that are secret. */
 async function withoutSecrets(
   problems: readonly Problem[],
-  group: readonly Unresolved[],
-  known: readonly { path: Unresolved["path"]; value: unknown }[],
+  group: readonly Later[],
+  known: readonly { path: Path; value: unknown }[],
 ): Promise<Problem[]> {
-  const isSecret = await Promise.all(group.map(({ output }) => pulumi.isSecret(output as pulumi.Output<unknown>)));
+  const isSecret = await Promise.all(group.map(({ output }) => pulumi.isSecret(pulumi.output(output))));
   const secrets = known.filter((_, index) => isSecret[index]);
   const values = Object.fromEntries(secrets.map(({ path, value }) => [pathText(path), value]));
   const secretPaths = Object.keys(values).map((key) => [key]);

@@ -51,6 +51,20 @@ export function overridesOf(settled: Values, effective: Values, owned: readonly 
   });
 }
 
+/**
+ * Branches of the settled values in whose place a value stands of which nothing is known, such as a Pulumi Output: what was settled in
+ * them would be lost.
+ */
+export function hiddenBranches(settled: unknown, effective: unknown, path: Path = []): Path[] {
+  if (!isPlainTree(settled) || Object.keys(settled).length === 0) return [];
+  if (!isPlainTree(effective)) return isTree(effective) ? [path] : [];
+  return Object.keys(settled).flatMap((key) => hiddenBranches(settled[key], effective[key], [...path, key]));
+}
+
+/** What is allowed in the place of a hidden branch. */
+export const leafByLeaf =
+  "an object with Outputs as its leaves: as a whole it would take the place of what is set in it";
+
 /** Where something is no longer as it was settled. What else stands beside it in a branch is another matter. */
 function differences(wanted: unknown, found: unknown, path: Path): Omit<Override, "owned">[] {
   if (isPlainTree(wanted))

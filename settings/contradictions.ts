@@ -4,7 +4,7 @@ import { at } from "../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../mesh/discovery";
 import { ttlProblem } from "../mesh/enroute";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
-import { type Override, type Path, allowedText, overridesOf } from "../mesh/overrides";
+import { type Override, type Path, allowedText, hiddenBranches, leafByLeaf, overridesOf } from "../mesh/overrides";
 import { nearest } from "./builders";
 import { type ChartValues, chartValues, effectiveMeshConfig } from "./effective";
 import { type Problem, problem, publicProblem } from "./error";
@@ -27,8 +27,13 @@ export function overrideProblems(settings: Settings): Problem[] {
       `a value that is not encrypted: ${owned.key ?? "the rollout"} decides it, so it is no secret. Set it without --secret, or leave it out. ${owned.why}`,
     ),
   );
+  const branches = chartValues(settings).flatMap(({ section, settled, effective, saidAt }) =>
+    hiddenBranches(settled, effective).map((path) =>
+      publicProblem(pathText(saidAt(path) ?? [section, "values", ...path]), "an Output", leafByLeaf),
+    ),
+  );
   // A branch that is taken away as a whole is one slip, however much was in it.
-  const all = [...found, ...encrypted];
+  const all = [...branches, ...found, ...encrypted];
   return all.filter(({ key }, index) => all.findIndex((other) => other.key === key) === index);
 }
 

@@ -18,17 +18,52 @@ export interface Problem {
 
 /** A problem with a key; `found` is cut short, and left out for key material. */
 export function problem(key: string, found: unknown, allowed: string): Problem {
-  return {
-    key,
-    found: isConfidential(key) || found === undefined ? undefined : shorten(withoutUserinfo(JSON.stringify(found))),
-    allowed,
-  };
+  return { key, found: isConfidential(key) ? undefined : foundText(found), allowed };
 }
 
 /** The same for a value that is known to be public: a switch or a name among Helm values. */
 export function publicProblem(key: string, found: unknown, allowed: string): Problem {
-  return { key, found: found === undefined ? undefined : shorten(withoutUserinfo(JSON.stringify(found))), allowed };
+  return { key, found: foundText(found), allowed };
 }
+
+/** What stands somewhere, in one short line; undefined where nothing does. Never throws, whatever it is. */
+function foundText(found: unknown): string | undefined {
+  if (found === undefined) return undefined;
+  const strange = strangeness(found);
+  if (strange !== undefined) return strange;
+  try {
+    const text = JSON.stringify(found, (_, value: unknown) => strangeness(value) ?? value);
+    return shorten(withoutUserinfo(text));
+  } catch {
+    return "a value that contains itself";
+  }
+}
+
+/** What a value is that no settings can hold: a word for it, or undefined for text, numbers, true, false, null, lists and objects. */
+export function strangeness(value: unknown): string | undefined {
+  switch (typeof value) {
+    case "function":
+    case "symbol":
+      return `a ${typeof value}`;
+    case "bigint":
+      return "a bigint";
+    case "number":
+      return Number.isFinite(value) ? undefined : String(value);
+    case "object": {
+      if (value === null || Array.isArray(value)) return undefined;
+      const prototype: unknown = Object.getPrototypeOf(value);
+      if (prototype === Object.prototype || prototype === null) return undefined;
+      if (value instanceof Unresolved) return "an Output";
+      const { name = "" } = (value as { constructor?: { name?: string } }).constructor ?? {};
+      return name === "" ? "an object of a class" : `an object of class ${name}`;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** Stands for an Output among Helm values, of which a rule knows no more than that it is none of its own values. */
+export class Unresolved {}
 
 /** A problem as errors list it. */
 export function problemText({ key, found, allowed }: Problem): string {
@@ -53,8 +88,16 @@ export class SettingsError extends Error {
   }
 }
 
-/** Problems of a failed validation, in the order of the keys. */
-export function describeProblems(error: z.ZodError, input: unknown): Problem[] {
+/**
+ * Problems of a failed validation, in the order of the keys.
+ *
+ * @param isSecret whether what stands at a path may be a secret, so that it is not shown
+ */
+export function describeProblems(
+  error: z.ZodError,
+  input: unknown,
+  isSecret: (path: readonly PropertyKey[]) => boolean,
+): Problem[] {
   return error.issues
     .flatMap((issue) => {
       if (issue.code === "unrecognized_keys")
@@ -63,14 +106,18 @@ export function describeProblems(error: z.ZodError, input: unknown): Problem[] {
           const path = [...issue.path, issue.keys[index]!];
           const [, guess] = /; did you mean (\S+)\?/.exec(line) ?? [];
           return {
-            ...problem(pathText(path), valueAt(input, path), line.slice(issue.keys[index]!.length + 2)),
+            ...problem(
+              pathText(path),
+              isSecret(path) ? undefined : valueAt(input, path),
+              line.slice(issue.keys[index]!.length + 2),
+            ),
             isUnknown: true as const,
             ...(guess === undefined ? {} : { meant: pathText([...issue.path, guess]) }),
           };
         });
       const found = valueAt(input, issue.path);
       const missing = found === undefined ? "missing; " : "";
-      return [problem(pathText(issue.path), found, `${missing}${issue.message}`)];
+      return [problem(pathText(issue.path), isSecret(issue.path) ? undefined : found, `${missing}${issue.message}`)];
     })
     .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
 }

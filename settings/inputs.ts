@@ -1,25 +1,26 @@
 import type { z } from "zod";
-import { type Path, pathText } from "../base/encrypted";
+import { type Path, pathOf, pathText } from "../base/encrypted";
 import { at, isTree } from "../base/tree";
-import { type Problem, describeProblems } from "./error";
-import { type Eventual, isOutput } from "./marks";
+import { type Problem, Unresolved, describeProblems, strangeness } from "./error";
+import { isEventual } from "./marks";
+import { isPem, maybeSecret } from "./secrets";
 
 /*
  * Arguments of components: the shape of settings, in which an Output may stand where the schema says so (`.meta({ input: true })`, and
  * what may be a secret). Loads without the SDK.
  */
 
-/** An Output, and where it stands. */
-export interface Unresolved {
+/** An Output or a promise, and where it stands. */
+export interface Later {
   path: Path;
-  output: Eventual<unknown>;
+  output: unknown;
 }
 
 export interface Read<Value> {
   problems: Problem[];
   /** With defaults filled in, and a value of the right form in the place of each Output. Missing where the form is wrong. */
   value?: Value;
-  outputs: Unresolved[];
+  outputs: Later[];
 }
 
 /**
@@ -32,20 +33,27 @@ export function readInput<Schema extends z.ZodType>(
   input: unknown,
   cross: (value: z.output<Schema>) => Problem[],
 ): Read<z.output<Schema>> {
-  const outputs: Unresolved[] = [];
+  const outputs: (Later & { isFree: boolean })[] = [];
   const refused: Problem[] = [];
-  const filled = fill(input, [], (output, path) => {
-    const { setting, isOpen } = settingAt(schema, path, input);
-    if (isOpen) outputs.push({ path, output });
-    else refused.push(tooLate(path));
-    return placeholderOf(setting);
+  const filled = fill(input, [], {
+    later(output, path) {
+      const { setting, isOpen } = settingAt(schema, path, input);
+      const place = placeOf(setting);
+      if (!isOpen) refused.push(tooLate(path));
+      else if (place === "branch") refused.push(asWhole(path));
+      else outputs.push({ path, output, isFree: place === "free" });
+      return place === "free" ? new Unresolved() : placeholderOf(setting);
+    },
+    strange(what, path) {
+      refused.push({ key: pathText(path), found: what, allowed: "a plain value, or an Output of one" });
+      return undefined;
+    },
   });
-  const parsed = schema.safeParse(filled);
   const isNew = ({ key }: Problem) => !refused.some((one) => isWithin(key, one.key));
-  const wrong = parsed.success ? [] : describeProblems(parsed.error, filled).filter(isNew);
+  const parsed = schema.safeParse(filled);
+  const wrong = parsed.success ? [] : describeProblems(parsed.error, filled, maybeSecret(schema)).filter(isNew);
   if (!parsed.success || refused.length > 0) return { problems: [...refused, ...wrong], outputs };
-  const open = outputs.map(({ path }) => scopeOf(path));
-  const problems = cross(parsed.data).filter(({ key }) => !open.some((scope) => isWithin(key, scope)));
+  const problems = cross(parsed.data).filter(({ key }) => !outputs.some((output) => mayDependOn(key, output)));
   return { problems, value: parsed.data, outputs };
 }
 
@@ -55,37 +63,51 @@ function tooLate(path: Path): Problem {
   return { key: pathText(path), found: "an Output", allowed };
 }
 
-/** The key or list item whose rules see a value: what else is in it is judged together with it. */
+function asWhole(path: Path): Problem {
+  const allowed =
+    "an object whose members may be Outputs: as a whole it would take the place of what the component sets in it";
+  return { key: pathText(path), found: "an Output", allowed };
+}
+
+/** The key or list item whose Outputs are checked together, as rules compare what is in it. */
 export function scopeOf([first = "", second]: Path): string {
   const isAlone = typeof second === "number" || (first === "istio" && second === "ca");
   return pathText(isAlone ? [first, second] : [first]);
+}
+
+/** Whether what is said of a key may be another thing when an Output is known. */
+function mayDependOn(key: string, { path, isFree }: { path: Path; isFree: boolean }): boolean {
+  // Whatever it turns out to be, it is not what the component itself makes.
+  if (isFree) return false;
+  const [own, scope] = [pathText(path), scopeOf(path)];
+  if (isWithin(key, own) || isWithin(own, key)) return true;
+  // A certificate is compared with its key, its roots and its chain.
+  return isPem(path) && isWithin(key, scope) && isPem(pathOf(key));
 }
 
 function isWithin(key: string, scope: string): boolean {
   return key === scope || (key.startsWith(scope) && /^[.[]/.test(key.slice(scope.length)));
 }
 
-/** A copy with something else in the place of each Output, and without members that are undefined. */
-function fill(value: unknown, path: Path, replace: (output: Eventual<unknown>, path: Path) => unknown): unknown {
-  if (isOutput(value)) return replace(value, path);
-  if (Array.isArray(value)) return value.map((item, index) => fill(item, [...path, index], replace));
-  if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, item]) =>
-      item === undefined ? [] : [[key, fill(item, [...path, key], replace)]],
-    ),
-  );
+/** What is made of values that no settings can hold. */
+interface Replace {
+  later: (output: unknown, path: Path) => unknown;
+  strange: (what: string, path: Path) => unknown;
 }
 
-/** A copy with the values of some paths, which exist in it. */
-export function withValues<Value>(tree: Value, values: readonly { path: Path; value: unknown }[]): Value {
-  const put = (branch: unknown, [key, ...rest]: Path, value: unknown): unknown => {
-    if (key === undefined) return value;
-    if (Array.isArray(branch))
-      return branch.map((item: unknown, index) => (index === key ? put(item, rest, value) : item));
-    return { ...(branch as object), [key]: put(at(branch, key), rest, value) };
-  };
-  return values.reduce<unknown>((branch, { path, value }) => put(branch, path, value), tree) as Value;
+/** A copy with something else in the place of such values, and without members that are undefined. */
+function fill(value: unknown, path: Path, replace: Replace, above: readonly unknown[] = []): unknown {
+  if (isEventual(value)) return replace.later(value, path);
+  const strange = above.includes(value) ? "a value that contains itself" : strangeness(value);
+  if (strange !== undefined) return replace.strange(strange, path);
+  const within = [...above, value];
+  if (Array.isArray(value)) return value.map((item, index) => fill(item, [...path, index], replace, within));
+  if (!isTree(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, item]) =>
+      item === undefined ? [] : [[key, fill(item, [...path, key], replace, within)]],
+    ),
+  );
 }
 
 interface AnyDefinition {
@@ -122,6 +144,14 @@ function isOfKind(option: z.ZodType, input: unknown): boolean {
   return Object.entries(shape).every(
     ([key, child]) => (child.def as AnyDefinition).type !== "literal" || child.safeParse(at(input, key)).success,
   );
+}
+
+/** Whether a value of a schema is one leaf, a branch with members of its own, or among those that nobody knows, such as Helm values. */
+function placeOf(setting: z.ZodType | undefined): "leaf" | "branch" | "free" {
+  if (setting === undefined) return "free";
+  const { type } = setting.def as AnyDefinition;
+  if (type === "unknown") return "free";
+  return ["record", "object", "array"].includes(type) ? "branch" : "leaf";
 }
 
 /** A value that a schema takes; undefined where that is not known. */

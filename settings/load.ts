@@ -6,7 +6,7 @@ import { howToSet } from "./how-to-set";
 import { crossProblems } from "./rules";
 import { type Settings, type StackConfiguration, settingsSchema } from "./schema";
 import { isKubeconfigText } from "./kubeconfig";
-import { certificateTextProblems, secretPathsOf, secretProblems, withoutSecret } from "./secrets";
+import { certificateTextProblems, secretPathsOf, secretProblems, withoutSecret, maybeSecret } from "./secrets";
 import { hidingSecrets, unmarked } from "./marks";
 
 /** Keys whose value is text as it stands, also where it reads as a number. */
@@ -66,7 +66,8 @@ function checkSettings(input: unknown, configuration: StackConfiguration, now: D
   const parsed = settingsSchema.safeParse(input);
   const encrypted = configuration.encrypted ?? wholeKeys(configuration);
   const all = [...encrypted.paths, ...encrypted.unsure];
-  if (!parsed.success) throw refused(describeProblems(parsed.error, input).map(withoutSecret(all)), configuration);
+  if (!parsed.success)
+    throw refused(describeProblems(parsed.error, input, maybeSecret()).map(withoutSecret(all)), configuration);
   const secretPaths = secretPathsOf(parsed.data, all);
   const settings = secretPaths.length === 0 ? parsed.data : { ...parsed.data, secretPaths };
   const problems = [

@@ -22,13 +22,19 @@ export function hidingSecrets(settings: Settings | undefined): (text: string) =>
 
 /** The settings with something in the place of each secret among them. */
 export function withSecrets(settings: Settings, replace: (value: unknown) => unknown): Settings {
-  const copy = structuredClone(settings);
-  for (const path of copy.secretPaths ?? []) {
-    const branch = at(copy, ...path.slice(0, -1)) as Record<string | number, unknown>;
-    const key = path.at(-1)!;
-    branch[key] = replace(branch[key]);
-  }
-  return copy;
+  const values = (settings.secretPaths ?? []).map((path) => ({ path, value: replace(at(settings, ...path)) }));
+  return withValues(settings, values);
+}
+
+/** A copy with the values of some paths, which exist in it. */
+export function withValues<Value>(tree: Value, values: readonly { path: Path; value: unknown }[]): Value {
+  const put = (branch: unknown, [key, ...rest]: Path, value: unknown): unknown => {
+    if (key === undefined) return value;
+    if (Array.isArray(branch))
+      return branch.map((item: unknown, index) => (index === key ? put(item, rest, value) : item));
+    return { ...(branch as object), [key]: put(at(branch, key), rest, value) };
+  };
+  return values.reduce<unknown>((branch, { path, value }) => put(branch, path, value), tree) as Value;
 }
 
 /** A value that {@link secret} marks. */
@@ -91,6 +97,11 @@ export async function resolved(input: unknown): Promise<unknown> {
   if (!isPlainTree(input)) return input;
   const entries = Object.entries(input).map(async ([key, item]) => [key, await resolved(item)] as const);
   return Object.fromEntries(await Promise.all(entries));
+}
+
+/** Whether a value is there later: an Output, or a promise. */
+export function isEventual(value: unknown): boolean {
+  return isOutput(value) || (isTree(value) && typeof value["then"] === "function");
 }
 
 export function isOutput(value: unknown): value is Output {

@@ -62,6 +62,36 @@ export function secrecyAt(path: Path): Secrecy | undefined {
   return secretSettings().find((one) => isAtOrAbove(one.path, path))?.secrecy;
 }
 
+/**
+ * Whether a value of a schema must not be shown, by its path: it is a secret, or may be; or nobody knows it, and what is always one
+ * stands beside it, of which it may be a misspelt one.
+ */
+export function maybeSecret(schema: z.ZodType = settingsSchema): (path: readonly PropertyKey[]) => boolean {
+  const secrets = secretSettings(schema);
+  const always = secrets.filter(({ secrecy }) => secrecy === "must").map(({ path }) => path);
+  return (path) => {
+    const known = path.map((part) => (typeof part === "number" ? part : String(part)));
+    return secrets.some((one) => isAtOrAbove(one.path, known)) || isUnknownBeside(schema, always, known);
+  };
+}
+
+function isUnknownBeside(schema: z.ZodType, patterns: readonly string[][], path: Path): boolean {
+  const isBeside = patterns.some(
+    (pattern) =>
+      pattern.length === path.length && path.length > 1 && isAtOrAbove(pattern.slice(0, -1), path.slice(0, -1)),
+  );
+  return isBeside && !isKnown(schema, path);
+}
+
+/** Whether a schema has something at a path, in any kind of a union. */
+function isKnown(schema: z.ZodType, [key, ...rest]: Path): boolean {
+  if (key === undefined) return true;
+  const { shape, element, options, innerType, out } = schema.def as AnyDefinition;
+  const child = shape?.[String(key)] ?? (typeof key === "number" ? element : undefined);
+  if (child !== undefined && isKnown(child, rest)) return true;
+  return [...(options ?? []), innerType, out].some((same) => same !== undefined && isKnown(same, [key, ...rest]));
+}
+
 function isAtOrAbove(pattern: readonly string[], path: Path): boolean {
   return pattern.length <= path.length && touches(pattern, path);
 }

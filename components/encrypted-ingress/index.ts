@@ -5,7 +5,7 @@ import { issueText } from "../../base/issue";
 import { ownerName } from "../../mesh/ownership";
 import { clusterKeys } from "../../settings/arguments";
 import type { Settings } from "../../settings/schema";
-import { withValues } from "../../settings/inputs";
+import { withValues } from "../../settings/marks";
 import { secretPathsOf } from "../../settings/secrets";
 import { settingsWarnings } from "../../settings/warnings";
 import { type Checked, readArguments } from "../arguments";

@@ -81,6 +81,18 @@ export class EnRouteGateway extends pulumi.ComponentResource {
     args = checkedArguments(this, { type: "EnRouteGateway", name }, args);
     const replicas = args.replicas ?? 1;
     this.namespace = args.namespace;
+    // Before anything is made: they may be refused.
+    const values = ownValues(
+      this,
+      `EnRouteGateway ${name}`,
+      gatewayOwned,
+      enrouteValues({
+        ...{ ...args, replicas, logLevel: args.logLevel ?? defaultLogLevel },
+        resources: { ...defaultGatewayResources, ...args.resources },
+        ingresses: ingressSupport(args.ingresses),
+      }),
+      args.values,
+    );
     // A preview runs no Helm.
     if (!pulumi.runtime.isDryRun()) writePostRenderer(args.providerFolder ?? ".", args.service?.type);
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
@@ -96,21 +108,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
         // Nothing is built upon a failed first install, so it leaves nothing; a failed upgrade goes back to what ran.
         atomic: true,
         ...defined({ postrender: postRendererPath(args.service?.type) }),
-        values: ownValues(
-          this,
-          gatewayOwned,
-          enrouteValues({
-            replicas,
-            ...{ images: args.images, registry: args.registry, imagePullSecrets: args.imagePullSecrets },
-            logLevel: args.logLevel ?? defaultLogLevel,
-            resources: { ...defaultGatewayResources, ...args.resources },
-            workloadCertificate: args.workloadCertificate,
-            ingresses: ingressSupport(args.ingresses),
-            serviceAnnotations: args.serviceAnnotations,
-            service: args.service,
-          }),
-          args.values,
-        ),
+        values,
       },
       { parent: this, dependsOn: rights, ...fixedName, ...child.options },
     );

@@ -78,6 +78,15 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       authorityFingerprint: args.authorityFingerprint,
     };
     // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    // Before anything is made: they may be refused.
+    const checked = ownValues(
+      this,
+      `IstioControlPlane ${name}`,
+      istioOwned,
+      istiodValues({ ...values, meshConfig: undefined }),
+      args.values,
+      { read: readByIstiod, made: istiodValues(values) },
+    );
     const [base, istiod] = ["istio-base", "istiod"].map((child) => childName(name, { inStacks: "istio", child }));
     this.base = new k8s.helm.v3.Release(
       base!.name,
@@ -95,10 +104,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         name: "istiod",
         namespace: args.namespace,
         ...chartSource("istiod", args),
-        values: ownValues(this, istioOwned, istiodValues({ ...values, meshConfig: undefined }), args.values, {
-          read: readByIstiod,
-          made: istiodValues(values),
-        }),
+        values: checked,
       },
       // istiod does not become ready while the kinds that it watches are missing.
       { parent: this, dependsOn: this.base, ...fixedName, ...istiod!.options },

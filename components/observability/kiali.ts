@@ -49,6 +49,8 @@ export class Kiali extends pulumi.ComponentResource {
   constructor(name: string, args: KialiArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:observability:Kiali", name, {}, opts);
     args = checkedArguments(this, { type: "Kiali", name }, args);
+    // Before anything is made: they may be refused.
+    const values = ownValues(this, `Kiali ${name}`, kialiOwned, kialiValues(args), args.values);
     // A key drawn once and kept as a secret in the state. Kiali takes 16, 24 or 32 bytes.
     const random = new tls.PrivateKey(
       `${name}-signing-key`,
@@ -74,7 +76,7 @@ export class Kiali extends pulumi.ComponentResource {
         namespace: args.namespace,
         ...chartSource("kiali-server", args),
         atomic: true,
-        values: ownValues(this, kialiOwned, kialiValues(args), args.values),
+        values,
       },
       // The pod mounts the key: it does not start without the Secret.
       { parent: this, dependsOn: secret, ...fixedName, ...child.options },

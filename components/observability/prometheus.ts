@@ -49,7 +49,7 @@ export class Prometheus extends pulumi.ComponentResource {
         namespace: args.namespace,
         ...chartSource("prometheus", args),
         atomic: true,
-        values: ownValues(this, prometheusOwned, prometheusValues(args), args.values),
+        values: ownValues(this, `Prometheus ${name}`, prometheusOwned, prometheusValues(args), args.values),
       },
       { parent: this, ...fixedName, ...child.options },
     );

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { pulumi, sharedSandbox } from "./sandbox-fixture";
+import { kubernetesPluginVersion, pulumi, sharedSandbox } from "./sandbox-fixture";
 
 const checkout = resolve(__dirname, "../..");
 
@@ -12,6 +12,8 @@ interface Program {
   aliases?: string[];
   timeout: number;
   protect?: boolean;
+  /** Of the host's route, as the text of the program. */
+  service?: string;
 }
 
 describe("EncryptedIngress in a program of one's own", function () {
@@ -19,10 +21,12 @@ describe("EncryptedIngress in a program of one's own", function () {
   let folder: string;
   let chartRepository: string;
   let kubeconfig: string;
+  let version: string;
 
   before(async function () {
     this.timeout(0);
     ({ chartRepository, kubeconfig } = await sharedSandbox());
+    version = await kubernetesPluginVersion();
     folder = realpathSync(mkdtempSync(join(tmpdir(), "enroute-own-program-")));
     symlinkSync(join(checkout, "node_modules"), join(folder, "node_modules"));
     writeFileSync(join(folder, "Pulumi.yaml"), "name: own-program\nruntime: nodejs\n");
@@ -39,7 +43,7 @@ describe("EncryptedIngress in a program of one's own", function () {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function write({ name, aliases, timeout, protect = false }: Program): void {
+  function write({ name, aliases, timeout, protect = false, service = '"storefront"' }: Program): void {
     const program = `
       const k8s = require("@pulumi/kubernetes");
       const pulumi = require("@pulumi/pulumi");
@@ -51,7 +55,7 @@ describe("EncryptedIngress in a program of one's own", function () {
       // The cluster comes up in the same update: a preview does not know how to reach it.
       const cluster = new tls.PrivateKey("cluster", { algorithm: "ECDSA" });
       const kubeconfig = cluster.id.apply(() => new pulumi.Config().require("kubeconfig"));
-      const provider = new k8s.Provider("cluster", { kubeconfig });
+      const provider = new k8s.Provider("cluster", { kubeconfig }, { version: ${JSON.stringify(version)} });
       const before = new k8s.core.v1.ConfigMap("before", { metadata: { name: "before", namespace: "default" } }, { provider });
 
       class Platform extends pulumi.ComponentResource {
@@ -68,7 +72,7 @@ describe("EncryptedIngress in a program of one's own", function () {
                 serviceAnnotations: { cluster: cluster.id },
               },
               namespaces: [{ name: "own-shop", onlyFromGateway: true }],
-              hosts: [{ host: "own.example.com", namespace: "own-shop", routes: [{ service: "storefront", port: 80 }] }],
+              hosts: [{ host: "own.example.com", namespace: "own-shop", routes: [{ service: ${service}, port: 80 }] }],
               certificate: { issuer: "generated" },
             },
             {
@@ -146,6 +150,20 @@ describe("EncryptedIngress in a program of one's own", function () {
       releases(after).map(({ inputs }) => inputs["timeout"]),
       [252, 252, 252],
     );
+  });
+
+  it("tells of an Output that turns out wrong at the component, once, in its own words", async () => {
+    write({ name: "store", timeout: 252, service: 'cluster.id.apply(() => "No Service!")' });
+    const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview"], { cwd: folder });
+    assert.notEqual(code, 0);
+    const told = (stdout + stderr).slice((stdout + stderr).lastIndexOf("Diagnostics:"));
+    assert.match(
+      told,
+      /EncryptedIngress \(store\):\n +error: 1 argument of EncryptedIngress store is wrong, as is known only now/,
+    );
+    assert.match(told, /hosts\[0\]\.routes\[0\]\.service\n +found: +"No Service!"/);
+    assert.doesNotMatch(told, /error serializing|^ +at /m);
+    assert.equal(told.split("is wrong, as is known").length, 2, told);
   });
 
   it("protects all that it makes where it is protected", async () => {

@@ -183,7 +183,7 @@ describe("EncryptedIngress", () => {
         istio: { version: "^1.31.0", profil: "small" },
         hosts: [{ ...minimal.hosts[0]!, namespace: "shoop" }],
       });
-      assert.match(message, /^2 arguments of EncryptedIngress shop are wrong; nothing was changed\./);
+      assert.match(message, /^2 arguments of EncryptedIngress shop are wrong; nothing of it was made\./);
       assert.match(message, /istio\.profil\n.*\n.*did you mean profile\?/);
       assert.ok(resource instanceof EncryptedIngress);
       assert.equal(hideStack, true);

@@ -208,11 +208,11 @@ describe("EnRouteGateway", () => {
   });
 
   const owned: [values: object, expected: RegExp][] = [
-    [{ istio: { enable: false } }, /values\.istio\.enable is false; it must be true: leave it out\. The gateway gets/],
-    [{ istio: null }, /values\.istio\.enable is taken away; it must be true/],
-    [{ fullnameOverride: "edge" }, /values\.fullnameOverride is "edge"; it must be nothing: leave it out/],
-    [{ envoySettings: { logLevel: "trace" } }, /it must be "info", as gateway\.logLevel decides/],
-    [{ replicaCount: pulumi.output(2) }, /values\.replicaCount is a value of the program; it must be 1/],
+    [{ istio: { enable: false } }, /values\.istio\.enable\n +found: +false\n +allowed: true: leave it out\. The gateway gets/],
+    [{ istio: null }, /values\.istio\.enable\n +found: +taken away\n +allowed: true/],
+    [{ fullnameOverride: "edge" }, /values\.fullnameOverride\n +found: +"edge"\n +allowed: nothing: leave it out/],
+    [{ envoySettings: { logLevel: "trace" } }, /allowed: "info", as logLevel decides/],
+    [{ replicaCount: pulumi.output(2) }, /values\.replicaCount\n +found: +a value of the program\n +allowed: 1, as replicas decides/],
   ];
   for (const [values, expected] of owned)
     it(`refuses extra values that undo what it makes: ${Object.keys(values).join()}`, () =>

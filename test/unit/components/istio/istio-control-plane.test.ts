@@ -156,13 +156,13 @@ describe("IstioControlPlane", () => {
   const owned: [args: object, expected: RegExp][] = [
     [
       { meshConfig: { trustDomain: "x.y" } },
-      /values\.meshConfig\.trustDomain is "x\.y"; it must be "cluster\.local", as istio/,
+      /values\.meshConfig\.trustDomain\n +found: +"x\.y"\n +allowed: "cluster\.local", as trustDomain decides/,
     ],
     [
       { values: { pilot: { meshConfig: { rootNamespace: "x" } } } },
-      /values\.meshConfig\.rootNamespace is "x"; it must be "istio-/,
+      /values\.meshConfig\.rootNamespace\n +found: +"x"\n +allowed: "istio-system", as namespace decides/,
     ],
-    [{ values: { global: { tag: "1.30.0" } } }, /values\.global\.tag is "1\.30\.0"; it must be "1\.31\.0"/],
+    [{ values: { global: { tag: "1.30.0" } } }, /values\.global\.tag\n +found: +"1\.30\.0"\n +allowed: "1\.31\.0"/],
     [
       { authorityFingerprint: "f", values: { podAnnotations: null } },
       /certificate-authority"\] is taken away|podAnnotations/,
