@@ -82,6 +82,43 @@ describe("examples/yaml: a program in YAML, with this repository as a component 
     assert.match(stdout + stderr, /gateway\.autoscaling\.maxReplicas[^]*at least gateway\.replicas/);
   });
 
+  it("is refused with what is known, beside what is not; and what turns out wrong in the update ends it, with its reason", async () => {
+    const path = join(folder, "Pulumi.yaml");
+    const before = readFileSync(path, "utf8");
+    const later = (write: (ingress: Ingress) => void) => {
+      writeFileSync(path, before);
+      change((program) => {
+        const resources = program.resources as Record<string, unknown>;
+        resources["map"] = {
+          type: "kubernetes:core/v1:ConfigMap",
+          properties: { metadata: { name: "yaml-later", namespace: "default" } },
+          options: { provider: "${cluster}" },
+        };
+        write(program.resources.ingress.properties);
+      });
+    };
+    try {
+      later(({ hosts, gateway }) => {
+        hosts[0]!.namespace = "shoop";
+        gateway["serviceAnnotations"] = { uid: "${map.metadata.uid}" };
+      });
+      const preview = await pulumi(["preview"], { cwd: folder, env });
+      assert.notEqual(preview.code, 0);
+      assert.match(preview.stdout + preview.stderr, /hosts\[0\]\.namespace[^]*did you mean shop\?/);
+      later(
+        ({ hosts }) =>
+          ((hosts[0] as unknown as { routes: { service: string }[] }).routes[0]!.service = "no ${map.metadata.uid}"),
+      );
+      const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview"], { cwd: folder, env });
+      assert.notEqual(code, 0);
+      assert.match(stdout + stderr, /hosts\[0\]\.routes\[0\]\.service[^]*found: +"no /);
+      assert.doesNotMatch(stdout + stderr, /exited prematurely|always.{1,3} a bug/);
+    } finally {
+      writeFileSync(path, before);
+      await succeed("destroy", "--yes", "--skip-preview");
+    }
+  });
+
   it("rolls out, changes nothing when nothing changed, follows a change, and leaves nothing", async () => {
     await succeed("up", "--yes", "--skip-preview");
     const outputs = JSON.parse(await succeed("stack", "output", "--json")) as Record<string, unknown>;
