@@ -44,6 +44,8 @@ function extraNamesOf({ extraNames = [], ipAddresses = [] }: { extraNames?: stri
 export class ServingCertificate extends pulumi.ComponentResource {
   /** Name of the Secret, the same in every namespace. */
   readonly secretName: string;
+  /** By namespace, what a host there has to wait for; empty for a Secret that exists. */
+  readonly secrets = new Map<string, pulumi.Resource>();
   /** Certificates of the CAs for clients to trust, as PEM; undefined where we do not know them. */
   readonly caCertificate: pulumi.Output<string | undefined>;
   /** End of the leaf's validity, RFC 3339 in UTC; undefined for a Secret that others fill. */
@@ -63,7 +65,8 @@ export class ServingCertificate extends pulumi.ComponentResource {
         this.secretName = certificate.secretName;
         this.caCertificate = pulumi.output(certificate.caCertificate);
         this.endOfValidity = pulumi.output(undefined);
-        for (const namespace of namespaces) this.order(name, namespace, hostsOf[namespace] ?? hosts, certificate);
+        for (const namespace of namespaces)
+          this.secrets.set(namespace, this.order(name, namespace, hostsOf[namespace] ?? hosts, certificate));
         break;
       case "generated":
       case "provided": {
@@ -72,7 +75,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
         this.caCertificate = pulumi.output(pem.caCertificate);
         this.endOfValidity = pulumi.output(pem.certificateChain).apply(endOfValidity);
         const annotations = certificate.issuer === "generated" ? extraNamesOf(certificate) : {};
-        for (const namespace of namespaces) this.store(name, namespace, pem, annotations);
+        for (const namespace of namespaces) this.secrets.set(namespace, this.store(name, namespace, pem, annotations));
       }
     }
     this.registerOutputs({ endOfValidity: this.endOfValidity });
@@ -85,14 +88,9 @@ export class ServingCertificate extends pulumi.ComponentResource {
       namespace,
       annotations: { "pulumi.com/waitFor": "condition=Ready", ...extraNamesOf(certificate) },
     };
-    new k8s.apiextensions.CustomResource(
+    return new k8s.apiextensions.CustomResource(
       `${name}-${namespace}`,
-      {
-        apiVersion: "cert-manager.io/v1",
-        kind: "Certificate",
-        metadata,
-        spec: certManagerSpec(hosts, certificate),
-      },
+      { apiVersion: "cert-manager.io/v1", kind: "Certificate", metadata, spec: certManagerSpec(hosts, certificate) },
       { parent: this, ...fixedName },
     );
   }
@@ -103,7 +101,7 @@ export class ServingCertificate extends pulumi.ComponentResource {
     pem: Omit<ProvidedCertificate, "issuer">,
     annotations: Record<string, string>,
   ) {
-    new k8s.core.v1.Secret(
+    return new k8s.core.v1.Secret(
       `${name}-${namespace}`,
       {
         metadata: {

@@ -24,12 +24,12 @@ export function sampleWorkload(
     hub: relocatedPath(bookinfo.hub, registry),
     imagePullSecrets: pulling(settings).imagePullSecrets,
   };
-  return [new Bookinfo(name("bookinfo"), args, opts(mesh, ...home))];
+  return [new Bookinfo(name("bookinfo"), args, opts(mesh.istiod, ...home))];
 }
 
 /** The picture of the mesh. */
 export function observability(
-  { settings, sealed, name, opts }: Site,
+  { settings, sealed, name, opts, releaseOpts }: Site,
   namespaces: Namespaces,
   mesh: IstioControlPlane,
   before: pulumi.Resource[],
@@ -41,5 +41,5 @@ export function observability(
   if (kiali === undefined) return [prometheus];
   const args = { ...kiali, ...common, prometheusUrl: prometheus.url };
   // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
-  return [prometheus, new Kiali(name("kiali"), args, opts(mesh))];
+  return [prometheus, new Kiali(name("kiali"), args, releaseOpts(mesh.istiod, namespaces.istio, ...before))];
 }

@@ -13,10 +13,10 @@ import type { Site } from "./site";
 
 /**
  * istiod's webhook adds the sidecar when the pod is created: a pod that starts before the webhook, or before its namespace has the
- * label, stays outside the mesh for good.
+ * label, stays outside the mesh for good. What EnRoute may do is granted meanwhile.
  */
 export function ingressGateway(
-  { settings, sealed, name, opts, providerFolder }: Site,
+  { settings, sealed, name, releaseOpts, providerFolder }: Site,
   namespaces: Namespaces,
   mesh: IstioControlPlane,
 ): EnRouteGateway {
@@ -27,7 +27,7 @@ export function ingressGateway(
       ...{ ...gateway, ...pulling(settings), ...defined({ providerFolder }) },
       ...{ namespace: namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
     },
-    opts(mesh, namespaces.gateway),
+    releaseOpts(mesh.istiod, namespaces.gateway),
   );
 }
 
@@ -36,7 +36,7 @@ export function globalConfig({ settings, name, opts }: Site, gateway: EnRouteGat
   return new MeshGlobalConfig(
     name("mesh-global-config"),
     { namespace: settings.gateway.namespace.name },
-    opts(gateway),
+    opts(gateway.release),
   );
 }
 
@@ -60,8 +60,8 @@ export function servingCertificate({ settings, sealed, name, opts }: Site, { wor
 }
 
 /**
- * GatewayHost is a kind of the gateway's chart. Without its Secret the host would be served in clear text. Its namespace is listed
- * too: an existing Secret makes the certificate a component without resources.
+ * GatewayHost is a kind of the gateway's chart. Without its Secret the host would be served in clear text. Where an existing Secret makes
+ * the certificate a component without resources, its namespace comes first all the same.
  */
 export function gatewayHosts(
   { sealed, name, opts }: Site,
@@ -69,12 +69,13 @@ export function gatewayHosts(
   gateway: EnRouteGateway,
   certificate: ServingCertificate,
 ): GatewayHost[] {
+  const homes = new Map(workloads.map((home) => [home.namespace, home.created]));
   return sealed.hosts.map(
     (host) =>
       new GatewayHost(
         name(host.host),
         { ...host, tlsSecretName: certificate.secretName },
-        opts(gateway, certificate, ...workloads.filter(({ namespace }) => namespace === host.namespace)),
+        opts(gateway.release, certificate.secrets.get(host.namespace) ?? homes.get(host.namespace)!),
       ),
   );
 }

@@ -95,7 +95,7 @@ export function meshMutualTls({ settings, name, opts }: Site, namespaces: Namesp
   return new MeshMutualTls(
     name("mutual-tls"),
     { rootNamespace: settings.istio.namespace.name, exceptions: settings.mutualTls.exceptions },
-    opts(mesh, namespaces.gateway, ...namespaces.workloads),
+    opts(mesh.istiod, namespaces.gateway, ...namespaces.workloads),
   );
 }
 
@@ -108,7 +108,7 @@ export function onlyFromGateway({ settings, name, opts }: Site, namespaces: Name
           new OnlyFromGateway(
             name(`${home.namespace}-only-from-gateway`),
             { namespace: home.namespace, gatewayIdentity: identity },
-            opts(mesh, home),
+            opts(mesh.istiod, home),
           ),
         ]
       : [],

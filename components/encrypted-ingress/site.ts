@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Settings } from "../../settings/schema";
 import { deletionProtection } from "../deletion-protection";
 import { ownershipMarks } from "../ownership";
@@ -15,8 +15,13 @@ export interface Site {
   providerFolder?: string | undefined;
   /** The resource name of a part. */
   name: (part: string) => string;
-  /** Options of a part, which is made after others. */
+  /**
+   * Options of a part, which is made after others. Of a part that many wait for, its last resource is named: a whole component is
+   * written into the state of each of them, resource by resource.
+   */
   opts: (...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
+  /** The same, but that what the part has beside its Helm release does not wait for `start`. */
+  releaseOpts: (start: pulumi.Resource, ...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
 }
 
 export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name" | "providerFolder"> {
@@ -27,5 +32,20 @@ export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "
 export function siteOf({ common, ...site }: SiteArgs): Site {
   const transformations = deletionProtection(site.settings.deletionProtection);
   if (site.owner !== undefined) transformations.push(ownershipMarks(site.owner));
-  return { ...site, opts: (...dependsOn) => ({ ...common, dependsOn, transformations }) };
+  return {
+    ...site,
+    opts: (...dependsOn) => ({ ...common, dependsOn, transformations }),
+    releaseOpts: (start, ...dependsOn) => ({
+      ...common,
+      dependsOn,
+      transformations: [...transformations, releaseAfter(start)],
+    }),
+  };
+}
+
+function releaseAfter(start: pulumi.Resource): pulumi.ResourceTransformation {
+  return ({ type, props, opts }) =>
+    type === "kubernetes:helm.sh/v3:Release"
+      ? { props, opts: pulumi.mergeOptions(opts, { dependsOn: start }) }
+      : undefined;
 }

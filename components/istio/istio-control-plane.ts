@@ -95,8 +95,12 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         namespace: args.namespace,
         ...chartSource("base", args),
         values: mergeValues(baseValues(values), sharedExtras(args.values)),
+        // Nothing of it runs. Helm, which looks every two seconds, would only wait for the API server to serve the kinds, which takes
+        // milliseconds; what is of such a kind is tried again until it does (31 s; provider 4.25, pkg/await/await.go, Creation).
+        skipAwait: true,
       },
-      { parent: this, ...fixedName, ...base!.options },
+      // Of a release that was made without it, this alone would be an upgrade.
+      { parent: this, ...fixedName, ignoreChanges: ["skipAwait"], ...base!.options },
     );
     this.istiod = new k8s.helm.v3.Release(
       istiod!.name,

@@ -33,6 +33,8 @@ export interface MeshNamespaceArgs {
 export class MeshNamespace extends pulumi.ComponentResource {
   /** Name of the namespace in the cluster. */
   readonly namespace: string;
+  /** The namespace itself; what starts pods waits for the whole component, which also has its labels. */
+  readonly created: pulumi.Resource;
 
   constructor(name: string, args: MeshNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:mesh:MeshNamespace", name, {}, opts);
@@ -47,11 +49,11 @@ export class MeshNamespace extends pulumi.ComponentResource {
       ignoreChanges: ["metadata.labels", "metadata.annotations"],
       transformations: [readFieldManager],
     });
-    const made =
+    this.created =
       args.create === false
         ? new k8s.core.v1.NamespacePatch(name, { metadata }, once("Namespace"))
         : new k8s.core.v1.Namespace(name, { metadata }, once("NamespacePatch"));
-    const { __fieldManager: manager } = made as unknown as { __fieldManager: pulumi.Output<string> };
+    const { __fieldManager: manager } = this.created as unknown as { __fieldManager: pulumi.Output<string> };
     new k8s.core.v1.NamespacePatch(
       `${name}.labels`,
       { metadata: { ...metadata, annotations: { [fieldManagerAnnotation]: manager } } },

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import * as grpc from "@grpc/grpc-js";
 import { EngineService } from "@pulumi/pulumi/proto/engine_grpc_pb";
 import { ResourceProviderClient } from "@pulumi/pulumi/proto/provider_grpc_pb";
@@ -308,6 +309,40 @@ describe("the kubernetes provider in use", function () {
     const stored = { type: types.ConfigMap, id: error.id, inputs: inputs({ a: "1" }), state: error.state };
     const updated = await engine.update(stored, inputs({ ready: "yes" }));
     assert.equal(field(updated.state, "data", "ready"), "yes");
+  });
+
+  it("tries an object again until its kind is served: nothing waits for the definitions of istio-base", async () => {
+    const ns = namespace();
+    const definition = join(folder, "late.yaml");
+    const schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+    writeFileSync(
+      definition,
+      JSON.stringify({
+        apiVersion: "apiextensions.k8s.io/v1",
+        kind: "CustomResourceDefinition",
+        metadata: { name: "lates.test.example" },
+        spec: {
+          group: "test.example",
+          names: { kind: "Late", plural: "lates" },
+          scope: "Namespaced",
+          versions: [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+        },
+      }),
+    );
+    const metadata = { name: "policy", namespace: ns };
+    const begin = Date.now();
+    const making = engine.create("kubernetes:test.example/v1:Late", {
+      apiVersion: "test.example/v1",
+      kind: "Late",
+      metadata,
+      spec: { mode: "STRICT" },
+    });
+    await sleep(2000);
+    kubectl("create", "--filename", definition);
+    const made = await making;
+    assert.ok(Date.now() - begin >= 2000);
+    assert.equal(made.id, `${ns}/policy`);
+    assert.equal(kubectl("get", "lates", "policy", "--namespace", ns, "--output", "jsonpath={.spec.mode}"), "STRICT");
   });
 
   it("owns with a NamespacePatch its own labels only, and gives them back: somebody's namespace stays theirs", async () => {

@@ -115,6 +115,9 @@ const golden: Record<string, string[]> = {
   ],
 };
 
+const hostsLike = (like: Settings["hosts"][number], count: number) =>
+  Array.from({ length: count }, (_, index) => ({ ...like, host: `more-${index}.example.com` }));
+
 describe("encryptedIngress", () => {
   it("has a list of resources for every stack file", () =>
     assert.deepEqual(Object.keys(golden).sort(), [...stackNames].sort()));
@@ -229,6 +232,14 @@ describe("encryptedIngress", () => {
           [],
         );
       });
+  });
+
+  it("writes no whole component into the state of each host: what it waits for itself, and nothing behind that", async () => {
+    const settings = stackFile("staging");
+    const { resources } = await deploy({ ...settings, hosts: settings.hosts.concat(hostsLike(settings.hosts[0]!, 3)) });
+    const hosts = resources.filter(({ type }) => type.endsWith(":GatewayHost"));
+    assert.equal(hosts.length, 8);
+    for (const { dependencies } of hosts) assert.ok(dependencies.length <= 2, dependencies.join("\n"));
   });
 
   it("keeps the order whole where optional parts are switched off", async () => {
