@@ -78,19 +78,19 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       authorityFingerprint: args.authorityFingerprint,
     };
     // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
-    const [base, istiod] = ["istio-base", "istiod"].map((child) => childName(name, { inStacks: "istio", child }));
+    const own = (child: string) => childName(name, { inStacks: "istio", child });
     this.base = new k8s.helm.v3.Release(
-      base!.name,
+      own("istio-base"),
       {
         name: "istio-base",
         namespace: args.namespace,
         ...chartSource("base", args),
         values: mergeValues(baseValues(values), sharedExtras(args.values)),
       },
-      { parent: this, ...fixedName, ...base!.options },
+      { parent: this, ...fixedName },
     );
     this.istiod = new k8s.helm.v3.Release(
-      istiod!.name,
+      own("istiod"),
       {
         name: "istiod",
         namespace: args.namespace,
@@ -101,7 +101,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         }),
       },
       // istiod does not become ready while the kinds that it watches are missing.
-      { parent: this, dependsOn: this.base, ...fixedName, ...istiod!.options },
+      { parent: this, dependsOn: this.base, ...fixedName },
     );
     this.registerOutputs({ trustDomain: this.trustDomain });
   }
