@@ -1,14 +1,8 @@
-import type * as pulumi from "@pulumi/pulumi";
-
 /**
- * Name and former name of a component's child that once had the same name in every program, of which so only one could exist. In a
- * component of the name that stacks give it, it keeps it, and every URN with it.
+ * Name of a component's child that once had the same name in every program, of which so only one could exist. In a component of the name
+ * that stacks give it, it keeps it, and every URN with it. A former name is never an alias: it may be that of another component's child,
+ * which the engine would take away from it.
  */
-export function childName(
-  component: string,
-  { inStacks, child }: { inStacks: string; child: string },
-): { name: string; options: pulumi.ResourceOptions } {
-  return component === inStacks
-    ? { name: child, options: {} }
-    : { name: `${component}-${child}`, options: { aliases: [{ name: child }] } };
+export function childName(component: string, { inStacks, child }: { inStacks: string; child: string }): string {
+  return component === inStacks ? child : `${component}-${child}`;
 }

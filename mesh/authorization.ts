@@ -1,4 +1,5 @@
 import { asText, at, textsAt, treesAt } from "../base/tree";
+import { defaultIstioNamespace } from "./istio";
 import type { MeshObject } from "./object";
 
 /*
@@ -16,6 +17,18 @@ export const dryRunAnnotation = "istio.io/dry-run";
 /** An identity (SPIFFE) as an AuthorizationPolicy has it. */
 export function principalOf(identity: string): string {
   return identity.replace(/^spiffe:\/\//, "");
+}
+
+/** Namespace of an identity (SPIFFE). */
+const namespaceOf = (identity: string) => /\/ns\/([^/]+)\//.exec(identity)?.[1];
+
+/** Why the workloads of a namespace cannot be for the gateway alone; undefined where they can. */
+export function onlyFromProblem(namespace: string, identity: string): string | undefined {
+  if (namespace === namespaceOf(identity))
+    return "an identity of another namespace than the workloads': here the gateway itself would refuse its clients, who have none";
+  if (namespace === defaultIstioNamespace)
+    return `the gateway of workloads in another namespace than ${defaultIstioNamespace}: a policy in the mesh's root namespace holds for the whole mesh`;
+  return undefined;
 }
 
 /** `spec` of a policy without a selector: of the namespace's workloads, requests by these principals are taken, and no others. */
@@ -89,7 +102,7 @@ export function admittedBeside(policy: Policy, principal: string): string[] {
 
 /** Where a policy holds: for all workloads of its place, or for those with some labels. */
 function isForAll(policy: Policy): boolean {
-  return Object.keys((at(policy, "spec", "selector", "matchLabels") ?? {})).length === 0;
+  return Object.keys(at(policy, "spec", "selector", "matchLabels") ?? {}).length === 0;
 }
 
 /** Why workloads of a namespace do not take requests from the gateway alone. */

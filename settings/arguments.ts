@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { ttlProblem } from "../mesh/enroute";
+import { onlyFromProblem } from "../mesh/authorization";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
 import { array, certificateName, dnsLabel, object, string } from "./builders";
 import { certificateTextProblems } from "./secrets";
@@ -13,7 +14,16 @@ import {
   routeProblems,
   servingCertificateProblems,
 } from "./rules";
-import { type Settings, bookinfo, exception, kiali, namespace, prometheus, settingsSchema } from "./schema";
+import {
+  type Settings,
+  bookinfo,
+  exception,
+  kiali,
+  namespace,
+  prometheus,
+  registryHostText,
+  settingsSchema,
+} from "./schema";
 import { certificate } from "./sections/certificate";
 import { create, injection, namespaceLabels } from "./sections/common";
 import { gateway, host } from "./sections/gateway";
@@ -60,6 +70,16 @@ const spiffeId = /^spiffe:\/\/[^/\s*]+\/ns\/[^/\s*]+\/sa\/[^/\s*]+$/;
 const istioShape = istio.omit({ namespace: true, ca: true }).shape;
 const gatewayShape = gateway.omit({ namespace: true }).shape;
 const [, generatedCa, providedCa] = istio.shape.ca.def.innerType.options;
+
+const oneOf = (key: string, names: readonly string[]) => `one of ${key} (${names.join(", ") || "none"})`;
+
+/** A list that makes something of each of its names: of none it would make nothing, and of one twice the same resource twice. */
+function nameProblems(key: string, names: readonly string[]): Problem[] {
+  if (names.length === 0) return [problem(key, names, "at least one")];
+  return names.flatMap((name, index) =>
+    names.indexOf(name) < index ? [problem(`${key}[${index}]`, name, "each once")] : [],
+  );
+}
 
 export const componentArguments = {
   EncryptedIngress: args(object(ingressShape), (value, now) => {
@@ -164,8 +184,18 @@ export const componentArguments = {
         .meta({ description: "Tag of the gateway's Envoy.", examples: ["v1.33.0"], unset: "the chart's" })
         .exactOptional(),
     }),
-    ({ certificate: own, hosts, envoyTag }, now) =>
-      servingCertificateProblems({ certificate: own, hosts, envoyTag }, now, "envoyTag"),
+    ({ certificate: own, hosts, hostsOf = {}, namespaces, envoyTag }, now) => [
+      ...nameProblems("hosts", hosts),
+      ...nameProblems("namespaces", namespaces),
+      ...Object.entries(hostsOf).flatMap(([home, some]) => [
+        ...(namespaces.includes(home) ? [] : [problem(`hostsOf.${home}`, some, oneOf("namespaces", namespaces))]),
+        ...nameProblems(`hostsOf.${home}`, some),
+        ...some.flatMap((one, index) =>
+          hosts.includes(one) ? [] : [problem(`hostsOf.${home}[${index}]`, one, oneOf("hosts", hosts))],
+        ),
+      ]),
+      ...servingCertificateProblems({ certificate: own, hosts, envoyTag }, now, "envoyTag"),
+    ],
   ),
   MeshCertificateAuthority: args(
     object({
@@ -218,17 +248,27 @@ export const componentArguments = {
         },
       ),
     }),
+    ({ namespace: home, gatewayIdentity }) => {
+      const why = onlyFromProblem(home, gatewayIdentity);
+      // Under the key that may be an Output: then it is judged again with its value.
+      return why === undefined ? [] : [problem("gatewayIdentity", gatewayIdentity, why)];
+    },
   ),
   ImagePullSecret: args(
     object({
       name: dnsLabel.meta({ description: "Name of the Secret.", examples: ["registry-login"] }),
-      registry: text("the host of a registry", "Host of the registry.", "registry.example.com"),
+      registry: registryHostText.meta({
+        description: "Host of the registry.",
+        examples: ["registry.example.com"],
+        input: true,
+      }),
       username: text("a user name", "User of the registry.", "robot"),
       password: text("a password or token", "Password or token of the user.", "token").meta({ secret: "must" }),
       namespaces: array(home("whose pods pull by it"), "namespaces").meta({
         description: "Namespaces whose pods pull by it.",
       }),
     }),
+    ({ namespaces }) => nameProblems("namespaces", namespaces),
   ),
 };
 

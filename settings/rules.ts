@@ -17,6 +17,7 @@ import {
 import { nearest } from "./builders";
 import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
 import { type Problem, problem } from "./error";
+import { pullingNamespaces } from "./expected";
 import type { Settings } from "./schema";
 
 /** Problems that take more than one key to see. */
@@ -125,8 +126,9 @@ function registryLoginProblems(settings: Settings): Problem[] {
   });
 }
 
-function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
-  return imagePullSecrets.flatMap(({ name, registry, username, password }, index) => {
+function pullSecretProblems(settings: Settings): Problem[] {
+  const { imagePullSecrets } = settings;
+  const problems = imagePullSecrets.flatMap(({ name, registry, username, password }, index) => {
     const at = `imagePullSecrets[${index}]`;
     const isMade = password !== undefined;
     return found(
@@ -140,6 +142,23 @@ function pullSecretProblems({ imagePullSecrets }: Settings): Problem[] {
         (registry ?? username) !== undefined &&
         problem(`${at}.password`, undefined, "missing; without one the Secret is not made, and needs a name alone"),
     );
+  });
+  return [...problems, ...joinedNameProblems(settings)];
+}
+
+/** Two Secrets that would be one resource: its name is that of the Secret and that of its namespace, with a dash between them. */
+function joinedNameProblems(settings: Settings): Problem[] {
+  const homes = pullingNamespaces(settings);
+  const seen = new Map<string, { name: string; home: string }>();
+  return settings.imagePullSecrets.flatMap(({ name, password }, index) => {
+    if (password === undefined) return [];
+    const made = homes.map((home) => ({ name, home, joined: `${name}-${home}` }));
+    const clash = made.find(({ joined }) => seen.has(joined) && seen.get(joined)!.name !== name);
+    const other = clash && seen.get(clash.joined)!;
+    for (const { joined, ...one } of made) seen.set(joined, one);
+    if (clash === undefined || other === undefined) return [];
+    const allowed = `another name: in namespace ${clash.home} its resource would be ${clash.joined}, which is that of ${other.name} in ${other.home}`;
+    return [problem(`imagePullSecrets[${index}].name`, name, allowed)];
   });
 }
 

@@ -86,13 +86,19 @@ export const exception = object({
     }),
 });
 
+/** The host of a registry, as the configuration of Docker names it. */
+export const registryHostText = string(
+  "the host of a registry such as registry.example.com",
+  /^[a-z0-9][\w.-]*(:\d+)?$/i,
+);
+
 /** One of `imagePullSecrets`. */
 export const pullSecret = object({
   name: dnsLabel.meta({
     description: "Name of the Secret; it must be in every namespace of the stack, unless it is made from `password`.",
     examples: ["registry-login"],
   }),
-  registry: string("the host of a registry such as registry.example.com", /^[a-z0-9][\w.-]*(:\d+)?$/i)
+  registry: registryHostText
     .meta({ description: "Host of the registry, where the Secret is made.", examples: ["registry.example.com"] })
     .exactOptional(),
   username: string("a user name")

@@ -16,6 +16,7 @@ export function settingsWarnings(settings: Settings, now: Date = new Date()): Is
     ...registryWarnings(settings),
     ...providedCertificateWarnings(settings.certificate, now),
     ...exceptionWarnings(settings, now),
+    ...onlyFromGatewayWarnings(settings),
   ];
 }
 
@@ -37,6 +38,22 @@ function exceptionWarnings({ mutualTls }: Settings, now: Date): Issue[] {
             `mutualTls.exceptions[${index}]`,
             `of ${owner} ended on ${until}, and namespace ${namespace} still has ${mode}`,
             "remove it, or agree on a new until",
+          ),
+        ]
+      : [],
+  );
+}
+
+/** The sample's way in answers still, with half of its page empty. */
+function onlyFromGatewayWarnings({ namespaces, bookinfo }: Settings): Issue[] {
+  return namespaces.flatMap(({ name, onlyFromGateway }, index) =>
+    onlyFromGateway === true && name === bookinfo?.namespace
+      ? [
+          warning(
+            "only-from-gateway",
+            `namespaces[${index}].onlyFromGateway`,
+            `is true in namespace ${name} of bookinfo, whose services call each other and get 403`,
+            "set it to false, or bookinfo.namespace to another namespace",
           ),
         ]
       : [],

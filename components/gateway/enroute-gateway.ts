@@ -98,9 +98,8 @@ export class EnRouteGateway extends pulumi.ComponentResource {
     // Before the release: without its rights the gateway cannot list its routes, and would serve nothing.
     const own = (child: string) => childName(name, { inStacks: "gateway", child });
     const rights = grantRights(this, own, args.namespace, args.ingresses);
-    const child = own(enroute.release);
     this.release = new k8s.helm.v3.Release(
-      child.name,
+      own(enroute.release),
       {
         name: enroute.release,
         namespace: args.namespace,
@@ -110,7 +109,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
         ...defined({ postrender: postRendererPath(args.service?.type) }),
         values,
       },
-      { parent: this, dependsOn: rights, ...fixedName, ...child.options },
+      { parent: this, dependsOn: rights, ...fixedName },
     );
     if (replicas > 1) keepAvailable(this, own, args.namespace);
     const { release, namespace } = this;

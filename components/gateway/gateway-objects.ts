@@ -4,12 +4,11 @@ import { reasonAnnotation } from "../../base/annotations";
 import { defaultCpuPercent, enroute } from "../../mesh/enroute";
 import { gatewayRules } from "../../mesh/gateway-rights";
 import { fixedName } from "../chart";
-import type { childName } from "../child-name";
 
 /* What the gateway has beside its chart. */
 
 /** Names a child of the gateway. */
-type ChildName = (child: string) => ReturnType<typeof childName>;
+type ChildName = (child: string) => string;
 
 /** Bounds of the horizontal autoscaler. */
 export interface Autoscaling {
@@ -44,19 +43,18 @@ export function grantRights(
   // The names are those of early versions, where this role was for the status alone: another one would mean a moment without rights.
   const status = own("enroute-istio-status");
   const role = new k8s.rbac.v1.ClusterRole(
-    status.name,
+    status,
     { metadata: { name: "enroute-istio-status" }, rules: gatewayRules() },
-    { parent, ...fixedName, ...status.options },
+    { parent, ...fixedName },
   );
   const rights = new k8s.rbac.v1.ClusterRoleBinding(
-    status.name,
+    status,
     { metadata: { name: "enroute-istio-status" }, roleRef: roleRef(role.metadata.name), subjects },
-    { parent, ...fixedName, ...status.options },
+    { parent, ...fixedName },
   );
   // Emptied, never deleted: what leaves a program is deleted at the end of an update, after the pods have started with the right.
-  const ingressBinding = own(enroute.ingressBinding);
   const chart = new k8s.rbac.v1.ClusterRoleBinding(
-    ingressBinding.name,
+    own(enroute.ingressBinding),
     {
       metadata: {
         name: enroute.ingressBinding,
@@ -66,21 +64,20 @@ export function grantRights(
       subjects: ingresses === undefined ? [] : subjects,
     },
     // After the other, so that a stack that had this one alone is never without rights.
-    { parent, dependsOn: rights, ...fixedName, ...ingressBinding.options },
+    { parent, dependsOn: rights, ...fixedName },
   );
   return [rights, chart];
 }
 
 /** A budget, so that a drain of nodes leaves pods to serve. */
 export function keepAvailable(parent: pulumi.Resource, own: ChildName, namespace: string): void {
-  const { name, options } = own(`${enroute.release}-pdb`);
   new k8s.policy.v1.PodDisruptionBudget(
-    name,
+    own(`${enroute.release}-pdb`),
     {
       metadata: { name: enroute.release, namespace },
       spec: { maxUnavailable: 1, selector: { matchLabels: { ...enroute.selector } } },
     },
-    { parent, ...fixedName, ...options },
+    { parent, ...fixedName },
   );
 }
 
@@ -91,9 +88,8 @@ export function scale(
   { release, namespace, minReplicas }: { release: pulumi.Resource; namespace: string; minReplicas: number },
   autoscaling: Autoscaling,
 ): void {
-  const { name, options } = own(`${enroute.release}-hpa`);
   new k8s.autoscaling.v2.HorizontalPodAutoscaler(
-    name,
+    own(`${enroute.release}-hpa`),
     {
       metadata: { name: enroute.release, namespace },
       spec: {
@@ -113,6 +109,6 @@ export function scale(
         ],
       },
     },
-    { parent, dependsOn: release, ...fixedName, ...options },
+    { parent, dependsOn: release, ...fixedName },
   );
 }

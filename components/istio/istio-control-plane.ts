@@ -77,7 +77,6 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       meshConfig: args.meshConfig,
       authorityFingerprint: args.authorityFingerprint,
     };
-    // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
     // Before anything is made: they may be refused.
     const checked = ownValues(
       this,
@@ -87,9 +86,10 @@ export class IstioControlPlane extends pulumi.ComponentResource {
       args.values,
       { read: readByIstiod, made: istiodValues(values) },
     );
-    const [base, istiod] = ["istio-base", "istiod"].map((child) => childName(name, { inStacks: "istio", child }));
+    // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    const own = (child: string) => childName(name, { inStacks: "istio", child });
     this.base = new k8s.helm.v3.Release(
-      base!.name,
+      own("istio-base"),
       {
         name: "istio-base",
         namespace: args.namespace,
@@ -100,10 +100,10 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         skipAwait: true,
       },
       // Of a release that was made without it, this alone would be an upgrade.
-      { parent: this, ...fixedName, ignoreChanges: ["skipAwait"], ...base!.options },
+      { parent: this, ...fixedName, ignoreChanges: ["skipAwait"] },
     );
     this.istiod = new k8s.helm.v3.Release(
-      istiod!.name,
+      own("istiod"),
       {
         name: "istiod",
         namespace: args.namespace,
@@ -111,7 +111,7 @@ export class IstioControlPlane extends pulumi.ComponentResource {
         values: checked,
       },
       // istiod does not become ready while the kinds that it watches are missing.
-      { parent: this, dependsOn: this.base, ...fixedName, ...istiod!.options },
+      { parent: this, dependsOn: this.base, ...fixedName },
     );
     this.registerOutputs({ trustDomain: this.trustDomain });
   }

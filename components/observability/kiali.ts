@@ -68,9 +68,8 @@ export class Kiali extends pulumi.ComponentResource {
       },
       { parent: this, ...fixedName },
     );
-    const child = childName(name, { inStacks: "kiali", child: "kiali-server" });
     this.release = new k8s.helm.v3.Release(
-      child.name,
+      childName(name, { inStacks: "kiali", child: "kiali-server" }),
       {
         name: "kiali-server",
         namespace: args.namespace,
@@ -79,7 +78,7 @@ export class Kiali extends pulumi.ComponentResource {
         values,
       },
       // The pod mounts the key: it does not start without the Secret.
-      { parent: this, dependsOn: secret, ...fixedName, ...child.options },
+      { parent: this, dependsOn: secret, ...fixedName },
     );
     this.registerOutputs({});
   }

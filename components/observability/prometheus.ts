@@ -41,9 +41,8 @@ export class Prometheus extends pulumi.ComponentResource {
   constructor(name: string, args: PrometheusArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:observability:Prometheus", name, {}, opts);
     args = checkedArguments(this, { type: "Prometheus", name }, args);
-    const child = childName(name, { inStacks: "prometheus", child: "prometheus" });
     this.release = new k8s.helm.v3.Release(
-      child.name,
+      childName(name, { inStacks: "prometheus", child: "prometheus" }),
       {
         name: "prometheus",
         namespace: args.namespace,
@@ -51,7 +50,7 @@ export class Prometheus extends pulumi.ComponentResource {
         atomic: true,
         values: ownValues(this, `Prometheus ${name}`, prometheusOwned, prometheusValues(args), args.values),
       },
-      { parent: this, ...fixedName, ...child.options },
+      { parent: this, ...fixedName },
     );
     this.url = prometheusUrl(args.namespace);
     this.registerOutputs({ url: this.url });

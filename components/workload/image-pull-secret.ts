@@ -1,12 +1,18 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
-import { type PullCredentials, dockerConfig } from "../../mesh/images";
+import { dockerConfig } from "../../mesh/images";
 import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
 
-export interface ImagePullSecretArgs extends PullCredentials<pulumi.Input<string>> {
+export interface ImagePullSecretArgs {
   /** Name of the Secret. */
   name: string;
+  /** Host of the registry, such as `registry.example.com`. */
+  registry: pulumi.Input<string>;
+  /** User of the registry. */
+  username: pulumi.Input<string>;
+  /** Password or token of the user. */
+  password: pulumi.Input<string>;
   /** Namespaces whose pods pull by it; a pod finds it only in its own. */
   namespaces: string[];
 }
@@ -23,8 +29,8 @@ export class ImagePullSecret extends pulumi.ComponentResource {
     super("enroute-istio:workload:ImagePullSecret", name, {}, opts);
     args = checkedArguments(this, { type: "ImagePullSecret", name }, args);
     const config = pulumi
-      .all([args.username, args.password])
-      .apply(([username, password]) => dockerConfig({ registry: args.registry, username, password }));
+      .all([args.registry, args.username, args.password])
+      .apply(([registry, username, password]) => dockerConfig({ registry, username, password }));
     for (const namespace of args.namespaces)
       new k8s.core.v1.Secret(
         `${name}-${namespace}`,

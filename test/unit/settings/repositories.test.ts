@@ -76,6 +76,22 @@ describe("private repositories and registries", () => {
     ["pull Secrets that are there", { imagePullSecrets: [{ name: "a" }, { name: "b" }] }, undefined],
     ["one that is made", { imagePullSecrets: [{ name: "a", registry: "r.example.com", ...login }] }, undefined],
     ["one twice", { imagePullSecrets: [{ name: "a" }, { name: "a" }] }, /imagePullSecrets\[1\]\.name: each name once/],
+    [
+      "two whose names and namespaces join to one resource",
+      {
+        namespaces: [{ name: "bookinfo" }, { name: "system" }],
+        imagePullSecrets: ["a", "a-enroute"].map((name) => ({ name, registry: "r.example.com", ...login })),
+      },
+      /imagePullSecrets\[1\]\.name: another name: in namespace system its resource would be a-enroute-system, which is that of a in enroute-system/,
+    ],
+    [
+      "two of which one is there already, whatever its name",
+      {
+        namespaces: [{ name: "bookinfo" }, { name: "system" }],
+        imagePullSecrets: [{ name: "a" }, { name: "a-enroute", registry: "r.example.com", ...login }],
+      },
+      undefined,
+    ],
     ["one without its registry", { imagePullSecrets: [{ name: "a", ...login }] }, /\[0\]\.registry: missing/],
     [
       "one without its password",

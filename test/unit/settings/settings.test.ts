@@ -632,6 +632,16 @@ describe("loadSettings", () => {
 });
 
 describe("settingsWarnings", () => {
+  it("warns where the services of the sample would refuse each other", () => {
+    const closed = settingsWarnings(loadSettings(dev({ namespaces: [{ name: "bookinfo", onlyFromGateway: true }] })));
+    assert.deepEqual(
+      closed.map(({ id, subject }) => `${id} ${subject}`),
+      ["settings/only-from-gateway namespaces[0].onlyFromGateway"],
+    );
+    const other = [{ name: "bookinfo" }, { name: "shop", onlyFromGateway: true }];
+    assert.deepEqual(settingsWarnings(loadSettings(dev({ namespaces: other }))), []);
+  });
+
   it("warns of hosts that are being switched off, and says what to use", () => {
     const changes = {
       "istio.chartRepository": "https://istio-release.storage.googleapis.com/charts",
