@@ -6,6 +6,7 @@ import { certificateTextProblems } from "./secrets";
 import { type Problem, problem } from "./error";
 import {
   autoscalingProblems,
+  controlPlaneProblems,
   gatewayServiceProblems,
   ingressProblems,
   meshAuthorityProblems,
@@ -77,7 +78,7 @@ export const componentArguments = {
         "8f2c",
       ).exactOptional(),
     }),
-    (value) => repositoryProblems(value),
+    (value) => [...repositoryProblems(value), ...controlPlaneProblems(value)],
   ),
   MeshNamespace: args(
     object({

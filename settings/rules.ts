@@ -3,6 +3,7 @@ import { durationSeconds } from "../base/duration";
 import { keyAlgorithms } from "../mesh/authority";
 import { defaultValidity as managedValidity } from "../mesh/cert-manager";
 import { isRegistry, loginOf, registryHost } from "../mesh/charts";
+import { type DeclaredControlPlanes, declarationProblems } from "../mesh/control-planes";
 import { defaultPrefix, repeatedPrefixes } from "../mesh/gateway-host";
 import { neverInjected } from "../mesh/injection";
 import { intermediateLife, meshRoots } from "../mesh/mesh-authority";
@@ -15,7 +16,13 @@ import {
   servingRoots,
 } from "../mesh/serving-certificate";
 import { nearest } from "./builders";
-import { discoveryProblems, mutualTlsProblems, overrideProblems, workloadTtlProblems } from "./contradictions";
+import {
+  discoveryProblems,
+  mutualTlsProblems,
+  overrideProblems,
+  revisionProblems,
+  workloadTtlProblems,
+} from "./contradictions";
 import { type Problem, problem } from "./error";
 import type { Settings } from "./schema";
 
@@ -30,6 +37,8 @@ export function ingressProblems(settings: Settings, now: Date): Problem[] {
   const sections = (["istio", "gateway", "prometheus", "kiali"] as const).map((key) => ({ key, of: settings[key] }));
   const hosts = settings.hosts.map(({ host }) => host);
   return [
+    ...controlPlaneProblems(istio, "istio."),
+    ...revisionProblems(settings),
     ...namespaceProblems(settings),
     ...hostProblems(settings),
     ...servingCertificateProblems({ certificate, hosts, envoyTag: gateway.images.envoy?.tag }, now),
@@ -54,6 +63,11 @@ export function ingressProblems(settings: Settings, now: Date): Problem[] {
 /** The problems that are there. */
 function found(...problems: (Problem | false)[]): Problem[] {
   return problems.filter((one) => one !== false);
+}
+
+/** @param at what the keys of the problems begin with */
+export function controlPlaneProblems(declared: DeclaredControlPlanes, at = ""): Problem[] {
+  return declarationProblems(declared).map(({ key, found: value, allowed }) => problem(`${at}${key}`, value, allowed));
 }
 
 /** @param at what the keys of the problems begin with */

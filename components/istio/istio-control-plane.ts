@@ -12,10 +12,20 @@ import { checkedArguments } from "../arguments";
 import { childName } from "../child-name";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
+import {
+  type DeclaredRevision,
+  chartIdentity,
+  controlPlanes,
+  defaultControlPlane,
+  newestVersion,
+} from "../../mesh/control-planes";
 import { baseValues, istiodValues, readByIstiod } from "../../mesh/istio-values";
 import { istioOwned } from "../../mesh/owned-istio";
+import { revisionTags } from "./revision-tags";
 
-export interface IstioControlPlaneArgs extends ChartArgs {
+export interface IstioControlPlaneArgs extends Omit<ChartArgs, "version"> {
+  /** Exact version of the one control plane, such as `1.31.0`. Needed, unless there are `revisions`. */
+  version?: string;
   /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
   namespace: string;
   /** Size of the control plane. @default "standard" */
@@ -26,6 +36,12 @@ export interface IstioControlPlaneArgs extends ChartArgs {
   tag?: string;
   /** Revision of this control plane; leave it out for the default one. */
   revision?: string;
+  /** Several control planes side by side, in the place of `version`, `revision` and `tag`. @default the one of `version` */
+  revisions?: readonly DeclaredRevision[];
+  /** The revision that checks Istio's objects for the API server. @default the first of `revisions` */
+  defaultRevision?: string;
+  /** Revision tags, each with the revision that it points to; namespaces follow a tag as they follow a revision. @default none */
+  tags?: Record<string, string>;
   /** Trust domain: the first part of every identity in the mesh. @default "cluster.local" */
   trustDomain?: string;
   /** Earlier trust domains, whose identities are accepted as well. @default none */
@@ -44,7 +60,8 @@ export interface IstioControlPlaneArgs extends ChartArgs {
 export { authorityAnnotation };
 
 /**
- * Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`).
+ * Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). Or several of them
+ * side by side, which share the former: a release `istiod-<revision>` each.
  *
  * @example
  * new IstioControlPlane(
@@ -56,7 +73,7 @@ export { authorityAnnotation };
 export class IstioControlPlane extends pulumi.ComponentResource {
   /** Release `istio-base`: the CRDs. */
   readonly base: k8s.helm.v3.Release;
-  /** Release `istiod`: ready when certificate authority and webhooks are. */
+  /** Release `istiod`: ready when certificate authority and webhooks are. Of several, that of the default revision. */
   readonly istiod: k8s.helm.v3.Release;
   /** Trust domain of the mesh. */
   readonly trustDomain: string;
@@ -65,44 +82,37 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
     args = checkedArguments(this, { type: "IstioControlPlane", name }, args);
     this.trustDomain = args.trustDomain ?? defaultTrustDomain;
-    const values = {
-      profile: args.profile ?? defaultProfile,
-      hub: args.hub ?? defaultHub,
-      tag: args.tag ?? args.version,
-      namespace: args.namespace,
-      revision: args.revision,
-      trustDomain: this.trustDomain,
-      trustDomainAliases: args.trustDomainAliases,
-      imagePullSecrets: args.imagePullSecrets,
-      meshConfig: args.meshConfig,
+    const [planes, main] = [controlPlanes(args), defaultControlPlane(args)];
+    const common = {
+      ...{ profile: args.profile ?? defaultProfile, hub: args.hub ?? defaultHub, namespace: args.namespace },
+      ...{ trustDomain: this.trustDomain, trustDomainAliases: args.trustDomainAliases },
+      ...{ imagePullSecrets: args.imagePullSecrets, meshConfig: args.meshConfig },
       authorityFingerprint: args.authorityFingerprint,
     };
-    // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
-    const [base, istiod] = ["istio-base", "istiod"].map((child) => childName(name, { inStacks: "istio", child }));
-    this.base = new k8s.helm.v3.Release(
-      base!.name,
-      {
-        name: "istio-base",
-        namespace: args.namespace,
-        ...chartSource("base", args),
-        values: mergeValues(baseValues(values), sharedExtras(args.values)),
-      },
-      { parent: this, ...fixedName, ...base!.options },
-    );
-    this.istiod = new k8s.helm.v3.Release(
-      istiod!.name,
-      {
-        name: "istiod",
-        namespace: args.namespace,
-        ...chartSource("istiod", args),
-        values: ownValues(this, istioOwned, istiodValues({ ...values, meshConfig: undefined }), args.values, {
-          read: readByIstiod,
-          made: istiodValues(values),
-        }),
-      },
+    // No release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    const release = (of: string, chart: string, version: string, values: Values, dependsOn: pulumi.Resource[]) => {
+      const child = childName(name, { inStacks: "istio", child: of });
+      return new k8s.helm.v3.Release(
+        child.name,
+        { name: of, namespace: args.namespace, ...chartSource(chart, { ...args, version }), values },
+        { parent: this, dependsOn, ...fixedName, ...child.options },
+      );
+    };
+    const base = baseValues({ ...common, ...chartIdentity(main, main) });
+    const kinds = newestVersion(args);
+    this.base = release("istio-base", "base", kinds, mergeValues(base, sharedExtras(args.values)), []);
+    const istiods = planes.map((plane) => {
+      const values = { ...common, ...chartIdentity(plane, main) };
+      const own = ownValues(this, istioOwned, istiodValues({ ...values, meshConfig: undefined }), args.values, {
+        read: readByIstiod,
+        made: istiodValues(values),
+      });
       // istiod does not become ready while the kinds that it watches are missing.
-      { parent: this, dependsOn: this.base, ...fixedName, ...istiod!.options },
-    );
+      return { ...plane, resource: release(plane.release, "istiod", plane.version, own, [this.base]) };
+    });
+    this.istiod = istiods.find(({ revision }) => revision === main.revision)!.resource;
+    // What a tag points to is there before, and goes after.
+    revisionTags(name, args, { parent: this, dependsOn: istiods.map(({ resource }) => resource) });
     this.registerOutputs({ trustDomain: this.trustDomain });
   }
 }
