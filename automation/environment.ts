@@ -5,7 +5,7 @@ import { fullStackName, projectDefinition } from "../base/project-files";
 import type { Report } from "../base/report";
 import { SettingsError } from "../settings/error";
 import { resolved } from "../settings/marks";
-import type { Settings } from "../settings/schema";
+import type { Settings, SettingsInput } from "../settings/schema";
 import type { PreflightReport } from "../verify/preflight";
 import type { CheckingCommand } from "../verify/registry";
 import type { CheckDescription } from "../verify/select";
@@ -29,6 +29,7 @@ import {
 import { type Outputs, outputsOf } from "./outputs";
 import type { ChangeInput, ClusterLeft, Input, Operation, Result, StackRecovery, StackStatus, Target } from "./request";
 import { standingOf } from "./status";
+import { type Upgrade, type UpgradeOptions, upgrade } from "./upgrade";
 import { work } from "./workers";
 
 /**
@@ -129,6 +130,34 @@ export class Environment {
         ...defined({ project: project === undefined || settings !== undefined ? undefined : resolve(project) }),
         settings: () => this.settings(options),
         run: (operation, input, place) => this.run(operation, input, options, { place }),
+      },
+      options,
+    );
+  }
+
+  /**
+   * Goes from one Istio to another without an outage, phase by phase: returns what is left to do, and with `apply` does the next phase,
+   * in the stack's file and by an update, and verifies it. Settings that came as an object come back edited. Docs: upgrades.md.
+   *
+   * @throws {RolloutError} `settings-invalid`, where a minor version would be skipped; `cluster-not-ready`, where the phase comes too
+   * early: nothing was touched then. `verification-failed`, with the report, where the phase is done and a check failed.
+   */
+  upgrade(options: UpgradeOptions): Promise<Upgrade> {
+    const { project, settings } = this.options;
+    const { dialServices, sample, timeout, ...run } = options;
+    const at = (given: SettingsInput | undefined) =>
+      given === undefined ? (this as Environment) : new Environment({ ...this.options, settings: given });
+    return upgrade(
+      {
+        stack: this.stack,
+        projectName: this.projectName(),
+        ...defined({
+          project: project === undefined || settings !== undefined ? undefined : resolve(project),
+          given: settings as SettingsInput | undefined,
+        }),
+        settings: () => this.settings(run),
+        up: (message, given) => at(given).up({ ...run, message }),
+        verify: (given) => at(given).verify({ ...run, ...defined({ dialServices, sample, timeout }) }),
       },
       options,
     );

@@ -1,6 +1,7 @@
 /** Encrypted ingress as a library: see docs/embedding.md. */
 export { Environment, listChecks, policyPack } from "./environment";
 export type { AdoptOptions, Adoption } from "./adoption";
+export type { PhaseName, SettingsEdit, Upgrade, UpgradeOptions, UpgradePhase, WaitingWorkload } from "./upgrade";
 export type { Import } from "../adoption/imports";
 export type { WrittenFile } from "../adoption/stack-file";
 export type {

@@ -2,10 +2,13 @@
 /* eslint-disable @typescript-eslint/no-require-imports */
 import type * as clusterModule from "../cluster/client";
 import type * as recoverModule from "../recovery/recover";
+import type * as fileEditsModule from "../settings/file-edits";
 import type * as settingsModule from "../settings/load";
 import type * as programModule from "../stacks/program";
+import type * as upgradePlanModule from "../settings/upgrade-plan";
 import type * as preflightModule from "../verify/preflight";
 import type * as registryModule from "../verify/registry";
+import type * as restartsModule from "../verify/restarts";
 import type * as verifyModule from "../verify/verify";
 import type * as adoptModule from "./adopt";
 import type * as destroyableModule from "./destroyable";
@@ -15,6 +18,9 @@ export const program = () => require("../stacks/program") as typeof programModul
 export const settings = () => require("../settings/load") as typeof settingsModule;
 export const cluster = () => require("../cluster/client") as typeof clusterModule;
 export const preflight = () => require("../verify/preflight") as typeof preflightModule;
+export const fileEdits = () => require("../settings/file-edits") as typeof fileEditsModule;
+export const upgradePlan = () => require("../settings/upgrade-plan") as typeof upgradePlanModule;
+export const restarts = () => require("../verify/restarts") as typeof restartsModule;
 export const registry = () => require("../verify/registry") as typeof registryModule;
 export const verify = () => require("../verify/verify") as typeof verifyModule;
 export const recovery = () => require("../recovery/recover") as typeof recoverModule;

@@ -10,6 +10,7 @@ import { recoverCommand } from "./commands/recover";
 import { reviewCommand } from "./commands/review";
 import { statusCommand } from "./commands/status";
 import { upCommand } from "./commands/up";
+import { upgradeCommand } from "./commands/upgrade";
 import { verifyCommand } from "./commands/verify";
 import { completeStacks } from "./completion";
 import { exit } from "./exit-codes";
@@ -51,6 +52,7 @@ Completion: source <(enroute-istio completion bash)`,
 const commands = [
   previewCommand,
   upCommand,
+  upgradeCommand,
   destroyCommand,
   outputsCommand,
   statusCommand,

@@ -55,19 +55,20 @@ export function changeText({ resources, changes }: ChangeResult): string {
 const questions = {
   up: "Roll this out to stack $?",
   destroy: "Destroy everything that stack $ deployed?",
+  upgrade: "Do this on stack $?",
   forget: "Is that cluster gone for good, and is stack $ to forget all that was in it?",
 };
 
 /** Whether the user agrees: by --yes, or by an answer at a terminal, after seeing what would change. */
 export async function agreed(
   options: ChangeOptions,
-  what: "up" | "destroy" | "forget",
+  what: keyof typeof questions,
   look: (watch: RunOptions) => Promise<unknown>,
 ): Promise<boolean> {
   if (options.yes === true) return true;
   if (!isTerminal() || options.json === true) {
     console.error(
-      `Cannot ask for confirmation: not a terminal.\n  fix: ${what === "forget" ? "check what is listed above" : `check enroute-istio preview --stack ${options.stack}`}, then pass --yes`,
+      `Cannot ask for confirmation: not a terminal.\n  fix: ${what === "forget" || what === "upgrade" ? "check what is listed above" : `check enroute-istio preview --stack ${options.stack}`}, then pass --yes`,
     );
     process.exitCode = exit.notRun;
     return false;
@@ -79,7 +80,7 @@ export async function agreed(
   const asking = createInterface({ input: process.stdin, output: process.stdout });
   const question = questions[what].replace("$", options.stack);
   // To destroy or forget, the stack's name has to be typed.
-  const wanted = what === "up" ? "yes" : options.stack;
+  const wanted = what === "up" || what === "upgrade" ? "yes" : options.stack;
   const answer = await asking.question(`${question} Type ${wanted} to go on: `);
   asking.close();
   if (answer.trim() !== wanted) print("Nothing was changed.");

@@ -109,6 +109,12 @@ export class Cluster {
     return this.call("POST", path, JSON.stringify(question), "application/json");
   }
 
+  /** Changes fields of an object, by a strategic merge, as `kubectl` does. */
+  patch<Answer>(path: string, fields: unknown): Promise<Answer> {
+    const type = "application/strategic-merge-patch+json";
+    return this.call("PATCH", path, JSON.stringify(fields), "application/json", type);
+  }
+
   /** Deletes an object. One that is gone already is fine. */
   async remove(path: string): Promise<void> {
     try {
@@ -118,15 +124,21 @@ export class Cluster {
     }
   }
 
-  private async call<Answer>(method: string, path: string, body: string | undefined, accept: string): Promise<Answer> {
+  private async call<Answer>(
+    method: string,
+    path: string,
+    body: string | undefined,
+    accept: string,
+    type = "application/json",
+  ): Promise<Answer> {
     const before = (this.options ??= this.prepare());
     try {
-      return await this.callWith<Answer>(await before, method, path, body, accept);
+      return await this.callWith<Answer>(await before, method, path, body, accept, type);
     } catch (error) {
       // Tokens of files and of plugins end after minutes, and a rollout may take longer.
       if (!(error instanceof ClusterError && error.status === 401)) throw error;
       if (this.options === before) this.options = this.prepare();
-      return await this.callWith<Answer>(await this.options, method, path, body, accept);
+      return await this.callWith<Answer>(await this.options, method, path, body, accept, type);
     }
   }
 
@@ -136,12 +148,13 @@ export class Cluster {
     path: string,
     body: string | undefined,
     accept: string,
+    type: string,
   ): Promise<Answer> {
     const base = this.server.replace(/\/+$/, "");
     const headers = {
       ...shared.headers,
       Accept: accept,
-      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(body === undefined ? {} : { "Content-Type": type }),
     };
     const { status, text } = await this.patiently(() =>
       new Promise<Response>((resolve, reject) => {

@@ -1,5 +1,6 @@
 import { type Values, mergeValues } from "../base/merge";
 import { asTree } from "../base/tree";
+import { unrevised } from "./control-planes";
 import { type IstioProfile, authorityAnnotation, istioProfiles } from "./istio";
 
 export type { IstioProfile };
@@ -14,6 +15,8 @@ export interface IstioValuesArgs {
   namespace: string;
   /** Revision of the control plane; undefined for the default one. */
   revision?: string | undefined;
+  /** The revision that checks Istio's objects for the API server. @default that of the control plane */
+  defaultRevision?: string | undefined;
   /** Trust domain of the mesh: the first part of every workload identity. */
   trustDomain: string;
   /** Earlier trust domains, whose identities are accepted as well. */
@@ -31,7 +34,7 @@ function sharedValues(args: IstioValuesArgs): Values {
   return {
     global: { istioNamespace: args.namespace },
     // Names the Service that the validating webhook of `base` calls.
-    defaultRevision: args.revision ?? "default",
+    defaultRevision: args.defaultRevision ?? args.revision ?? unrevised,
   };
 }
 

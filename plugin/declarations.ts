@@ -33,6 +33,17 @@ export interface NamespaceSettings {
   labels?: { [key: string]: string };
 }
 
+export interface RevisionSettings {
+  /** Name of the revision, which namespaces and tags follow; `default` is the control plane of a stack without `istio.revision`. */
+  revision: string;
+  /** Exact version of its chart `istiod`. */
+  version: string;
+  /** Tag of its images. Default: its `version`. */
+  tag?: string;
+  /** Name of its Helm release. A stack that had `istio.revision` before keeps `istiod` for that one: under another name its objects would be made again. Default: `istiod-<revision>`, and `istiod` for `default`. */
+  release?: string;
+}
+
 export interface CaSettings {
   /** `istiod`: Istiod makes a CA of its own (Secret `istio-ca-secret`) and renews it by itself. `generated`: Roots of the stack's own, and an intermediate CA below one of them, by which istiod signs (Secret `cacerts`). `provided`: A CA made elsewhere, brought as PEM, by which istiod signs. */
   issuer: string;
@@ -59,8 +70,8 @@ export interface CaSettings {
 }
 
 export interface IstioSettings {
-  /** Exact version of the charts `base` and `istiod`. */
-  version: string;
+  /** Exact version of the charts `base` and `istiod`. Default: by `revisions`; one of the two is needed. */
+  version?: string;
   /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. */
   chartRepository?: string;
   /** How to log in to that repository. Default: without a login. */
@@ -75,6 +86,12 @@ export interface IstioSettings {
   namespace?: NamespaceSettings;
   /** Revision of this control plane; namespaces follow it. Default: the default revision. */
   revision?: string;
+  /** Control planes side by side, for an upgrade without an outage, in the place of `version`, `revision` and `tag`; docs/upgrades.md has the phases. Default: the one of `version`. */
+  revisions?: RevisionSettings[];
+  /** The revision that checks Istio's objects for the API server, and that namespaces follow whose `injection` is left out; one of `revisions`. Default: the first of `revisions`. */
+  defaultRevision?: string;
+  /** Revision tags, each with the revision that it points to: namespaces follow a tag by `injection: { revision: stable }`, and move when it does. Default: none. */
+  tags?: { [key: string]: string };
   /** First part of every identity in the mesh. */
   trustDomain?: string;
   /** Earlier trust domains, whose identities are accepted as well. */
@@ -94,7 +111,7 @@ export interface EncryptedIngressNamespaceSettings {
   name: string;
   /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. */
   create?: any;
-  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`. */
+  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`, or `istio.defaultRevision`. */
   injection?: any;
   /** Further labels, other than `istio-injection` and `istio.io/rev`. */
   labels?: { [key: string]: string };
@@ -107,7 +124,7 @@ export interface GatewaySettingsNamespaceSettings {
   name?: string;
   /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. */
   create?: any;
-  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`. */
+  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`, or `istio.defaultRevision`. */
   injection?: any;
   /** Further labels, other than `istio-injection` and `istio.io/rev`. */
   labels?: { [key: string]: string };
@@ -490,8 +507,8 @@ export declare class EncryptedIngress extends pulumi.ComponentResource {
 }
 
 export interface IstioControlPlaneArgs {
-  /** Exact version of the charts `base` and `istiod`. */
-  version: string;
+  /** Exact version of the charts `base` and `istiod`. Default: by `revisions`; one of the two is needed. */
+  version?: string;
   /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. */
   chartRepository?: string;
   /** How to log in to that repository. Default: without a login. */
@@ -504,6 +521,12 @@ export interface IstioControlPlaneArgs {
   profile?: string;
   /** Revision of this control plane; namespaces follow it. Default: the default revision. */
   revision?: string;
+  /** Control planes side by side, for an upgrade without an outage, in the place of `version`, `revision` and `tag`; docs/upgrades.md has the phases. Default: the one of `version`. */
+  revisions?: RevisionSettings[];
+  /** The revision that checks Istio's objects for the API server, and that namespaces follow whose `injection` is left out; one of `revisions`. Default: the first of `revisions`. */
+  defaultRevision?: string;
+  /** Revision tags, each with the revision that it points to: namespaces follow a tag by `injection: { revision: stable }`, and move when it does. Default: none. */
+  tags?: { [key: string]: string };
   /** First part of every identity in the mesh. */
   trustDomain?: string;
   /** Earlier trust domains, whose identities are accepted as well. */
@@ -522,7 +545,7 @@ export interface IstioControlPlaneArgs {
   authorityFingerprint?: pulumi.Input<string>;
 }
 
-/** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). */
+/** Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). Or several of them side by side, which share the former: a release `istiod-<revision>` each. */
 export declare class IstioControlPlane extends pulumi.ComponentResource {
   /** Trust domain of the mesh. */
   readonly trustDomain: pulumi.Output<string>;
@@ -534,7 +557,7 @@ export interface MeshNamespaceArgs {
   name: string;
   /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. */
   create?: any;
-  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`. */
+  /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. Default: by `istio.revision`, or `istio.defaultRevision`. */
   injection: any;
   /** Further labels, other than `istio-injection` and `istio.io/rev`. */
   labels?: { [key: string]: string };

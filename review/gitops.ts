@@ -21,7 +21,7 @@ export function stepOf({ object, release, installedOnce }: OwnedObject): Step {
   if (kind === "Namespace") return "namespaces";
   if (kind === "CustomResourceDefinition" || installedOnce === true || release === "istio-base") return "kinds";
   // Its webhook adds the sidecars: a pod that starts earlier stays outside the mesh for good.
-  if (release === "istiod") return "control-plane";
+  if (/^istiod(-|$)/.test(release ?? "") || kind === "MutatingWebhookConfiguration") return "control-plane";
   if (apiVersion.startsWith("security.istio.io/") || apiVersion.startsWith("networking.istio.io/")) return "policies";
   if (apiVersion.startsWith("enroute.saaras.io/")) return "routes";
   return "workloads";

@@ -4,15 +4,15 @@ import { onlyFromProblem } from "../mesh/authorization";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
 import { array, certificateName, dnsLabel, object, string } from "./builders";
 import { certificateTextProblems } from "./secrets";
+import { meshAuthorityProblems, servingCertificateProblems } from "./certificate-rules";
 import { type Problem, problem } from "./error";
 import {
   autoscalingProblems,
+  controlPlaneProblems,
   gatewayServiceProblems,
   ingressProblems,
-  meshAuthorityProblems,
   repositoryProblems,
   routeProblems,
-  servingCertificateProblems,
 } from "./rules";
 import {
   type Settings,
@@ -97,7 +97,7 @@ export const componentArguments = {
         "8f2c",
       ).exactOptional(),
     }),
-    (value) => repositoryProblems(value),
+    (value) => [...repositoryProblems(value), ...controlPlaneProblems(value)],
   ),
   MeshNamespace: args(
     object({

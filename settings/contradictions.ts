@@ -1,6 +1,7 @@
 import { durationSeconds } from "../base/duration";
 import { pathText } from "../base/encrypted";
 import { at } from "../base/tree";
+import { controlPlanes, unrevised } from "../mesh/control-planes";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../mesh/discovery";
 import { ttlProblem } from "../mesh/enroute";
 import { exceptionProblems } from "../mesh/mutual-tls-policies";
@@ -48,6 +49,42 @@ export function overridesIn(settings: Settings): { override: Override; said: Pat
       said: saidAt(override.path) ?? [section, "values", ...override.path],
     })),
   );
+}
+
+/** Namespaces, and Helm values, that name a control plane which the stack does not have. */
+export function revisionProblems(settings: Settings): Problem[] {
+  const { istio } = settings;
+  const tagged = istioValues(settings).saidAt(["revisionTags"]);
+  const problems =
+    tagged === undefined || (istio.revisions === undefined && istio.tags === undefined)
+      ? []
+      : [
+          problem(
+            pathText(tagged),
+            undefined,
+            "nothing beside istio.revisions or istio.tags: set istio.tags instead. A tag of two Helm releases could not move without a gap",
+          ),
+        ];
+  if (istio.revisions === undefined) return problems;
+  const known = [...controlPlanes(istio).map(({ revision }) => revision), ...Object.keys(istio.tags ?? {})];
+  const followers = [
+    { key: "gateway.namespace", ...settings.gateway.namespace },
+    ...settings.namespaces.map((namespace, index) => ({ key: `namespaces[${index}]`, ...namespace })),
+  ];
+  for (const { key, injection } of followers) {
+    if (injection === undefined) continue;
+    const asked = injection === "enabled" ? unrevised : injection.revision;
+    if (known.includes(asked)) continue;
+    const guess = nearest(asked, known);
+    problems.push(
+      problem(
+        `${key}.injection`,
+        injection,
+        `a revision of istio.revisions or a tag of istio.tags (${known.join(", ")})${guess === undefined ? "" : `; did you mean ${guess}?`} No other injects, so that its pods would start without a sidecar`,
+      ),
+    );
+  }
+  return problems;
 }
 
 /** Where istiod would look at less than the mesh. Of namespaces whose labels others set, preflight decides. */

@@ -2,6 +2,7 @@ import { defined } from "../base/defined";
 import { type Values, mergeValues } from "../base/merge";
 import { treeAt } from "../base/tree";
 import { defaultGatewayResources, enrouteValues } from "../mesh/enroute-values";
+import { chartIdentity, defaultControlPlane } from "../mesh/control-planes";
 import { ingressSupport } from "../mesh/gateway-rights";
 import { relocatedPath } from "../mesh/images";
 import { type IstioValuesArgs, istiodValues, readByIstiod } from "../mesh/istio-values";
@@ -45,14 +46,14 @@ function istioArgs(settings: Settings): IstioValuesArgs {
     ...istio,
     ...pulling(settings),
     hub: istioHub(settings),
-    tag: istio.tag ?? istio.version,
+    ...chartIdentity(defaultControlPlane(istio), defaultControlPlane(istio)),
     namespace: istio.namespace.name,
     // The program knows it; here it only matters that there is one.
     ...(istio.ca.issuer === "istiod" ? {} : { authorityFingerprint: "the CA's" }),
   };
 }
 
-/** What the chart `istiod` reads. */
+/** What the chart `istiod` reads; of several, that of the default revision: they differ in nothing else. */
 export function effectiveIstiod(settings: Settings): Values {
   return readByIstiod(mergeValues(istiodValues(istioArgs(settings)), settings.istio.values));
 }

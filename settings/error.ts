@@ -65,6 +65,11 @@ export function strangeness(value: unknown): string | undefined {
 /** Stands for an Output among Helm values, of which a rule knows no more than that it is none of its own values. */
 export class Unresolved {}
 
+/** The problems that are there. */
+export function found(...problems: (Problem | false)[]): Problem[] {
+  return problems.filter((one) => one !== false);
+}
+
 /** A problem as errors list it. */
 export function problemText({ key, found, allowed }: Problem): string {
   const value = found === undefined ? "" : `\n      found:   ${found}`;

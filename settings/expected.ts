@@ -1,6 +1,14 @@
 import { defined } from "../base/defined";
 import { asText, at } from "../base/tree";
 import type { ChartRepositoryAuth } from "../mesh/charts";
+import {
+  type ControlPlane,
+  controlPlanes,
+  defaultControlPlane,
+  newestVersion,
+  revisionOf,
+  unrevised,
+} from "../mesh/control-planes";
 import { defaultOutputPath, defaultWorkloadCertificateTtl, enroute, maxWorkloadCertificateTtl } from "../mesh/enroute";
 import { type Injection, injectionLabels } from "../mesh/injection";
 import { type ServingEnvoy, envoyOf, servingSecretName } from "../mesh/serving-certificate";
@@ -26,9 +34,10 @@ export function workloadTtl(settings: Settings): string {
   return settings.gateway.workloadCertificate?.ttl ?? meshWideTtl(settings) ?? defaultWorkloadCertificateTtl;
 }
 
-/** How the pods of a namespace join the mesh where the stack does not say: by the revision that the stack installs. */
+/** How the pods of a namespace join the mesh where the stack does not say: by the default revision of those it installs. */
 export function defaultInjection(settings: Settings): Injection {
-  return settings.istio.revision === undefined ? "enabled" : { revision: settings.istio.revision };
+  const { revision } = defaultControlPlane(settings.istio);
+  return revision === unrevised ? "enabled" : { revision };
 }
 
 /** A namespace whose pods are in the mesh. */
@@ -93,22 +102,30 @@ export function expectedReleases({ istio, gateway, prometheus, kiali }: Settings
   };
   const root = istio.namespace.name;
   return [
-    release("istio-base", root, "base", istio),
-    release("istiod", root, "istiod", istio),
+    // The kinds are everybody's, so they are of the newest version.
+    release("istio-base", root, "base", { ...istio, version: newestVersion(istio) }),
+    ...controlPlanes(istio).map((one) => release(one.release, root, "istiod", { ...istio, version: one.version })),
     release(enroute.release, gateway.namespace.name, "enroute", gateway),
     ...(prometheus === undefined ? [] : [release("prometheus", root, "prometheus", prometheus)]),
     ...(kiali === undefined ? [] : [release("kiali-server", root, "kiali-server", kiali)]),
   ];
 }
 
-/** Name of istiod's Deployment and Service. */
+/** Name of istiod's Deployment and Service; of several, that of the default revision. */
 export function istiodName({ istio }: Settings): string {
-  return istio.revision === undefined ? "istiod" : `istiod-${istio.revision}`;
+  return defaultControlPlane(istio).istiod;
 }
 
-/** Name of the ConfigMap with the mesh's configuration. */
+/** Name of the ConfigMap with the mesh's configuration; of several, that of the default revision. */
 export function meshConfigName({ istio }: Settings): string {
-  return istio.revision === undefined ? "istio" : `istio-${istio.revision}`;
+  return defaultControlPlane(istio).configMap;
+}
+
+/** The control plane that injects the pods of a namespace; undefined where the stack has none of that revision or tag. */
+export function controlPlaneFor({ istio }: Settings, injection: Injection): ControlPlane | undefined {
+  if (injection === "none") return undefined;
+  const revision = revisionOf(injection === "enabled" ? unrevised : injection.revision, istio);
+  return controlPlanes(istio).find((one) => one.revision === revision);
 }
 
 /** Least number of istiods that the stack asks for. */
@@ -118,9 +135,9 @@ export function leastIstiods(settings: Settings): number {
   return typeof wanted === "number" ? wanted : 1;
 }
 
-/** Tag of Istio's images: istiod's and the sidecars'. */
+/** Tag of Istio's images: istiod's and the sidecars'; of several control planes, those of the default revision. */
 export function istioTag({ istio }: Settings): string {
-  return istio.tag ?? istio.version;
+  return defaultControlPlane(istio).tag;
 }
 
 /** Where the sidecar writes the gateway's mesh certificate. */

@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import { rmSync } from "node:fs";
-import { startSandbox } from "../sandbox/cluster";
+import { type Sandbox, startSandbox } from "../sandbox/cluster";
 import { reportTo } from "../sandbox/progress";
 import { drill, drillText } from "./engine/drill";
+import { roundText, upgradeDrill } from "./engine/upgrade-drill";
 
 function whole(least: number, most: number) {
   return (text: string): number => {
@@ -37,6 +38,61 @@ It takes about twelve seconds to start, half the ttl for each rotation, and thre
   )
   .action(rotate);
 
+const rounds = ["forth", "back", "back from the middle", "in place", "a death half-way"] as const;
+
+program
+  .command("upgrade")
+  .description(
+    "send requests through both legs without a pause, while Istio is upgraded by revision and back, from the middle and from the end, " +
+      "in place, and with an istiod that dies half-way; not one request may fail",
+  )
+  .option("--replicas <count>", "replicas of the gateway", whole(1, 5), 2)
+  .option("--workers <count>", "how many clients send requests side by side", whole(1, 64), 4)
+  .option("--skip-phases", "restart a namespace that follows a revision which is not there: the drill must fail then")
+  .addHelpText(
+    "after",
+    `
+Both versions are the istiod of this checkout, under two version numbers: its module is the only one that is built here.
+
+Exit codes:
+  0  no request failed, and every round came to its end
+  1  a request failed, or a round did not get through`,
+  )
+  .action(upgrade);
+
+interface UpgradeOptions {
+  readonly replicas: number;
+  readonly workers: number;
+  readonly skipPhases?: true;
+}
+
+async function upgrade({ skipPhases, ...options }: UpgradeOptions): Promise<void> {
+  await onSandbox(async (sandbox, report) => {
+    const found = await upgradeDrill({
+      ...{ sandbox, stack: "drill", ...options, report },
+      rounds: skipPhases === true ? ["skipping the phases"] : rounds,
+    });
+    for (const round of found) console.log(roundText(round));
+    const failures = found.reduce((sum, round) => sum + round.failures, 0);
+    console.log(failures === 0 ? "No request failed." : `FAILED: ${failures} requests.`);
+    if (failures > 0) process.exitCode = 1;
+  });
+}
+
+/** Runs a drill on a sandbox of its own, which goes afterwards. */
+async function onSandbox(work: (sandbox: Sandbox, report: (line: string) => void) => Promise<void>): Promise<void> {
+  const report = reportTo(process.stderr);
+  const sandbox = await startSandbox({ name: `drill-${process.pid}`, tied: true, traffic: true, report });
+  const interrupt = () => void sandbox.stop().finally(() => process.exit(130));
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    await work(sandbox, (line) => report(`${new Date().toISOString()}  ${line}`));
+  } finally {
+    await sandbox.stop();
+    rmSync(sandbox.folder, { recursive: true, force: true });
+  }
+}
+
 interface RotateOptions {
   readonly rotations: number;
   readonly ttl: number;
@@ -46,31 +102,19 @@ interface RotateOptions {
 }
 
 async function rotate(options: RotateOptions): Promise<void> {
-  const report = reportTo(process.stderr);
-  const sandbox = await startSandbox({ name: `drill-${process.pid}`, tied: true, traffic: true, report });
-  const interrupt = () => void sandbox.stop().finally(() => process.exit(130));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-  try {
+  await onSandbox(async (sandbox, report) => {
     const found = await drill({
-      sandbox,
-      stack: "drill",
-      ttl: `${options.ttl}m`,
-      rotations: options.rotations,
-      workers: options.workers,
+      ...{ sandbox, stack: "drill", ttl: `${options.ttl}m`, report },
+      ...{ rotations: options.rotations, workers: options.workers, changeRoot: options.root },
       renewServingCertificate: true,
-      changeRoot: options.root,
       keepGatewayCertificates: options.keepCertificates === true,
-      report: (line) => report(`${new Date().toISOString()}  ${line}`),
     });
     console.log(drillText(found));
     console.log(
       found.failures === 0 ? "No request failed." : `FAILED: ${found.failures} of ${found.requests} requests.`,
     );
     if (found.failures > 0) process.exitCode = 1;
-  } finally {
-    await sandbox.stop();
-    rmSync(sandbox.folder, { recursive: true, force: true });
-  }
+  });
 }
 
 program.parseAsync().catch((error: unknown) => {

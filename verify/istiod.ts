@@ -1,5 +1,5 @@
+import { controlPlanes, defaultControlPlane } from "../mesh/control-planes";
 import { isPartOf } from "../mesh/mutual-tls-policies";
-import { istiodName } from "../settings/expected";
 import { meshRoots } from "./checks/identity";
 import { livePods } from "./checks/injection";
 import { ifRead } from "./facts";
@@ -18,20 +18,24 @@ export function istiodRoutes(
   view: Seen,
 ): [IstiodOptions, ...IstiodOptions[]] | string {
   const rootNamespace = settings.istio.namespace.name;
-  const name = istiodName(settings);
   const roots = meshRoots(view, settings);
   if (roots === undefined) return "the mesh's root certificate is not known";
-  const service = ifRead(view.services[rootNamespace])?.find(({ metadata }) => metadata.name === name);
-  const selector = service?.spec.selector ?? {};
-  const ready = livePods(Object.keys(selector).length > 0 ? (ifRead(view.pods[rootNamespace]) ?? []) : []).filter(
-    ({ metadata, status }) =>
-      isPartOf(selector, metadata.labels) && status?.containerStatuses?.every((container) => container.ready),
-  );
-  const clusterIP = service?.spec.clusterIP;
-  const dialled = ready.length > 1 ? ready.length * 4 : 1;
-  const routes = dialServices
-    ? Array.from({ length: clusterIP === undefined ? 0 : dialled }, () => ({ clusterIP: clusterIP! }))
-    : ready.map(({ metadata }) => ({ pod: metadata.name }));
-  const [first, ...others] = routes.map((route) => ({ cluster, rootNamespace, service: name, route, roots }));
+  // Each serves the proxies of its revision; the default one first, which is asked to sign.
+  const main = defaultControlPlane(settings.istio).istiod;
+  const names = [...new Set([main, ...controlPlanes(settings.istio).map(({ istiod }) => istiod)])];
+  const [first, ...others] = names.flatMap((name) => {
+    const service = ifRead(view.services[rootNamespace])?.find(({ metadata }) => metadata.name === name);
+    const selector = service?.spec.selector ?? {};
+    const ready = livePods(Object.keys(selector).length > 0 ? (ifRead(view.pods[rootNamespace]) ?? []) : []).filter(
+      ({ metadata, status }) =>
+        isPartOf(selector, metadata.labels) && status?.containerStatuses?.every((container) => container.ready),
+    );
+    const clusterIP = service?.spec.clusterIP;
+    const dialled = ready.length > 1 ? ready.length * 4 : 1;
+    const routes = dialServices
+      ? Array.from({ length: clusterIP === undefined ? 0 : dialled }, () => ({ clusterIP: clusterIP! }))
+      : ready.map(({ metadata }) => ({ pod: metadata.name }));
+    return routes.map((route) => ({ cluster, rootNamespace, service: name, route, roots }));
+  });
   return first === undefined ? "no istiod is ready" : [first, ...others];
 }

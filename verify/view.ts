@@ -26,8 +26,9 @@ import { enroute } from "../mesh/enroute";
 import { enrouteGroup, gatewayReads, ingressResource } from "../mesh/gateway-rights";
 import { authoritySecretName } from "../mesh/mesh-authority";
 import { type Claim, claimName, claimOf } from "../mesh/ownership";
+import { controlPlanes } from "../mesh/control-planes";
 import type { MeshObject } from "../mesh/object";
-import { expectedReleases, hostNamespaces, meshConfigName, meshMembers, servingSecret } from "../settings/expected";
+import { expectedReleases, hostNamespaces, meshMembers, servingSecret } from "../settings/expected";
 import type { Settings } from "../settings/schema";
 import { type Read, type Readers, ifRead, read, readEach } from "./facts";
 
@@ -56,7 +57,7 @@ export interface ClusterView {
   endpointSlices: Read<EndpointSlice[]>;
   mutatingWebhooks: Read<WebhookConfiguration[]>;
   validatingWebhooks: Read<WebhookConfiguration[]>;
-  meshConfig: Read<ConfigMap>;
+  meshConfigs: Record<string, Read<ConfigMap>>;
   /** By namespace: ConfigMap istio-ca-root-cert. */
   rootCertificates: Record<string, Read<ConfigMap>>;
   /** By which a stack claims the mesh. */
@@ -200,10 +201,13 @@ export const viewReaders: Readers<ClusterView, Source> = {
     "ValidatingWebhookConfigurations",
     "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
   ),
-  meshConfig: {
-    what: "the mesh's ConfigMap",
+  meshConfigs: {
+    what: "the mesh's ConfigMaps",
     read: ({ cluster, settings }) =>
-      read(() => cluster.get<ConfigMap>(`/api/v1/namespaces/${root(settings)}/configmaps/${meshConfigName(settings)}`)),
+      readEach(
+        controlPlanes(settings.istio).map(({ configMap }) => configMap),
+        (name) => read(() => cluster.get<ConfigMap>(`/api/v1/namespaces/${root(settings)}/configmaps/${name}`)),
+      ),
   },
   rootCertificates: {
     what: "ConfigMaps istio-ca-root-cert",

@@ -21,8 +21,8 @@ export interface EncryptedIngressArgs {
     | undefined;
   /** Istio's control plane. */
   istio: {
-    /** Exact version of the charts `base` and `istiod`. @example "1.31.0" */
-    version: string;
+    /** Exact version of the charts `base` and `istiod`. @default by `revisions`; one of the two is needed @example "1.31.0" */
+    version?: string;
     /** Helm repository (`https://…`) or registry path (`oci://…`) of the chart. @default "https://blob.istio.io/istio-release/charts" @example "oci://registry.example.com/charts" */
     chartRepository?: string | undefined;
     /** How to log in to that repository. @default without a login */
@@ -55,6 +55,21 @@ export interface EncryptedIngressArgs {
       | undefined;
     /** Revision of this control plane; namespaces follow it. @default the default revision @example "1-31" */
     revision?: string;
+    /** Control planes side by side, for an upgrade without an outage, in the place of `version`, `revision` and `tag`; docs/upgrades.md has the phases. @default the one of `version` */
+    revisions?: {
+      /** Name of the revision, which namespaces and tags follow; `default` is the control plane of a stack without `istio.revision`. @example "1-31-0" */
+      revision: string;
+      /** Exact version of its chart `istiod`. @example "1.31.0" */
+      version: string;
+      /** Tag of its images. @default its `version` @example "1.31.0-distroless" */
+      tag?: string;
+      /** Name of its Helm release. A stack that had `istio.revision` before keeps `istiod` for that one: under another name its objects would be made again. @default `istiod-<revision>`, and `istiod` for `default` @example "istiod" */
+      release?: string;
+    }[];
+    /** The revision that checks Istio's objects for the API server, and that namespaces follow whose `injection` is left out; one of `revisions`. @default the first of `revisions` @example "1-31-0" */
+    defaultRevision?: string;
+    /** Revision tags, each with the revision that it points to: namespaces follow a tag by `injection: { revision: stable }`, and move when it does. @default none */
+    tags?: Record<string, string>;
     /** First part of every identity in the mesh. @default "cluster.local" @example "prod.example.com" */
     trustDomain?: string | undefined;
     /** Earlier trust domains, whose identities are accepted as well. */
@@ -116,7 +131,7 @@ export interface EncryptedIngressArgs {
         name: string;
         /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. @default true @example false */
         create?: (boolean | "adopt") | undefined;
-        /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision` */
+        /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision`, or `istio.defaultRevision` */
         injection?:
           | "enabled"
           | {
@@ -153,7 +168,7 @@ export interface EncryptedIngressArgs {
           name?: string | undefined;
           /** `true`: the stack creates it, and it must not exist. `false`: it exists, gets the labels only, and stays behind on destroy. `adopt`: it exists and becomes the stack's, and destroy deletes it with everything in it. @default true @example false */
           create?: (boolean | "adopt") | undefined;
-          /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision` */
+          /** How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision. @default by `istio.revision`, or `istio.defaultRevision` */
           injection?:
             | "enabled"
             | {

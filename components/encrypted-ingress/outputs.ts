@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import { defaultControlPlane } from "../../mesh/control-planes";
 import { gatewayIdentity, maxTtl, outputPath, workloadTtl } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import type { MeshCertificateAuthority } from "../certificates/mesh-certificate-authority";
@@ -98,7 +99,7 @@ function isCaKnown(certificate: Settings["certificate"]): boolean {
 
 function versions({ istio, gateway, prometheus, kiali, bookinfo }: Settings): Record<string, string> {
   const all = {
-    istio: istio.version,
+    istio: defaultControlPlane(istio).version,
     enroute: gateway.version,
     prometheus: prometheus?.version,
     kiali: kiali?.version,

@@ -1,50 +1,23 @@
 import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type Values, mergeValues } from "../../base/merge";
-import {
-  type IstioProfile,
-  authorityAnnotation,
-  defaultHub,
-  defaultProfile,
-  defaultTrustDomain,
-} from "../../mesh/istio";
+import { authorityAnnotation, defaultHub, defaultProfile, defaultTrustDomain } from "../../mesh/istio";
 import { checkedArguments } from "../arguments";
 import { childName } from "../child-name";
-import { type ChartArgs, chartSource, fixedName } from "../chart";
+import { chartSource, fixedName } from "../chart";
 import { ownValues } from "../own-values";
+import { chartIdentity, controlPlanes, defaultControlPlane, newestVersion } from "../../mesh/control-planes";
 import { baseValues, istiodValues, readByIstiod } from "../../mesh/istio-values";
 import { istioOwned } from "../../mesh/owned-istio";
+import type { IstioControlPlaneArgs } from "./istio-control-plane-args";
+import { revisionTags } from "./revision-tags";
 
-export interface IstioControlPlaneArgs extends ChartArgs {
-  /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
-  namespace: string;
-  /** Size of the control plane. @default "standard" */
-  profile?: IstioProfile;
-  /** Registry path of Istio's images. @default "docker.io/istio", where releases are published since Istio 1.31 */
-  hub?: string;
-  /** Tag of Istio's images. @default the chart's version: the project releases both under one number */
-  tag?: string;
-  /** Revision of this control plane; leave it out for the default one. */
-  revision?: string;
-  /** Trust domain: the first part of every identity in the mesh. @default "cluster.local" */
-  trustDomain?: string;
-  /** Earlier trust domains, whose identities are accepted as well. @default none */
-  trustDomainAliases?: string[];
-  /**
-   * Fingerprint of the CA that istiod loads from Secret `cacerts`; another one restarts istiod, one pod after the other.
-   * @default none: istiod's own CA
-   */
-  authorityFingerprint?: pulumi.Input<string>;
-  /** Names of Secrets by which istiod's pods, and the sidecars, pull images; in each one's own namespace. @default none */
-  imagePullSecrets?: string[];
-  /** Mesh configuration, over what this component sets. */
-  meshConfig?: Values;
-}
-
+export type { IstioControlPlaneArgs };
 export { authorityAnnotation };
 
 /**
- * Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`).
+ * Istio's control plane: its CRDs and cluster-wide objects (release `istio-base`), then istiod (release `istiod`). Or several of them
+ * side by side, which share the former: a release `istiod-<revision>` each.
  *
  * @example
  * new IstioControlPlane(
@@ -56,7 +29,7 @@ export { authorityAnnotation };
 export class IstioControlPlane extends pulumi.ComponentResource {
   /** Release `istio-base`: the CRDs. */
   readonly base: k8s.helm.v3.Release;
-  /** Release `istiod`: ready when certificate authority and webhooks are. */
+  /** Release `istiod`: ready when certificate authority and webhooks are. Of several, that of the default revision. */
   readonly istiod: k8s.helm.v3.Release;
   /** Trust domain of the mesh. */
   readonly trustDomain: string;
@@ -65,56 +38,55 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     super("enroute-istio:istio:IstioControlPlane", name, {}, opts);
     args = checkedArguments(this, { type: "IstioControlPlane", name }, args);
     this.trustDomain = args.trustDomain ?? defaultTrustDomain;
-    const values = {
-      profile: args.profile ?? defaultProfile,
-      hub: args.hub ?? defaultHub,
-      tag: args.tag ?? args.version,
-      namespace: args.namespace,
-      revision: args.revision,
-      trustDomain: this.trustDomain,
-      trustDomainAliases: args.trustDomainAliases,
-      imagePullSecrets: args.imagePullSecrets,
-      meshConfig: args.meshConfig,
+    const [planes, main] = [controlPlanes(args), defaultControlPlane(args)];
+    const common = {
+      ...{ profile: args.profile ?? defaultProfile, hub: args.hub ?? defaultHub, namespace: args.namespace },
+      ...{ trustDomain: this.trustDomain, trustDomainAliases: args.trustDomainAliases },
+      ...{ imagePullSecrets: args.imagePullSecrets, meshConfig: args.meshConfig },
       authorityFingerprint: args.authorityFingerprint,
     };
-    // Before anything is made: they may be refused.
-    const checked = ownValues(
-      this,
-      `IstioControlPlane ${name}`,
-      istioOwned,
-      istiodValues({ ...values, meshConfig: undefined }),
-      args.values,
-      { read: readByIstiod, made: istiodValues(values) },
-    );
-    // Neither release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
-    const own = (child: string) => childName(name, { inStacks: "istio", child });
-    this.base = new k8s.helm.v3.Release(
-      own("istio-base"),
-      {
-        name: "istio-base",
-        namespace: args.namespace,
-        ...chartSource("base", args),
-        values: mergeValues(baseValues(values), sharedExtras(args.values)),
-        // Nothing of it runs. Helm, which looks every two seconds, would only wait for the API server to serve the kinds, which takes
-        // milliseconds; what is of such a kind is tried again until it does (31 s; provider 4.25, pkg/await/await.go, Creation).
-        skipAwait: true,
-      },
+    const valuesOf = planes.map((plane) => {
+      const values = { ...common, ...chartIdentity(plane, main) };
+      const settled = istiodValues({ ...values, meshConfig: undefined });
+      const reading = { read: readByIstiod, made: istiodValues(values) };
+      // Before anything is made: they may be refused.
+      return ownValues(this, `IstioControlPlane ${name}`, istioOwned, settled, args.values, reading);
+    });
+    // No release is atomic: a roll-back of the base would take the CRDs' upgrade back under live objects.
+    const release = (of: string, chart: ReturnType<typeof chartSource>, values: Values, own: Own = {}) =>
+      new k8s.helm.v3.Release(
+        childName(name, { inStacks: "istio", child: of }),
+        { name: of, namespace: args.namespace, ...chart, values, ...own.args },
+        { parent: this, ...fixedName, ...own.opts },
+      );
+    const base = baseValues({ ...common, ...chartIdentity(main, main) });
+    const kinds = chartSource("base", { ...args, version: newestVersion(args) });
+    this.base = release("istio-base", kinds, mergeValues(base, sharedExtras(args.values)), {
+      // Nothing of it runs. Helm, which looks every two seconds, would only wait for the API server to serve the kinds, which takes
+      // milliseconds; what is of such a kind is tried again until it does (31 s; provider 4.25, pkg/await/await.go, Creation).
+      args: { skipAwait: true },
       // Of a release that was made without it, this alone would be an upgrade.
-      { parent: this, ...fixedName, ignoreChanges: ["skipAwait"] },
-    );
-    this.istiod = new k8s.helm.v3.Release(
-      own("istiod"),
-      {
-        name: "istiod",
-        namespace: args.namespace,
-        ...chartSource("istiod", args),
-        values: checked,
-      },
+      opts: { ignoreChanges: ["skipAwait"] },
+    });
+    const istiods = planes.map((plane, index) => {
+      const source = chartSource("istiod", { ...args, version: plane.version });
       // istiod does not become ready while the kinds that it watches are missing.
-      { parent: this, dependsOn: this.base, ...fixedName },
-    );
+      return {
+        ...plane,
+        resource: release(plane.release, source, valuesOf[index]!, { opts: { dependsOn: this.base } }),
+      };
+    });
+    this.istiod = istiods.find(({ revision }) => revision === main.revision)!.resource;
+    // What a tag points to is there before, and goes after.
+    revisionTags(name, args, { parent: this, dependsOn: istiods.map(({ resource }) => resource) });
     this.registerOutputs({ trustDomain: this.trustDomain });
   }
+}
+
+/** What one release has beside the others. */
+interface Own {
+  args?: Pick<k8s.helm.v3.ReleaseArgs, "skipAwait">;
+  opts?: pulumi.CustomResourceOptions;
 }
 
 /** The extra values that the chart `base` reads too; the others would only be stored with its release. */

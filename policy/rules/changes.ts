@@ -62,23 +62,24 @@ export const changeRules: Rule[] = [
     level: "mandatory",
     scope: "change",
     find: (objects, { previous = [] }) => {
-      const before = istioVersion(previous);
       return objects.flatMap((object): Finding[] => {
-        const after = istioVersion([object]);
-        const problem = before === undefined || after === undefined ? undefined : skippedIstioMinor(before, after);
+        const after = istioVersion(object);
+        if (after === undefined) return [];
+        // A new control plane stands beside all that there were; one that there was follows itself.
+        const same = previous.filter((one) => one.kind === object.kind && one.metadata.name === object.metadata.name);
+        const before = (same.length > 0 ? same : previous).flatMap((one) => istioVersion(one) ?? []);
+        const problem = before.map((version) => skippedIstioMinor(version, after)).find((one) => one !== undefined);
         return problem === undefined ? [] : [{ object, ...problem }];
       });
     },
   },
 ];
 
-/** The version of istiod among objects: of its chart, or of its image. */
-function istioVersion(objects: readonly PolicyObject[]): string | undefined {
-  const release = objects.find((object) => isRelease(object, "istiod"));
-  if (release !== undefined) return asText(release["version"]);
-  const images = objects
-    .filter((object) => object.kind === "Deployment" && object.metadata.labels?.["app"] === "istiod")
-    .flatMap((object) => treesAt(podTemplateOf(object), "spec", "containers"))
-    .map(({ image }) => /\/pilot:([^@]+)/.exec(asText(image) ?? "")?.[1]);
-  return images.find((version) => version !== undefined);
+/** The version of an istiod: of its chart, or of its image. Undefined for any other object. */
+function istioVersion(object: PolicyObject): string | undefined {
+  if (isRelease(object, "istiod")) return asText(object["version"]);
+  if (object.kind !== "Deployment" || object.metadata.labels?.["app"] !== "istiod") return undefined;
+  return treesAt(podTemplateOf(object), "spec", "containers")
+    .map(({ image }) => /\/pilot:([^@]+)/.exec(asText(image) ?? "")?.[1])
+    .find((version) => version !== undefined);
 }

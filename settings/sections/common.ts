@@ -107,7 +107,7 @@ export const injection = z
     description:
       "How pods join the mesh: `enabled` by the default revision, `{ revision: 1-31 }` by that revision or tag. Never both: with both labels Istio ignores the revision.",
     examples: [{ revision: "1-31" }, "enabled"],
-    unset: "by `istio.revision`",
+    unset: "by `istio.revision`, or `istio.defaultRevision`",
   });
 
 export const create = z

@@ -8,7 +8,7 @@ import {
   istioCharts,
   istioProfileNames,
 } from "../../mesh/istio";
-import { array, dnsLabel, enumOf, hours, object, string, tree } from "../builders";
+import { array, dnsLabel, enumOf, exactVersion, hours, object, string, tree } from "../builders";
 import {
   chart,
   create,
@@ -72,8 +72,40 @@ const certificateAuthority = z.discriminatedUnion(
   { error: "an object with an issuer: one of istiod, generated, provided" },
 );
 
+/** A Helm release has at most 53 characters, and `istiod-` before its revision. */
+const revisionName = string(
+  "a name of a revision such as 1-31-0: lower-case letters, digits and '-', at most 46",
+  /^[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?$/,
+);
+
+const controlPlane = object({
+  revision: revisionName.meta({
+    description:
+      "Name of the revision, which namespaces and tags follow; `default` is the control plane of a stack without `istio.revision`.",
+    examples: ["1-31-0", "default"],
+  }),
+  version: exactVersion.meta({ description: "Exact version of its chart `istiod`.", examples: ["1.31.0"] }),
+  tag: image.tag
+    .meta({ description: "Tag of its images.", examples: ["1.31.0-distroless"], unset: "its `version`" })
+    .exactOptional(),
+  release: string(
+    "the name of a Helm release such as istiod: lower-case letters, digits and '-', at most 53",
+    /^[a-z0-9]([-a-z0-9]{0,51}[a-z0-9])?$/,
+  )
+    .meta({
+      description:
+        "Name of its Helm release. A stack that had `istio.revision` before keeps `istiod` for that one: under another name its objects would be made again.",
+      examples: ["istiod"],
+      unset: "`istiod-<revision>`, and `istiod` for `default`",
+    })
+    .exactOptional(),
+});
+
+const source = chart("the charts `base` and `istiod`", istioCharts, "1.31.0");
+
 export const istio = object({
-  ...chart("the charts `base` and `istiod`", istioCharts, "1.31.0"),
+  ...source,
+  version: source.version.meta({ unset: "by `revisions`; one of the two is needed" }).exactOptional(),
   hub: string("a registry path such as docker.io/istio")
     .default(defaultHub)
     .meta({
@@ -101,6 +133,32 @@ export const istio = object({
       description: "Revision of this control plane; namespaces follow it.",
       examples: ["1-31"],
       unset: "the default revision",
+    })
+    .exactOptional(),
+  revisions: array(controlPlane, "control planes { revision, version, tag?, release? }")
+    .min(1, { error: "at least one control plane { revision, version }" })
+    .meta({
+      description:
+        "Control planes side by side, for an upgrade without an outage, in the place of `version`, `revision` and `tag`; docs/upgrades.md has the phases.",
+      examples: [[{ revision: "1-31-0", version: "1.31.0" }]],
+      unset: "the one of `version`",
+    })
+    .exactOptional(),
+  defaultRevision: revisionName
+    .meta({
+      description:
+        "The revision that checks Istio's objects for the API server, and that namespaces follow whose `injection` is left out; one of `revisions`.",
+      examples: ["1-31-0"],
+      unset: "the first of `revisions`",
+    })
+    .exactOptional(),
+  tags: z
+    .record(dnsLabel, revisionName, { error: "an object of tags, each with the revision that it points to" })
+    .meta({
+      description:
+        "Revision tags, each with the revision that it points to: namespaces follow a tag by `injection: { revision: stable }`, and move when it does.",
+      examples: [{ stable: "1-31-0" }],
+      unset: "none",
     })
     .exactOptional(),
   trustDomain: trustDomain

@@ -156,12 +156,12 @@ async function up({ sandbox, stack }: DrillOptions, refusal?: RegExp): Promise<s
   throw new Error(`pulumi up failed:\n${said}`);
 }
 
-interface Outputs {
+export interface Outputs {
   readonly gatewayAddress: string;
   readonly caCertificate: string;
 }
 
-async function outputs({ sandbox, stack }: DrillOptions): Promise<Outputs> {
+export async function outputs({ sandbox, stack }: Pick<DrillOptions, "sandbox" | "stack">): Promise<Outputs> {
   return JSON.parse(await succeed("pulumi", ["stack", "output", "--json", "--stack", stack], { sandbox })) as Outputs;
 }
 
@@ -171,7 +171,7 @@ async function serviceAddress(sandbox: Sandbox): Promise<string> {
 }
 
 /** Sends requests all the time, and keeps count. */
-class TrafficLog {
+export class TrafficLog {
   requests = 0;
   failures = 0;
   private readonly reasons: Record<string, number> = {};

@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { count, listed } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
+import { type ControlPlane, controlPlanes } from "../../mesh/control-planes";
 import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { defaultTrustDomain } from "../../mesh/istio";
@@ -26,28 +27,40 @@ const ready = verifyCheck({
   },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.istio.namespace;
-    const name = istiodName(settings);
-    const deployment = itemsOf(view.deployments[namespace], `Deployments of namespace ${namespace}`).find(
-      ({ metadata }) => metadata.name === name,
-    );
-    if (deployment === undefined) {
-      problem(`there is no Deployment ${name} in namespace ${namespace}`, {
-        fix: restoring(view, namespace, "istiod"),
-      });
-      return "";
-    }
-    const wanted = Math.max(leastIstiods(settings), deployment.spec.replicas ?? 1);
-    const { readyReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
-    if (readyReplicas < wanted)
-      problem(
-        `${readyReplicas} of ${wanted} ${name} pods are ready${deployment.spec.replicas === 0 ? ": it is scaled to zero" : ""}`,
-        deployment.spec.replicas !== undefined && deployment.spec.replicas < wanted
-          ? { fix: `kubectl -n ${namespace} scale deployment ${name} --replicas=${wanted}` }
-          : {},
+    const planes = controlPlanes(settings.istio);
+    const rolling: string[] = [];
+    const seen = planes.map(({ istiod: name, release }) => {
+      const own = { subject: `Deployment ${namespace}/${name}` };
+      const deployment = itemsOf(view.deployments[namespace], `Deployments of namespace ${namespace}`).find(
+        ({ metadata }) => metadata.name === name,
       );
-    else if (observedGeneration < (deployment.metadata.generation ?? 0) || updatedReplicas < wanted)
-      throw new CannotTell(`Deployment ${name} is being rolled out`, "wait, and verify again");
-    return `${readyReplicas} of ${wanted} ready`;
+      if (deployment === undefined) {
+        problem(`there is no Deployment ${name} in namespace ${namespace}`, {
+          ...own,
+          fix: restoring(view, namespace, release),
+        });
+        return "";
+      }
+      const wanted = Math.max(leastIstiods(settings), deployment.spec.replicas ?? 1);
+      const { readyReplicas = 0, updatedReplicas = 0, observedGeneration = 0 } = deployment.status ?? {};
+      if (readyReplicas < wanted)
+        problem(
+          `${readyReplicas} of ${wanted} ${name} pods are ready${deployment.spec.replicas === 0 ? ": it is scaled to zero" : ""}`,
+          {
+            ...own,
+            fix:
+              deployment.spec.replicas !== undefined && deployment.spec.replicas < wanted
+                ? `kubectl -n ${namespace} scale deployment ${name} --replicas=${wanted}`
+                : `see why: kubectl -n ${namespace} describe deployment ${name}`,
+          },
+        );
+      else if (observedGeneration < (deployment.metadata.generation ?? 0) || updatedReplicas < wanted)
+        rolling.push(name);
+      return `${planes.length > 1 ? `${name}: ` : ""}${readyReplicas} of ${wanted} ready`;
+    });
+    if (rolling.length > 0)
+      throw new CannotTell(`Deployment ${listed(rolling)} is being rolled out`, "wait, and verify again");
+    return seen.join("; ");
   },
 });
 
@@ -63,36 +76,41 @@ const service = verifyCheck({
   },
   run(view, { settings }, problem) {
     const { name: namespace } = settings.istio.namespace;
-    const name = istiodName(settings);
-    const found = itemsOf(view.services[namespace], `Services of namespace ${namespace}`).find(
-      ({ metadata }) => metadata.name === name,
-    );
-    if (found === undefined) {
-      problem(`there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`, {
-        fix: restoring(view, namespace, "istiod"),
-      });
-      return "";
-    }
-    const missing = [15012, 443].filter((port) => !found.spec.ports?.some((one) => one.port === port));
-    if (missing.length > 0)
-      problem(`Service ${name} lacks port ${missing.join(" and ")}`, { fix: restoring(view, namespace, "istiod") });
-    const endpoints = itemsOf(view.endpointSlices, `EndpointSlices of namespace ${namespace}`)
-      .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name)
-      .flatMap((slice) => slice.endpoints ?? [])
-      .filter(({ conditions }) => conditions?.ready !== false);
-    const selector = JSON.stringify(found.spec.selector ?? {});
-    if (endpoints.length === 0)
-      problem(`Service ${name} has no ready endpoint: no ready pod has the labels ${selector}`, {
-        fix: `make istiod ready (control-plane/istiod-ready); where it is, ${restoring(view, namespace, "istiod")}`,
-      });
-    return `${count(endpoints.length, "ready endpoint")} on ports ${found.spec.ports?.map(({ port }) => port).join(", ")}`;
+    const planes = controlPlanes(settings.istio);
+    const seen = planes.map(({ istiod: name, release }) => {
+      const fix = restoring(view, namespace, release);
+      const subject = `Service ${namespace}/${name}`;
+      const found = itemsOf(view.services[namespace], `Services of namespace ${namespace}`).find(
+        ({ metadata }) => metadata.name === name,
+      );
+      if (found === undefined) {
+        const what = `there is no Service ${name} in namespace ${namespace}: webhooks and proxies find no istiod`;
+        problem(what, { subject, fix });
+        return "";
+      }
+      const missing = [15012, 443].filter((port) => !found.spec.ports?.some((one) => one.port === port));
+      if (missing.length > 0) problem(`Service ${name} lacks port ${missing.join(" and ")}`, { subject, fix });
+      const endpoints = itemsOf(view.endpointSlices, `EndpointSlices of namespace ${namespace}`)
+        .filter(({ metadata }) => metadata.labels?.["kubernetes.io/service-name"] === name)
+        .flatMap((slice) => slice.endpoints ?? [])
+        .filter(({ conditions }) => conditions?.ready !== false);
+      const selector = JSON.stringify(found.spec.selector ?? {});
+      if (endpoints.length === 0)
+        problem(`Service ${name} has no ready endpoint: no ready pod has the labels ${selector}`, {
+          subject,
+          fix: `make istiod ready (control-plane/istiod-ready); where it is, ${fix}`,
+        });
+      const ports = found.spec.ports?.map(({ port }) => port).join(", ");
+      return `${planes.length > 1 ? `${name}: ` : ""}${count(endpoints.length, "ready endpoint")} on ports ${ports}`;
+    });
+    return seen.join("; ");
   },
 });
 
 const configuration = verifyCheck({
   id: "control-plane/mesh-configuration",
   title: "the mesh's root namespace, trust domain and automatic mutual TLS are as the stack says",
-  needs: ["meshConfig", "releases"],
+  needs: ["meshConfigs", "releases"],
   subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
   fix: "run pulumi up",
   docs: {
@@ -101,42 +119,42 @@ const configuration = verifyCheck({
   },
   run(view, { settings }, problem) {
     const { trustDomain, namespace } = settings.istio;
-    const name = meshConfigName(settings);
-    const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
-    const fix = updating(view, namespace.name, "istiod");
-    if (map === undefined) {
-      problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`, { fix });
-      return "";
-    }
-    const mesh = readMeshConfig(map) as
-      { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean } | undefined;
-    if (mesh === undefined) {
-      problem(`key mesh of ConfigMap ${name} is not YAML`, { fix });
-      return "";
-    }
-    const twice = fieldsTwiceIn(map);
-    if (twice.length > 0)
-      problem(
-        `ConfigMap ${name} has ${listed(twice)} in two spellings: istiod refuses that and stays with the configuration it had`,
-        { fix },
-      );
-    const root = mesh.rootNamespace ?? namespace.name;
-    if (root !== namespace.name)
-      problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`, { fix });
-    const domain = mesh.trustDomain ?? defaultTrustDomain;
-    if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`, { fix });
-    if (mesh.enableAutoMtls === false)
-      problem("enableAutoMtls is false: proxies send plain text unless a DestinationRule says otherwise", {
-        fix,
-      });
-    return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
+    const seen = controlPlanes(settings.istio).map(({ configMap: name, release }) => {
+      const own = { subject: `ConfigMap ${namespace.name}/${name}`, fix: updating(view, namespace.name, release) };
+      const map = valueOf(view.meshConfigs[name], `ConfigMap ${name}`);
+      if (map === undefined) {
+        problem(`there is no ConfigMap ${name} in namespace ${namespace.name}`, own);
+        return "";
+      }
+      const mesh = readMeshConfig(map) as
+        { rootNamespace?: string; trustDomain?: string; enableAutoMtls?: boolean } | undefined;
+      if (mesh === undefined) {
+        problem(`key mesh of ConfigMap ${name} is not YAML`, own);
+        return "";
+      }
+      const twice = fieldsTwiceIn(map);
+      if (twice.length > 0)
+        problem(
+          `ConfigMap ${name} has ${listed(twice)} in two spellings: istiod refuses that and stays with the configuration it had`,
+          own,
+        );
+      const root = mesh.rootNamespace ?? namespace.name;
+      if (root !== namespace.name)
+        problem(`rootNamespace is ${root}: the mesh-wide policy in ${namespace.name} counts for nothing`, own);
+      const domain = mesh.trustDomain ?? defaultTrustDomain;
+      if (domain !== trustDomain) problem(`trustDomain is ${domain} instead of ${trustDomain}`, own);
+      if (mesh.enableAutoMtls === false)
+        problem("enableAutoMtls is false: proxies send plain text unless a DestinationRule says otherwise", own);
+      return `root namespace ${root}, trust domain ${domain}, automatic mutual TLS on`;
+    });
+    return [...new Set(seen)].join("; ");
   },
 });
 
 const discovery = verifyCheck({
   id: "control-plane/discovery",
   title: "istiod looks at every namespace of the mesh",
-  needs: ["meshConfig", "namespaces", "releases"],
+  needs: ["meshConfigs", "namespaces", "releases"],
   subject: ({ settings }) => `ConfigMap ${settings.istio.namespace.name}/${meshConfigName(settings)}`,
   fix: "run pulumi up",
   docs: {
@@ -145,34 +163,38 @@ const discovery = verifyCheck({
     fix: "label the namespace, or correct `istio.meshConfig.discoverySelectors`",
   },
   run(view, { settings }, problem) {
-    const name = meshConfigName(settings);
-    const map = valueOf(view.meshConfig, `ConfigMap ${name}`);
-    if (map === undefined) throw notThere(`no ConfigMap ${name}`, "control-plane/mesh-configuration");
-    const mesh = readMeshConfig(map);
-    if (mesh === undefined)
-      throw notThere(`no configuration that can be read in ConfigMap ${name}`, "control-plane/mesh-configuration");
-    const selectors = discoverySelectorsOf(mesh);
+    const selectorsOf = ({ configMap: name }: ControlPlane) => {
+      const map = valueOf(view.meshConfigs[name], `ConfigMap ${name}`);
+      if (map === undefined) throw notThere(`no ConfigMap ${name}`, "control-plane/mesh-configuration");
+      const mesh = readMeshConfig(map);
+      if (mesh === undefined)
+        throw notThere(`no configuration that can be read in ConfigMap ${name}`, "control-plane/mesh-configuration");
+      return discoverySelectorsOf(mesh);
+    };
+    const planes = controlPlanes(settings.istio).map((plane) => ({ ...plane, selectors: selectorsOf(plane) }));
     // By the stack's own selectors it would come to the same again.
     const declared = discoverySelectorsOf(effectiveMeshConfig(settings));
     const missing: string[] = [];
     for (const { key, name: namespace, labels: wanted } of wantedNamespaces(settings)) {
       const labels = valueOf(view.namespaces[namespace], `namespace ${namespace}`);
+      const blind = planes.find(
+        ({ selectors }) => labels !== undefined && isDiscovered(selectors, { name: namespace, labels }) !== true,
+      );
       if (labels === undefined) missing.push(namespace);
-      else if (isDiscovered(selectors, { name: namespace, labels }) !== true)
+      else if (blind !== undefined)
         problem(`no selector of discoverySelectors matches namespace ${namespace}: ${undiscovered}`, {
           subject: `Namespace ${namespace}`,
           fix:
             isDiscovered(declared, { name: namespace, labels }) === true
-              ? updating(view, settings.istio.namespace.name, "istiod")
+              ? updating(view, settings.istio.namespace.name, blind.release)
               : isDiscovered(declared, { name: namespace, labels: { ...labels, ...wanted } }) === true
                 ? "run pulumi up --refresh, which labels it again"
                 : `add ${selectorByName(namespace)} to istio.meshConfig.discoverySelectors, or a label that one of them asks for to ${key}.labels, and run pulumi up`,
         });
     }
     if (missing.length > 0) throw notThere(`no namespace ${listed(missing)}`, "injection/namespace-labels");
-    return selectors === undefined || selectors.length === 0
-      ? "no selectors: it looks at all"
-      : `${count(selectors.length, "selector")}, for each of them`;
+    const most = Math.max(...planes.map(({ selectors }) => selectors?.length ?? 0));
+    return most === 0 ? "no selectors: it looks at all" : `${count(most, "selector")}, for each of them`;
   },
 });
 
@@ -181,27 +203,28 @@ export function isInjector({ clientConfig }: Webhook): boolean {
   return (clientConfig.service?.path ?? clientConfig.url ?? "").includes("/inject");
 }
 
-type Owned = Webhook & { configuration: string };
+type Owned = Webhook & { configuration: string; plane: ControlPlane };
 
-function webhooksOf(configurations: WebhookConfiguration[]): Owned[] {
-  return configurations.flatMap(({ metadata, webhooks = [] }) =>
-    webhooks.map((webhook) => ({ ...webhook, configuration: metadata.name })),
-  );
+/** Webhooks of this stack's istiods: those that carry the revision of one, as a tag's do that points to it. */
+function webhooksOf(configurations: WebhookConfiguration[], { istio }: Settings): Owned[] {
+  return configurations.flatMap(({ metadata, webhooks = [] }) => {
+    const plane = controlPlanes(istio).find(({ revision }) => metadata.labels?.["istio.io/rev"] === revision);
+    return plane === undefined ? [] : webhooks.map((webhook) => ({ ...webhook, configuration: metadata.name, plane }));
+  });
 }
 
-/** Webhooks of this stack's istiod: those that carry its revision, and where a tag is used, those that call its Service. */
-const isOurs =
-  ({ istio: { revision = "default" } }: Settings) =>
-  ({ metadata }: WebhookConfiguration) =>
-    metadata.labels?.["istio.io/rev"] === revision;
-
 function injectorsOf(view: Pick<ClusterView, "mutatingWebhooks">, settings: Settings): Owned[] {
-  const ours = itemsOf(view.mutatingWebhooks, "MutatingWebhookConfigurations").filter(isOurs(settings));
-  return webhooksOf(ours).filter(isInjector);
+  const all = itemsOf(view.mutatingWebhooks, "MutatingWebhookConfigurations");
+  return webhooksOf(all, settings).filter(isInjector);
 }
 
 function validatorsOf(view: Pick<ClusterView, "validatingWebhooks">, settings: Settings): Owned[] {
-  return webhooksOf(itemsOf(view.validatingWebhooks, "ValidatingWebhookConfigurations").filter(isOurs(settings)));
+  return webhooksOf(itemsOf(view.validatingWebhooks, "ValidatingWebhookConfigurations"), settings);
+}
+
+/** Control planes without one of some webhooks. */
+function planesWithout(webhooks: readonly Owned[], { istio }: Settings): ControlPlane[] {
+  return controlPlanes(istio).filter(({ revision }) => !webhooks.some(({ plane }) => plane.revision === revision));
 }
 
 const injectionWebhook = verifyCheck({
@@ -213,12 +236,13 @@ const injectionWebhook = verifyCheck({
   docs: { meaning: "the injection webhooks call this istiod, and fail closed", fix: "`helm rollback`" },
   run(view, { settings }, problem) {
     const injectors = injectorsOf(view, settings);
-    const fix = restoring(view, settings.istio.namespace.name, "istiod");
-    if (injectors.length === 0) problem("no MutatingWebhookConfiguration of this istiod injects sidecars", { fix });
-    callsIstiod(injectors, settings, (what) => problem(what, { fix }));
-    for (const { name, failurePolicy } of injectors)
+    const fixFor = ({ release }: ControlPlane) => ({ fix: restoring(view, settings.istio.namespace.name, release) });
+    for (const plane of planesWithout(injectors, settings))
+      problem(`no MutatingWebhookConfiguration of this ${plane.istiod} injects sidecars`, fixFor(plane));
+    callsIstiod(injectors, settings, (what, plane) => problem(what, fixFor(plane)));
+    for (const { name, failurePolicy, plane } of injectors)
       if (failurePolicy === "Ignore")
-        problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`, { fix });
+        problem(`${name} has failurePolicy Ignore: while istiod is away, pods start without a sidecar`, fixFor(plane));
     return `${count(injectors.length, "webhook")} of ${[...new Set(injectors.map((one) => one.configuration))].join(", ")}`;
   },
 });
@@ -237,23 +261,30 @@ const validationWebhook = verifyCheck({
   },
   run(view, { settings }, problem) {
     const root = settings.istio.namespace.name;
-    const fix = [restoring(view, root, "istio-base"), restoring(view, root, "istiod")].join("; ");
+    const fixFor = ({ release }: ControlPlane) => ({
+      fix: [restoring(view, root, "istio-base"), restoring(view, root, release)].join("; "),
+    });
     const validators = validatorsOf(view, settings);
-    if (validators.length === 0) problem("no ValidatingWebhookConfiguration of this istiod", { fix });
-    callsIstiod(validators, settings, (what) => problem(what, { fix }));
+    for (const plane of planesWithout(validators, settings))
+      problem(`no ValidatingWebhookConfiguration of this ${plane.istiod}`, fixFor(plane));
+    callsIstiod(validators, settings, (what, plane) => problem(what, fixFor(plane)));
     for (const { name, configuration: owner, failurePolicy } of validators)
       if (failurePolicy === "Ignore") problem(`${name} of ${owner} has failurePolicy Ignore: wrong objects are let in`);
     return `${count(validators.length, "webhook")} of ${[...new Set(validators.map((one) => one.configuration))].join(", ")}`;
   },
 });
 
-function callsIstiod(webhooks: Owned[], settings: Settings, problem: (what: string) => void): void {
-  const wanted = `${settings.istio.namespace.name}/${istiodName(settings)}`;
-  for (const { name, configuration: owner, clientConfig } of webhooks) {
+function callsIstiod(
+  webhooks: Owned[],
+  settings: Settings,
+  problem: (what: string, plane: ControlPlane) => void,
+): void {
+  for (const { name, configuration: owner, clientConfig, plane } of webhooks) {
     const { service: called } = clientConfig;
+    const wanted = `${settings.istio.namespace.name}/${plane.istiod}`;
     if (called === undefined) continue; // a URL: a control plane outside of the cluster
     if (`${called.namespace}/${called.name}` !== wanted)
-      problem(`${name} of ${owner} calls Service ${called.namespace}/${called.name} instead of ${wanted}`);
+      problem(`${name} of ${owner} calls Service ${called.namespace}/${called.name} instead of ${wanted}`, plane);
   }
 }
 

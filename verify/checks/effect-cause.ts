@@ -1,12 +1,12 @@
 import { listed } from "../../base/text";
 import { asText } from "../../base/tree";
 import type { Pod } from "../../cluster/kinds";
+import { controlPlanes, defaultControlPlane } from "../../mesh/control-planes";
 import { discoverySelectorsOf, isDiscovered } from "../../mesh/discovery";
 import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { placeOf } from "../../mesh/object";
 import { meshPolicies, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
 import { isPartOf } from "../../mesh/mutual-tls-policies";
-import { meshConfigName } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { ifRead } from "../facts";
 import type { ClusterView } from "../view";
@@ -22,14 +22,17 @@ export interface Cause {
  * then policies that say something else, then what changes its answers afterwards.
  */
 export function cause(
-  view: Pick<ClusterView, "meshConfig" | "namespaces" | "peerAuthentications" | "envoyFilters">,
+  view: Pick<ClusterView, "meshConfigs" | "namespaces" | "peerAuthentications" | "envoyFilters">,
   settings: Settings,
-  { metadata: { namespace = "", labels = {} } }: Pod,
+  { metadata: { namespace = "", labels = {}, annotations } }: Pod,
 ): Cause {
   const root = settings.istio.namespace.name;
-  const map = `ConfigMap ${root}/${meshConfigName(settings)}`;
-  const mesh = readMeshConfig(ifRead(view.meshConfig)) ?? {};
-  const twice = fieldsTwiceIn(ifRead(view.meshConfig));
+  // The control plane that serves it has injected it.
+  const plane = controlPlanes(settings.istio).find(({ revision }) => revision === annotations?.["istio.io/rev"]);
+  const { configMap } = plane ?? defaultControlPlane(settings.istio);
+  const map = `ConfigMap ${root}/${configMap}`;
+  const mesh = readMeshConfig(ifRead(view.meshConfigs[configMap])) ?? {};
+  const twice = fieldsTwiceIn(ifRead(view.meshConfigs[configMap]));
   if (twice.length > 0)
     return {
       why: `${map} has ${listed(twice)} in two spellings, so that istiod stays with the configuration it had before`,
@@ -39,7 +42,7 @@ export function cause(
   if (named !== undefined && named !== root)
     return {
       why: `${map} names ${named} the root namespace, so that Istio ignores the mesh-wide policy of ${root}`,
-      fix: `take rootNamespace out of istio.meshConfig and istio.values.meshConfig, where the stack sets it, and run pulumi up; else take it out of ${map}: kubectl -n ${root} edit configmap ${meshConfigName(settings)}`,
+      fix: `take rootNamespace out of istio.meshConfig and istio.values.meshConfig, where the stack sets it, and run pulumi up; else take it out of ${map}: kubectl -n ${root} edit configmap ${configMap}`,
     };
   const selectors = discoverySelectorsOf(mesh);
   const left = [root, namespace].filter((name) => {

@@ -89,7 +89,7 @@ const leftOutText = (leftOut: number, what: string) =>
 const inbound = verifyCheck({
   id: "effect/inbound",
   title: "istiod has every workload's proxy ask for a certificate of the mesh, but for declared exceptions",
-  needs: ["proxies", "pods", "meshConfig", "namespaces", "peerAuthentications", "envoyFilters"],
+  needs: ["proxies", "pods", "meshConfigs", "namespaces", "peerAuthentications", "envoyFilters"],
   subject: "the mesh's workloads",
   fix: "run pulumi up --refresh",
   docs: {

@@ -9,7 +9,8 @@ import {
   neverInjected,
 } from "../../mesh/injection";
 import { placeOf } from "../../mesh/object";
-import { istioTag, meshMembers } from "../../settings/expected";
+import { waitsForRestart } from "../../mesh/revisions";
+import { controlPlaneFor, meshMembers } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { CannotTell, notThere } from "../check";
 import type { ClusterView } from "../view";
@@ -205,30 +206,44 @@ const proxiesReady = verifyCheck({
 
 const proxiesCurrent = verifyCheck({
   id: "injection/proxies-current",
-  title: "every proxy is of the version that the stack names",
+  title: "every proxy is of the control plane that its namespace follows, and of its version",
   severity: "warning",
   needs: ["pods"],
   subject: "the mesh's namespaces",
   fix: "restart what still has the sidecar of before",
   docs: {
-    meaning: "every proxy has the version of the stack: after an upgrade, running pods keep the old one",
+    meaning:
+      "every proxy is of the revision that its namespace follows, and of its version: after an upgrade, running pods keep the old one, and those that wait for a restart are named",
     fix: "restart the workloads",
   },
   run(view, { settings }, problem) {
-    const wanted = istioTag(settings);
     const pods = withProxy(view, settings);
-    const stale = pods.filter((pod) => tagOf(proxyOf(pod)?.image) !== wanted);
-    if (stale.length > 0)
-      problem(
-        `not ${wanted}: ${listed(stale.map((pod) => `${placeOf(pod)} (${tagOf(proxyOf(pod)?.image) ?? "no tag"})`))}`,
-        { fix: `restart what still has the sidecar of before: ${restarting(stale)}` },
-      );
-    return `all ${wanted}`;
+    const wanted = new Map(
+      meshMembers(settings).map(({ name, injection }) => [
+        name,
+        // Of a revision that is not the stack's, its version is not known.
+        controlPlaneFor(settings, injection),
+      ]),
+    );
+    const stale = pods.flatMap((pod) => {
+      const plane = wanted.get(pod.metadata.namespace ?? "");
+      const found = { revision: pod.metadata.annotations?.["istio.io/rev"], version: tagOf(proxyOf(pod)?.image) };
+      const why = plane === undefined ? undefined : waitsForRestart(found, { ...plane, tag: tagOf(`:${plane.tag}`)! });
+      return why === undefined ? [] : [{ pod, plane: plane!, why }];
+    });
+    for (const tag of new Set(stale.map(({ plane }) => plane.tag))) {
+      const own = stale.filter(({ plane }) => plane.tag === tag);
+      problem(`not ${tag}: ${listed(own.map(({ pod, why }) => `${placeOf(pod)} (${why})`))}`, {
+        fix: `restart what still has the sidecar of before: ${restarting(own.map(({ pod }) => pod))}`,
+      });
+    }
+    const tags = new Set([...wanted.values()].flatMap((plane) => plane?.tag ?? []));
+    return tags.size === 0 ? "of control planes that are not the stack's" : `all ${[...tags].join(" or ")}`;
   },
 });
 
 /** The tag of an image, without variant (`-distroless`) and without digest. */
-function tagOf(image: string | undefined): string | undefined {
+export function tagOf(image: string | undefined): string | undefined {
   return image
     ?.replace(/@.*$/, "")
     .match(/:([\w][\w.-]*)$/)?.[1]

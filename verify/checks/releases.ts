@@ -1,9 +1,10 @@
 import { count, listed } from "../../base/text";
 import type { HelmRelease } from "../../cluster/helm-releases";
 import type { Named } from "../../cluster/kinds";
+import { controlPlanes } from "../../mesh/control-planes";
 import { enroute } from "../../mesh/enroute";
 import { stackArgument } from "../../settings/commands";
-import { expectedReleases, istiodName } from "../../settings/expected";
+import { expectedReleases } from "../../settings/expected";
 import { notThere } from "../check";
 import type { ClusterView } from "../view";
 import { type VerifyCheck, verifyCheck } from "./define";
@@ -79,7 +80,12 @@ const versions = verifyCheck({
         itemsOf(view.validatingWebhooks, "ValidatingWebhookConfigurations").find(
           ({ metadata }) => metadata.name === "istiod-default-validator",
         ),
-      istiod: () => deployment(view, settings.istio.namespace.name, istiodName(settings)),
+      ...Object.fromEntries(
+        controlPlanes(settings.istio).map(({ release, istiod }) => [
+          release,
+          () => deployment(view, settings.istio.namespace.name, istiod),
+        ]),
+      ),
       [enroute.release]: () => deployment(view, settings.gateway.namespace.name, enroute.deployment),
       prometheus: () => deployment(view, settings.istio.namespace.name, "prometheus-server"),
       "kiali-server": () => deployment(view, settings.istio.namespace.name, "kiali"),

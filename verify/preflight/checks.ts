@@ -6,6 +6,7 @@ import { connectionChecks } from "./connection";
 import type { PreflightCheck } from "./define";
 import { meshAuthorityChecks } from "./mesh-authority";
 import { meshConfigurationChecks } from "./mesh-configuration";
+import { revisionsChecks } from "./revisions";
 import { rightsChecks } from "./rights";
 import { versionCheck } from "./versions";
 
@@ -15,6 +16,7 @@ export const preflightChecks: readonly PreflightCheck[] = [
   versionCheck,
   ...rightsChecks,
   ...clusterStateChecks,
+  ...revisionsChecks,
   ...meshConfigurationChecks,
   clearTextCheck,
   ...certificatesChecks,

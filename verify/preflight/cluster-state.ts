@@ -1,17 +1,15 @@
-import semver from "semver";
 import { defined } from "../../base/defined";
 import { count, listed as shorten } from "../../base/text";
 import type { Cluster } from "../../cluster/client";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
+import { controlPlanes } from "../../mesh/control-planes";
 import { enroute } from "../../mesh/enroute";
-import { skippedIstioMinor } from "../../mesh/istio-upgrade";
 import { claimedBy } from "../../mesh/ownership";
 import { byAge, isDeclared, meshPolicies } from "../../mesh/peer-authentication";
-import { expectedReleases, istiodName } from "../../settings/expected";
+import { expectedReleases } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
-import { CannotTell } from "../check";
 import { explainRelease } from "../checks/releases";
-import { itemsOf, valueOf } from "../checks/reading";
+import { itemsOf } from "../checks/reading";
 import { admissionChecks } from "./admission";
 import { type PreflightCheck, preflightCheck } from "./define";
 import { definitionsOf, existing, listed } from "./lookup";
@@ -46,32 +44,6 @@ const unfinished = preflightCheck({
       return [];
     });
     return deployed.length === 0 ? "none of them is there yet" : `deployed: ${deployed.join(", ")}`;
-  },
-});
-
-const istioUpgrade = preflightCheck({
-  id: "mesh/istio-upgrade",
-  title: "Istio does not skip a minor version",
-  needs: ["istiod"],
-  subject: "istio.version",
-  fix: "upgrade one minor version at a time",
-  docs: {
-    meaning: "Istio would skip a minor version, up or down: its sidecars are not tested with that control plane",
-    fix: "roll out a release of the minor version between them first",
-  },
-  run(facts, { settings }, problem) {
-    const istiod = valueOf(facts.istiod, "the Deployment of istiod");
-    if (istiod === undefined) return "no istiod yet";
-    // By the label that the chart puts on it: it says what is there, not what was meant to be.
-    const chart = istiod.metadata.labels?.["helm.sh/chart"] ?? "";
-    const version = /^istiod-(.+)$/.exec(chart)?.[1];
-    if (version === undefined || semver.valid(version) === null)
-      throw new CannotTell(
-        `Deployment ${istiod.metadata.name} does not say its version: label helm.sh/chart is ${chart || "not set"}`,
-      );
-    const skipped = skippedIstioMinor(version, settings.istio.version);
-    if (skipped !== undefined) problem(skipped.message.replace(/\.$/, ""), { fix: skipped.fix });
-    return `from ${version} to ${settings.istio.version}`;
   },
 });
 
@@ -132,9 +104,7 @@ export interface Owned {
 export async function readClaims(cluster: Cluster, settings: Settings): Promise<Owned[]> {
   const root = settings.istio.namespace.name;
   const edge = settings.gateway.namespace.name;
-  const istiod = istiodName(settings);
-  const revision = settings.istio.revision;
-  const injector = `istio-sidecar-injector${revision === undefined ? "" : `-${revision}`}`;
+  const planes = controlPlanes(settings.istio);
   const admission = "/apis/admissionregistration.k8s.io/v1";
   const rbac = "/apis/rbac.authorization.k8s.io/v1/clusterroles";
   const [kinds, mutating, validating, deployments, gateway, role] = await Promise.all([
@@ -147,8 +117,8 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
   ]);
   const base = (kind: string, objects: Named[]): Owned[] =>
     objects.map((object) => ({ kind, object, release: "istio-base", namespace: root }));
-  const ofIstiod = (kind: string, objects: Named[]): Owned[] =>
-    objects.map((object) => ({ kind, object, release: "istiod", namespace: root }));
+  const ofIstiod = (kind: string, release: string, objects: Named[]): Owned[] =>
+    objects.map((object) => ({ kind, object, release, namespace: root }));
   const ofGateway = (kind: string, objects: (Named | undefined)[]): Owned[] =>
     objects.flatMap((object) =>
       object === undefined ? [] : { kind, object, release: enroute.release, namespace: edge },
@@ -161,11 +131,14 @@ export async function readClaims(cluster: Cluster, settings: Settings): Promise<
       kinds.filter(({ metadata }) => /\.(networking|security|telemetry|extensions)\.istio\.io$/.test(metadata.name)),
     ),
     ...base("ValidatingWebhookConfiguration", named(validating, "istiod-default-validator")),
-    ...ofIstiod("MutatingWebhookConfiguration", named(mutating, injector)),
-    ...ofIstiod(
-      "Deployment",
-      deployments.filter(({ metadata }) => metadata.namespace === root && metadata.name === istiod),
-    ),
+    ...planes.flatMap(({ release, injector, istiod }) => [
+      ...ofIstiod("MutatingWebhookConfiguration", release, named(mutating, injector)),
+      ...ofIstiod(
+        "Deployment",
+        release,
+        deployments.filter(({ metadata }) => metadata.namespace === root && metadata.name === istiod),
+      ),
+    ]),
     ...ofGateway("Deployment", [gateway]),
     ...ofGateway("ClusterRole", [role]),
   ];
@@ -233,18 +206,19 @@ const otherIstio = preflightCheck({
   },
   run(facts, { settings, claimant }, problem) {
     const istiods = itemsOf(facts.istiods, "other Istios");
-    const { namespace, revision = "default" } = settings.istio;
+    const { namespace } = settings.istio;
+    const planes = controlPlanes(settings.istio);
     const { releases } = heldOf(facts.held);
     // One of ours under another name is `releases/moved`.
     const isOurs = (object: Named) =>
-      (object.metadata.namespace === namespace.name && object.metadata.name === istiodName(settings)) ||
+      (object.metadata.namespace === namespace.name && planes.some(({ istiod }) => istiod === object.metadata.name)) ||
       releases.includes(ownerOf(object) ?? "");
     const claims = itemsOf(facts.meshClaims, "the claims of every mesh");
     for (const istiod of istiods.filter((one) => !isOurs(one))) {
       const { metadata } = istiod;
       const stack = claimedBy(claims, ownerOf(istiod) ?? "");
       const other = metadata.labels?.["istio.io/rev"] ?? "default";
-      const same = other === revision;
+      const same = planes.some(({ revision }) => revision === other);
       problem(
         `another Istio${stack === undefined ? "" : `, of stack ${stack},`} runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${
           same ? ", as ours would be: both would claim the same namespaces" : ""
@@ -271,6 +245,5 @@ export const clusterStateChecks: readonly PreflightCheck[] = [
   ...releaseOwnerChecks,
   unfinished,
   otherIstio,
-  istioUpgrade,
   otherPolicy,
 ];

@@ -11,6 +11,7 @@ import type {
 } from "../../cluster/kinds";
 import type { MeshObject } from "../../mesh/object";
 import type { Claim, Claimant, Planned } from "../../mesh/ownership";
+import type { RunningMesh } from "../../mesh/revisions";
 import type { Settings } from "../../settings/schema";
 import type { Check } from "../check";
 import type { Read } from "../facts";
@@ -22,6 +23,7 @@ import type { AuthorityState } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
 import type { Rights } from "./rights";
 import type { Node, Storage } from "./room";
+import type { Followers } from "./revisions";
 import type { Comparison, HeldState } from "./stack-view";
 import type { ServerVersion } from "./versions";
 
@@ -58,8 +60,10 @@ export interface PreflightFacts {
   meshClaims: Read<Claim[]>;
   /** What the rollout would make, compared with the cluster; absent where the state is not known. */
   comparison: Read<Comparison>;
-  /** The Deployment of istiod. */
-  istiod: Read<Named | undefined>;
+  /** What runs of the mesh's control planes, and which of it is the stack's. */
+  revisions: Read<RunningMesh>;
+  /** Who follows them, where one of them changes or goes; else nobody is read. */
+  followers: Followers | undefined;
   /** Webhooks that change objects, those that inject sidecars among them. */
   injectors: Read<WebhookConfiguration[]>;
   /** Of the mesh's root namespace. */

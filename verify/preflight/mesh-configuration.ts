@@ -1,6 +1,7 @@
 import type { Named } from "../../cluster/kinds";
 import { textsAt } from "../../base/tree";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
+import { controlPlanes, defaultControlPlane, revisionOf, unrevised } from "../../mesh/control-planes";
 import { injectionLabels, injectorOf } from "../../mesh/injection";
 import { effectiveIstiod, effectiveMeshConfig } from "../../settings/effective";
 import { type MeshMember, meshMembers, wantedNamespaces } from "../../settings/expected";
@@ -42,14 +43,17 @@ const discovery = preflightCheck({
 /** Whether the rollout itself brings what injects the pods of a namespace: its revision, or a tag of it. */
 function isOwnRevision({ name, injection }: MeshMember, settings: Settings): boolean {
   const asked = injectorOf({ metadata: { name, labels: injectionLabels(injection) } });
-  const own = [settings.istio.revision ?? "default", ...textsAt(effectiveIstiod(settings), "revisionTags")];
-  return asked !== undefined && own.includes(asked);
+  if (asked === undefined) return false;
+  return (
+    revisionOf(asked, settings.istio) !== undefined ||
+    textsAt(effectiveIstiod(settings), "revisionTags").includes(asked)
+  );
 }
 
 /** Whether a webhook belongs to the release of this stack: what becomes of it, the settings tell. */
 function isOwnRelease({ metadata: { annotations = {} } }: Named, { istio }: Settings): boolean {
   return (
-    annotations["meta.helm.sh/release-name"] === "istiod" &&
+    controlPlanes(istio).some(({ release }) => release === annotations["meta.helm.sh/release-name"]) &&
     annotations["meta.helm.sh/release-namespace"] === istio.namespace.name
   );
 }
@@ -71,7 +75,7 @@ const revision = preflightCheck({
   docs: {
     meaning:
       "a namespace asks for a revision or tag that neither the stack nor the cluster has: its pods would start without a sidecar, and nothing would say so",
-    fix: "correct its `injection`; install that control plane first; or have the stack make the tag (`istio.values.revisionTags`)",
+    fix: "correct its `injection`; install that control plane first; or have the stack make the tag (`istio.tags`)",
   },
   run(facts, { settings }, problem) {
     const injectors = itemsOf(facts.injectors, "the webhooks that inject")
@@ -82,11 +86,11 @@ const revision = preflightCheck({
       const labels = injectionLabels(injection);
       const label = Object.entries(labels).map((pair) => pair.join("="))[0]!;
       const key = wantedNamespaces(settings).find((one) => one.name === name)!.key;
-      const own = settings.istio.revision;
+      const own = defaultControlPlane(settings.istio).revision;
       if (!injectors.some(({ namespaceSelector }) => selects(namespaceSelector, labels)))
         problem(`no control plane injects pods of namespace ${name} (${label}): they would start without a sidecar`, {
           subject: `Namespace ${name}`,
-          fix: `leave ${key}.injection out, so that it follows this stack's control plane (${own ?? "the default one"}); or install that one first, or have the tag made: istio.values.revisionTags`,
+          fix: `leave ${key}.injection out, so that it follows this stack's control plane (${own === unrevised ? "the default one" : own}); or install that one first, or have the tag made: istio.tags`,
         });
       return `${name} by ${label}`;
     });

@@ -3,7 +3,6 @@ import { helmReleases } from "../../cluster/helm-releases";
 import type {
   GatewayHost,
   GlobalConfig,
-  Named,
   PeerAuthentication,
   SecretObject,
   ServiceRoute,
@@ -14,7 +13,6 @@ import type { MeshObject } from "../../mesh/object";
 import {
   expectedReleases,
   hostNamespaces,
-  istiodName,
   meshMembers,
   servingSecret,
   wantedNamespaces,
@@ -30,6 +28,7 @@ import { existing, listed } from "./lookup";
 import type { PreflightFacts } from "./define";
 import { readAuthority, readProxies } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
+import { ownedBy, readFollowers, readRevisions } from "./revisions";
 import { type Node, readMetricsApi, readStorage } from "./room";
 import { readRights } from "./rights";
 import { type StackView, compare, readClaim, readHeld, readMeshClaims } from "./stack-view";
@@ -122,13 +121,16 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
       return read(() => compare(cluster, stack, planned, held.held));
     },
   },
-  istiod: {
-    what: "the version of Istio",
-    read: ({ cluster, settings }) => {
-      const namespace = settings.istio.namespace.name;
-      const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${istiodName(settings)}`;
-      return read(() => existing<Named>(cluster, path));
-    },
+  revisions: {
+    what: "the control planes of the mesh",
+    needs: ["held", "claim"],
+    read: ({ cluster, settings, stack }, { held, claim }) =>
+      read(() => readRevisions(cluster, settings, ownedBy(stack, held, claim))),
+  },
+  followers: {
+    what: "who follows the control planes, where one of them changes or goes",
+    needs: ["revisions"],
+    read: ({ cluster, settings }, { revisions }) => readFollowers(cluster, settings, revisions),
   },
   injectors: {
     what: "the webhooks that inject",

@@ -1,4 +1,4 @@
-import semver from "semver";
+import { controlPlanes, minorLine } from "../../mesh/control-planes";
 import { preflightCheck } from "./define";
 
 /**
@@ -33,24 +33,27 @@ export const versionCheck = preflightCheck({
     fix: "upgrade the cluster, or choose another `istio.version`",
   },
   run({ version: server }, { settings }, problem) {
-    const line = `${semver.major(settings.istio.version)}.${semver.minor(settings.istio.version)}`;
-    const range = supported[line];
     const version = server.gitVersion ?? `v${server.major}.${server.minor}`;
     const minor = Number.parseInt(server.minor ?? "", 10); // some clouds say "33+"
-    if (range === undefined) {
-      problem(`which Kubernetes versions Istio ${line} supports is not known here`, {
-        severity: "warning",
-        fix: `see https://istio.io/latest/docs/releases/supported-releases/ whether it supports Kubernetes ${version}`,
-      });
-      return "";
-    }
-    const text = `Istio ${line} supports Kubernetes 1.${range.least} to 1.${range.most}`;
-    if (server.major === "1" && minor < range.least) problem(`the cluster runs Kubernetes ${version}; ${text}`);
-    else if (server.major !== "1" || !(minor <= range.most))
-      problem(`the cluster runs Kubernetes ${version}; ${text}`, {
-        severity: "warning",
-        fix: "try it on a test cluster first, or choose a newer istio.version",
-      });
-    return `${version}; ${text}`;
+    const lines = new Set(controlPlanes(settings.istio).map((one) => minorLine(one.version)));
+    const texts = [...lines].map((line) => {
+      const range = supported[line];
+      if (range === undefined) {
+        problem(`which Kubernetes versions Istio ${line} supports is not known here`, {
+          severity: "warning",
+          fix: `see https://istio.io/latest/docs/releases/supported-releases/ whether it supports Kubernetes ${version}`,
+        });
+        return "";
+      }
+      const text = `Istio ${line} supports Kubernetes 1.${range.least} to 1.${range.most}`;
+      if (server.major === "1" && minor < range.least) problem(`the cluster runs Kubernetes ${version}; ${text}`);
+      else if (server.major !== "1" || !(minor <= range.most))
+        problem(`the cluster runs Kubernetes ${version}; ${text}`, {
+          severity: "warning",
+          fix: "try it on a test cluster first, or choose a newer istio.version",
+        });
+      return text;
+    });
+    return [version, ...texts].join("; ");
   },
 });

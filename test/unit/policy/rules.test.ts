@@ -806,6 +806,21 @@ describe("the policy rules", () => {
     }
   });
 
+  it("compare a control plane with itself, and a new one with all beside which it would stand", () => {
+    const release = (name: string, version: string): PolicyObject => ({
+      ...{ apiVersion: "helm.sh/v3", kind: "Release", chart: "istiod", version },
+      metadata: { name, namespace: "istio-system" },
+    });
+    const skips = (before: PolicyObject[], after: PolicyObject[]) =>
+      judge(after, { environment: "dev", previous: before })
+        .filter(({ rule }) => rule === "istio-upgrades")
+        .map(({ object }) => object.split("/").pop());
+    const [old, next] = [release("istiod", "1.30.4"), release("istiod-1-31-0", "1.31.0")];
+    assert.deepEqual(skips([old], [old, next]), []);
+    assert.deepEqual(skips([old], [old, release("istiod-1-32-0", "1.32.0")]), ["istiod-1-32-0"]);
+    assert.deepEqual(skips([old, next], [old, release("istiod-1-31-0", "1.32.0")]), []);
+  });
+
   it("tell the version of a rendered istiod by its image", () => {
     const labelled = (version: string): PolicyObject => {
       const object = deployment("istiod", `docker.io/istio/pilot:${version}`);

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { SettingsError, type Problem } from "../../../settings/error";
-import { gatewayIdentity, leastIstiods, maxTtl, meshWideTtl, workloadTtl } from "../../../settings/expected";
+import {
+  expectedReleases,
+  gatewayIdentity,
+  istioTag,
+  istiodName,
+  leastIstiods,
+  maxTtl,
+  meshConfigName,
+  meshWideTtl,
+  workloadTtl,
+} from "../../../settings/expected";
 import { loadSettings } from "../../../settings/load";
 import type { Settings } from "../../../settings/schema";
 import { configuration, stackConfig } from "../stack-files";
@@ -389,6 +399,84 @@ describe("a setting that is overridden", () => {
   ];
   for (const [path, value] of taken)
     it(`is no contradiction: ${path} ${JSON.stringify(value)}`, () => assert.deepEqual(problemsOf(path, value), []));
+});
+
+describe("several control planes", () => {
+  const dev = stackConfig("dev") as { "enroute-istio:istio": { version: string } };
+  const { version, ...rest } = dev["enroute-istio:istio"];
+  const revisions = [
+    { revision: "default", version },
+    { revision: "1-32-0", version: "1.32.0" },
+  ];
+  const refused: [istio: object, namespaces: object[], key: string, allowed: RegExp][] = [
+    [{ revisions, version }, [], "istio.version", /^nothing beside revisions/],
+    [{}, [], "istio.version", /^missing; the exact version of Istio/],
+    [{ revisions: [] }, [], "istio.revisions", /^at least one control plane/],
+    [
+      { revisions: [{ revision: "1.32", version }] },
+      [],
+      "istio.revisions[0].revision",
+      /^a name of a revision such as 1-31-0/,
+    ],
+    [{ revisions: [{ revision: "x", version: "^1.31.0" }] }, [], "istio.revisions[0].version", /^an exact version/],
+    [{ revisions, tags: { stable: "1-30" } }, [], "istio.tags.stable", /^one of revisions \(default, 1-32-0\)/],
+    [
+      { revisions, tags: { stable: "default" }, values: { revisionTags: ["x"] } },
+      [],
+      "istio.values.revisionTags",
+      /^nothing beside istio\.revisions or istio\.tags/,
+    ],
+    [
+      { version, tags: { stable: "default" }, values: { pilot: { revisionTags: ["x"] } } },
+      [],
+      "istio.values.pilot.revisionTags",
+      /^nothing beside/,
+    ],
+    [
+      { revisions },
+      [{ name: "bookinfo", injection: { revision: "1-32" } }],
+      "namespaces[0].injection",
+      /\(default, 1-32-0\); did you mean 1-32-0\?/,
+    ],
+    [
+      { revisions: [revisions[1]] },
+      [{ name: "bookinfo", injection: "enabled" }],
+      "namespaces[0].injection",
+      /its pods would start without a sidecar/,
+    ],
+  ];
+  for (const [istio, namespaces, key, allowed] of refused)
+    it(`are refused: ${JSON.stringify([istio, ...namespaces])}`, () => {
+      const config = { ...dev, "enroute-istio:istio": { ...rest, ...istio } } as Tree;
+      if (namespaces.length > 0) config["enroute-istio:namespaces"] = namespaces;
+      assert.throws(
+        () => loadSettings(configuration(config, "dev")),
+        (error: SettingsError) => {
+          const found = error.problems.find((one) => one.key === key);
+          assert.match(found?.allowed ?? `nothing about ${key}: ${error.message}`, allowed);
+          return true;
+        },
+      );
+    });
+
+  it("are taken with tags, a default, and namespaces that follow them", () => {
+    const istio = { ...rest, revisions, defaultRevision: "1-32-0", tags: { stable: "default" } };
+    const namespaces = [{ name: "bookinfo", injection: { revision: "stable" } }];
+    const settings = loadSettings(
+      configuration({ ...dev, "enroute-istio:istio": istio, "enroute-istio:namespaces": namespaces }, "dev"),
+    );
+    assert.deepEqual(
+      expectedReleases(settings)
+        .filter(({ namespace }) => namespace === "istio-system")
+        .map((one) => `${one.name} ${one.version}`)
+        .slice(0, 3),
+      ["istio-base 1.32.0", `istiod ${version}`, "istiod-1-32-0 1.32.0"],
+    );
+    assert.deepEqual(
+      [istiodName(settings), meshConfigName(settings), istioTag(settings)],
+      ["istiod-1-32-0", "istio-1-32-0", "1.32.0"],
+    );
+  });
 });
 
 describe("registry and imagePullSecrets", () => {

@@ -304,6 +304,33 @@ describe("encryptedIngress", () => {
     assert.ok(!("istio.io/rev" in labels("istio-system")) && !("istio-injection" in labels("bookinfo")));
   });
 
+  it("labels by the default of several revisions, or by a tag where a namespace follows one", async () => {
+    const settings = stackFile("dev");
+    const { version, ...istio } = settings.istio;
+    settings.istio = {
+      ...istio,
+      revisions: [
+        { revision: "default", version: version! },
+        { revision: "1-32-0", version: "1.32.0" },
+      ],
+      tags: { stable: "default" },
+    };
+    settings.gateway.namespace.injection = { revision: "stable" };
+    const labelsIn = async () => {
+      const { find, result } = await deploy(settings);
+      const labels = (name: string) =>
+        (find("Namespace", name).inputs["metadata"] as { labels: Record<string, string> }).labels;
+      return [labels("bookinfo"), labels("enroute-system"), result.versions["istio"]] as const;
+    };
+    const [before, gateway, running] = await labelsIn();
+    assert.equal(before["istio-injection"], "enabled");
+    assert.equal(gateway["istio.io/rev"], "stable");
+    assert.equal(running, version);
+    settings.istio.defaultRevision = "1-32-0";
+    const [after, , then] = await labelsIn();
+    assert.deepEqual([after["istio-injection"], after["istio.io/rev"], then], [undefined, "1-32-0", "1.32.0"]);
+  });
+
   it("tells ports of the nodes in the place of an address, where the gateway has those", async () => {
     const settings = stackFile("dev");
     settings.gateway.service = { type: "NodePort", nodePorts: { http: 30080, https: 30443 } };

@@ -163,7 +163,7 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
     /lacks port 15012/,
   ],
   "the mesh has another root namespace": [
-    ({ view }) => void (valueIn(view.meshConfig).data = { mesh: "rootNamespace: other" }),
+    ({ view }) => void (valueIn(view.meshConfigs["istio"]).data = { mesh: "rootNamespace: other" }),
     ["control-plane/mesh-configuration"],
     /counts for nothing/,
   ],
@@ -187,14 +187,14 @@ const faults: Record<string, [broken: (seen: Seen) => void | Promise<void>, chec
   ],
   "istiod does not look at the mesh's root namespace": [
     ({ view }) =>
-      void (valueIn(view.meshConfig).data = {
+      void (valueIn(view.meshConfigs["istio"]).data = {
         mesh: "discoverySelectors: [{ matchLabels: { istio-injection: enabled } }]",
       }),
     ["control-plane/discovery"],
     /no selector of discoverySelectors matches namespace istio-system: .*STRICT is off everywhere/,
   ],
   "automatic mutual TLS is off": [
-    ({ view }) => void (valueIn(view.meshConfig).data = { mesh: "enableAutoMtls: false" }),
+    ({ view }) => void (valueIn(view.meshConfigs["istio"]).data = { mesh: "enableAutoMtls: false" }),
     ["control-plane/mesh-configuration"],
     /enableAutoMtls is false/,
   ],
@@ -887,7 +887,7 @@ describe("the checks of verify", () => {
       "identity/root-valid meshAuthority",
       // These only tell why something else is in force.
       "effect/inbound namespaces",
-      "effect/inbound meshConfig",
+      "effect/inbound meshConfigs",
       "effect/inbound peerAuthentications",
       "effect/inbound envoyFilters",
       // They tell which exceptions a Service's pods have, and here there is none.

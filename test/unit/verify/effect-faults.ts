@@ -6,7 +6,7 @@ import { type Seen, valueIn } from "./healthy";
 type Fault = [broken: (seen: Seen) => void, checks: string[], evidence: RegExp];
 
 const pod = (seen: Seen) => valueIn(seen.view.pods["bookinfo"])[0]!;
-const mesh = (seen: Seen, text: string) => void (valueIn(seen.view.meshConfig).data = { mesh: text });
+const mesh = (seen: Seen, text: string) => void (valueIn(seen.view.meshConfigs["istio"]).data = { mesh: text });
 const ports = (seen: Seen) => Object.values(seen.probes.workloadLeg!.ports)[0]!;
 
 /** The arguments by which the network of a pod is set up. */

@@ -2,6 +2,8 @@ import { X509Certificate, createPublicKey } from "node:crypto";
 import { stringify } from "yaml";
 import { defaultEnvoyTag, enroute, gatewayHostName } from "../../../mesh/enroute";
 import { onlyFrom, onlyFromGatewayName, principalOf } from "../../../mesh/authorization";
+import { type ControlPlane, controlPlanes, defaultControlPlane, unrevised } from "../../../mesh/control-planes";
+import { tagWebhook } from "../../../mesh/revision-tags";
 import { injectionLabels } from "../../../mesh/injection";
 import { meshGlobalConfig } from "../../../components/gateway/mesh-global-config";
 import { compileExceptions, declaredModes } from "../../../mesh/mutual-tls-policies";
@@ -9,11 +11,10 @@ import type { Settings } from "../../../settings/schema";
 import type { Read } from "../../../verify/facts";
 import { type ClusterView, secretKey } from "../../../verify/view";
 import {
+  controlPlaneFor,
   expectedReleases,
   gatewayIdentity,
   hostNamespaces,
-  istioTag,
-  istiodName,
   leastIstiods,
   meshMembers,
   outputPath,
@@ -79,8 +80,8 @@ export function publicKeyOf({ privateKey }: Issued): string {
 export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
   const root = settings.istio.namespace.name;
   const gateway = settings.gateway.namespace.name;
-  const revision = settings.istio.revision ?? "default";
-  const istiod = istiodName(settings);
+  const planes = controlPlanes(settings.istio);
+  const main = defaultControlPlane(settings.istio);
   const members = meshMembers(settings);
   const names = members.map(({ name }) => name);
   const each = <Value>(keys: readonly string[], make: (key: string) => Value) =>
@@ -106,7 +107,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     spec: { clusterIP: "10.0.0.1", ports: ports.map((port) => ({ port })), selector: { app: name } },
     ...more,
   });
-  const webhook = (name: string, path: string, match: Partial<Webhook>): Webhook => ({
+  const webhook = (istiod: string, name: string, path: string, match: Partial<Webhook>): Webhook => ({
     name,
     failurePolicy: "Fail",
     clientConfig: {
@@ -115,7 +116,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     },
     ...match,
   });
-  const labels = { "istio.io/rev": revision };
+  const labelsOf = ({ revision }: ControlPlane) => ({ "istio.io/rev": revision });
   const rootCertificate = { metadata: { name: "istio-ca-root-cert" }, data: { "root-cert.pem": ca.certificate } };
   const backends = settings.hosts.flatMap(({ namespace, routes }) => routes.map((route) => ({ namespace, ...route })));
   const view: ClusterView = {
@@ -130,7 +131,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
     ),
     deployments: {
       [root]: read([
-        ...deployment(root, istiod, "istiod", leastIstiods(settings)),
+        ...planes.flatMap(({ istiod, release }) => deployment(root, istiod, release, leastIstiods(settings))),
         ...deployment(root, "prometheus-server", "prometheus", 1),
         ...deployment(root, "kiali", "kiali-server", 1),
       ]),
@@ -143,7 +144,7 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
       ),
     },
     services: each([root, ...names], (namespace) => [
-      ...(namespace === root ? [service(root, istiod, [15010, 15012, 443, 15014])] : []),
+      ...(namespace === root ? planes.map(({ istiod }) => service(root, istiod, [15010, 15012, 443, 15014])) : []),
       ...(namespace === gateway
         ? [
             service(gateway, enroute.service, [80, 443], {
@@ -157,27 +158,28 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
         .map((backend) => service(namespace, backend.service, [backend.port])),
     ]),
     pods: each([root, ...names], (namespace) => {
-      if (namespace === root) return [pod(root, "istiod-1", ["discovery"], { app: istiod })];
+      if (namespace === root)
+        return planes.map(({ istiod }) => pod(root, `${istiod}-1`, ["discovery"], { app: istiod }));
       if (namespace !== gateway) {
         const app = backends.find((backend) => backend.namespace === namespace)?.service ?? "app";
         return [meshPod(settings, namespace, "app-1", ["app"], { app })];
       }
       return Array.from({ length: settings.gateway.replicas }, (_, index) => gatewayPod(settings, `enroute-${index}`));
     }),
-    endpointSlices: read([
-      {
+    endpointSlices: read(
+      planes.map(({ istiod }) => ({
         metadata: { name: "slice", labels: { "kubernetes.io/service-name": istiod } },
         endpoints: [{ conditions: { ready: true } }],
-      },
-    ]),
+      })),
+    ),
     mutatingWebhooks: read([
-      {
-        metadata: { name: "istio-sidecar-injector", labels },
+      ...planes.map((plane) => ({
+        metadata: { name: plane.injector, labels: labelsOf(plane) },
         webhooks: [
-          webhook("rev.namespace", "/inject", {
+          webhook(plane.istiod, "rev.namespace", "/inject", {
             namespaceSelector: {
               matchExpressions: [
-                { key: "istio.io/rev", operator: "In", values: [revision] },
+                { key: "istio.io/rev", operator: "In", values: [plane.revision] },
                 { key: "istio-injection", operator: "DoesNotExist" },
               ],
             },
@@ -185,9 +187,9 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
               matchExpressions: [{ key: "sidecar.istio.io/inject", operator: "NotIn", values: ["false"] }],
             },
           }),
-          ...(revision === "default"
+          ...(plane.revision === unrevised
             ? [
-                webhook("namespace", "/inject", {
+                webhook(plane.istiod, "namespace", "/inject", {
                   namespaceSelector: {
                     matchExpressions: [{ key: "istio-injection", operator: "In", values: ["enabled"] }],
                   },
@@ -195,19 +197,40 @@ export function healthy(settings: Settings, { ca, leaf }: Serving): Seen {
               ]
             : []),
         ],
-      },
+      })),
+      ...Object.entries(settings.istio.tags ?? {}).map(([tag, revision]) => {
+        const { istiod } = planes.find((plane) => plane.revision === revision)!;
+        const made = tagWebhook({ tag, revision, istiod, rootNamespace: root });
+        const { caBundle } = webhook(istiod, "", "", {}).clientConfig;
+        return {
+          metadata: made.metadata,
+          webhooks: made.webhooks.map((one) => ({
+            ...one,
+            clientConfig: { ...one.clientConfig, caBundle: caBundle! },
+          })),
+        };
+      }),
     ]),
     validatingWebhooks: read([
-      { metadata: { name: `istio-validator-${root}`, labels }, webhooks: [webhook("rev.validation", "/validate", {})] },
+      ...planes.map((plane) => ({
+        metadata: { name: plane.injector.replace("sidecar-injector", "validator"), labels: labelsOf(plane) },
+        webhooks: [webhook(plane.istiod, "rev.validation", "/validate", {})],
+      })),
       {
-        metadata: { name: "istiod-default-validator", labels: { ...labels, "helm.sh/chart": chartOf("istio-base")! } },
-        webhooks: [webhook("validation", "/validate", {})],
+        metadata: {
+          name: "istiod-default-validator",
+          labels: { ...labelsOf(main), "helm.sh/chart": chartOf("istio-base")! },
+        },
+        webhooks: [webhook(main.istiod, "validation", "/validate", {})],
       },
     ]),
-    meshConfig: read({
-      metadata: { name: "istio" },
-      data: { mesh: stringify({ rootNamespace: root, trustDomain: settings.istio.trustDomain }) },
-    }),
+    meshConfigs: each(
+      planes.map(({ configMap }) => configMap),
+      (name) => ({
+        metadata: { name },
+        data: { mesh: stringify({ rootNamespace: root, trustDomain: settings.istio.trustDomain }) },
+      }),
+    ),
     rootCertificates: each([root, ...names], () => rootCertificate),
     claim: read({ owner: "acme/enroute-istio/test", releases: [] }),
     peerAuthentications: read([
@@ -374,13 +397,16 @@ export function meshPod(
   labels: Record<string, string> = {},
 ): Pod {
   const plain = pod(namespace, name, containers, labels);
+  const injection = meshMembers(settings).find((member) => member.name === namespace)?.injection ?? "enabled";
+  const { revision, tag } = controlPlaneFor(settings, injection) ?? defaultControlPlane(settings.istio);
   return {
     ...plain,
+    metadata: { ...plain.metadata, annotations: { "istio.io/rev": revision } },
     spec: {
       ...plain.spec,
       initContainers: [
         { name: "istio-init", args: ["istio-iptables", "-b", "*", "-d", "15090,15021,15020"] },
-        { name: "istio-proxy", restartPolicy: "Always", image: `docker.io/istio/proxyv2:${istioTag(settings)}` },
+        { name: "istio-proxy", restartPolicy: "Always", image: `docker.io/istio/proxyv2:${tag}` },
       ],
     },
     status: { ...plain.status, initContainerStatuses: [{ name: "istio-proxy", ready: true, started: true }] },
@@ -394,6 +420,7 @@ export function gatewayPod(settings: Settings, name: string): Pod {
   const made = meshPod(settings, settings.gateway.namespace.name, name, own, { ...enroute.selector });
   const proxyMetadata = { OUTPUT_CERTS: path, ...(ttl === undefined ? {} : { SECRET_TTL: ttl }) };
   made.metadata.annotations = {
+    ...made.metadata.annotations,
     "proxy.istio.io/config": stringify({ proxyMetadata }),
     "enroute-istio/ingresses": settings.gateway.ingresses === undefined ? "left alone" : "served",
   };

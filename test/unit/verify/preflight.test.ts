@@ -644,8 +644,8 @@ describe("preflight", () => {
   it("refuses an upgrade of Istio that skips a minor version, and lets pass a step up or down", async () => {
     const running = (version: string) =>
       findings({
-        [`/apis/apps/v1/namespaces/${root}/deployments/istiod`]: {
-          metadata: { name: "istiod", namespace: root, labels: { "helm.sh/chart": `istiod-${version}` } },
+        [`/apis/apps/v1/namespaces/${root}/deployments`]: {
+          items: [{ metadata: { name: "istiod", namespace: root, labels: { "helm.sh/chart": `istiod-${version}` } } }],
         },
       });
     const [skipped, ...more] = await running("1.29.2");
@@ -656,6 +656,106 @@ describe("preflight", () => {
     assert.match((await running("1.33.0"))[0]!.fix, /a release of 1\.32 first/);
     for (const version of ["1.30.5", "1.31.0", "1.31.2", "1.32.0", "unreadable"])
       assert.deepEqual(await running(version), [], version);
+  });
+
+  describe("on the phases of an upgrade", () => {
+    const istiod = (revision: string, version: string, ready = 1) => ({
+      metadata: {
+        name: revision === "default" ? "istiod" : `istiod-${revision}`,
+        namespace: root,
+        labels: { "istio.io/rev": revision, "helm.sh/chart": `istiod-${version}` },
+        annotations: helm(revision === "default" ? "istiod" : `istiod-${revision}`, root),
+      },
+      status: { readyReplicas: ready },
+    });
+    const pod = (name: string, revision: string) => ({
+      metadata: {
+        ...{ name: `${name}-7d4-x1`, namespace: "bookinfo", annotations: { "istio.io/rev": revision } },
+        ownerReferences: [{ kind: "ReplicaSet", name: `${name}-7d4` }],
+      },
+      spec: { containers: [{ name: "app" }, { name: "istio-proxy", image: "docker.io/istio/proxyv2:1.31.0" }] },
+    });
+    const admission = "/apis/admissionregistration.k8s.io/v1";
+    const mesh = (istiods: object[], validating: string, more: Record<string, Answer> = {}) => ({
+      [`/apis/apps/v1/namespaces/${root}/deployments`]: { items: istiods },
+      [`${admission}/validatingwebhookconfigurations/istiod-default-validator`]: {
+        metadata: { name: "istiod-default-validator", labels: { "istio.io/rev": validating } },
+      },
+      "/api/v1/namespaces": none,
+      "/api/v1/pods": none,
+      ...more,
+    });
+    const stack = viewOf("acme/enroute-istio/x", {
+      objects: [],
+      releases: [`${root}/istiod`, `${root}/istiod-1-32-0`],
+    });
+    const both = [istiod("default", "1.31.0"), istiod("1-32-0", "1.32.0")];
+    const declared = (...revisions: string[]) => {
+      const settings = stackFile("sandbox");
+      const { version: _, ...istio } = settings.istio;
+      const versions: Record<string, string> = { default: "1.31.0", "1-32-0": "1.32.0" };
+      const all = revisions.map((revision) => ({ revision, version: versions[revision]! }));
+      return { ...settings, istio: { ...istio, revisions: all } };
+    };
+    const only = ["mesh/revision-phase", "mesh/istio-upgrade"];
+    const found = async (answers: Record<string, Answer>, settings: Settings, view: StackView | undefined = stack) => {
+      const options = view === undefined ? { only } : { only, stack: view };
+      return (await report(answers, settings, options)).findings.map(
+        ({ severity, problem }) => `${severity}: ${problem}`,
+      );
+    };
+
+    it("lets a new one come beside the old one, and each of them go when nobody uses it", async () => {
+      assert.deepEqual(await found(mesh(both.slice(0, 1), "default"), declared("default", "1-32-0")), []);
+      assert.deepEqual(await found(mesh(both, "1-32-0"), declared("1-32-0")), []);
+      assert.deepEqual(await found(mesh(both, "default"), declared("default")), []);
+    });
+
+    it("refuses to take one away that validates, and names the pods and namespaces of it", async () => {
+      const running = mesh(both, "default", {
+        "/api/v1/namespaces": { items: [{ metadata: { name: "wiki", labels: { "istio-injection": "enabled" } } }] },
+        "/api/v1/pods": { items: [pod("reviews", "default"), pod("ratings", "1-32-0")] },
+      });
+      const [validates, follows, runs, ...more] = await found(running, declared("1-32-0"));
+      assert.deepEqual(more, []);
+      assert.match(validates!, /^error: revision default may not go yet: it checks Istio's objects/);
+      assert.match(follows!, /namespace wiki follows it/);
+      assert.match(runs!, /1 proxy of it runs: bookinfo\/reviews-7d4-x1/);
+    });
+
+    it("refuses where nobody can tell who uses it", async () => {
+      const blind = mesh(both, "1-32-0", { "/api/v1/pods": new Status(403, "pods is forbidden") });
+      assert.match((await found(blind, declared("1-32-0"))).join(), /nobody can tell whether anything still uses/);
+    });
+
+    it("refuses to move the default to one that is not ready", async () => {
+      const starting = mesh([both[0]!, istiod("1-32-0", "1.32.0", 0)], "default");
+      const settings = declared("default", "1-32-0");
+      settings.istio.defaultRevision = "1-32-0";
+      assert.match(
+        (await found(starting, settings)).join(),
+        /the default may not move from revision default to 1-32-0 yet/,
+      );
+      assert.deepEqual(await found(mesh(both, "default"), settings), []);
+    });
+
+    it("leaves to others what the stack does not have", async () => {
+      const other = viewOf("acme/enroute-istio/x", { objects: [], releases: [`${root}/istiod-1-32-0`] });
+      assert.deepEqual(await found(mesh(both, "default"), declared("1-32-0"), other), []);
+    });
+
+    it("goes by the claim of the mesh where the stack is not given", async () => {
+      const claim = {
+        metadata: {
+          name: "enroute-istio-owner",
+          annotations: { "enroute-istio/stack": "a/b/c", "enroute-istio/releases": `${root}/istiod` },
+        },
+      };
+      const claimed = mesh(both, "default", { [`/api/v1/namespaces/${root}/configmaps/enroute-istio-owner`]: claim });
+      const one = await report(claimed, declared("1-32-0"), { only });
+      assert.match(one.findings.map(({ problem }) => problem).join(), /revision default may not go yet: it checks/);
+      assert.deepEqual((await report(mesh(both, "1-32-0"), declared("1-32-0"), { only })).findings, []);
+    });
   });
 
   describe("on the namespaces that istiod looks at", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import * as k8s from "@pulumi/kubernetes";
 import { IstioControlPlane } from "../../../../components/istio/istio-control-plane";
 import { baseValues, istiodValues } from "../../../../mesh/istio-values";
+import type { tagWebhook } from "../../../../mesh/revision-tags";
 import { run } from "../../mocks";
 
 const source = { version: "1.31.0", chartRepository: "https://charts.example.com" };
@@ -155,6 +156,91 @@ describe("IstioControlPlane", () => {
       defaultRevision: "default",
       base: { validationURL: "https://x" },
     });
+  });
+
+  describe("with several revisions", () => {
+    const two = {
+      version: undefined,
+      revisions: [
+        { revision: "default", version: "1.31.0" },
+        { revision: "1-32-0", version: "1.32.0" },
+      ],
+    };
+    const revised = async (more: object = {}) => {
+      const { version, ...rest } = source;
+      assert.equal(version, "1.31.0");
+      return run(() => {
+        const cluster = new k8s.Provider("cluster");
+        const args = { ...rest, namespace: "istio-system", revisions: two.revisions, ...more };
+        new IstioControlPlane("istio", args, { providers: [cluster] });
+      });
+    };
+
+    it("installs the kinds once, at the newest version, and a release for each; that of today keeps its name", async () => {
+      const { names, find } = await revised({ tags: { stable: "default" } });
+      assert.deepEqual(names(), [
+        "enroute-istio:istio:IstioControlPlane istio",
+        "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration istio-revision-tag-stable",
+        "kubernetes:helm.sh/v3:Release istio-base",
+        "kubernetes:helm.sh/v3:Release istiod",
+        "kubernetes:helm.sh/v3:Release istiod-1-32-0",
+        "pulumi:providers:kubernetes cluster",
+      ]);
+      const values = (name: string) => find("Release", name).inputs["values"] as Record<string, unknown>;
+      const of = (name: string) => [find("Release", name).inputs["version"], values(name)["revision"]];
+      assert.deepEqual(of("istio-base"), ["1.32.0", undefined]);
+      assert.deepEqual(of("istiod"), ["1.31.0", undefined]);
+      assert.deepEqual(of("istiod-1-32-0"), ["1.32.0", "1-32-0"]);
+      assert.deepEqual((values("istiod-1-32-0")["global"] as { tag: string }).tag, "1.32.0");
+      for (const name of ["istio-base", "istiod", "istiod-1-32-0"])
+        assert.equal(values(name)["defaultRevision"], "default", "each says who checks Istio's objects");
+      for (const name of ["istiod", "istiod-1-32-0"])
+        assert.match(find("Release", name).dependencies.join(), /Release::istio-base/);
+    });
+
+    it("has the API server ask the default revision", async () => {
+      const { find } = await revised({ defaultRevision: "1-32-0" });
+      const { values } = find("Release", "istio-base").inputs as { values: Record<string, unknown> };
+      assert.equal(values["defaultRevision"], "1-32-0");
+    });
+
+    it("makes a tag as the chart istiod and istioctl do, after what it points to", async () => {
+      const { find } = await revised({ tags: { stable: "1-32-0", default: "1-32-0" }, revisions: [two.revisions[1]] });
+      const tag = find("MutatingWebhookConfiguration", "istio-revision-tag-stable");
+      assert.match(tag.dependencies.join(), /Release::istiod-1-32-0/);
+      const { metadata, webhooks } = tag.inputs as unknown as ReturnType<typeof tagWebhook>;
+      assert.deepEqual(metadata.labels, {
+        "istio.io/tag": "stable",
+        "istio.io/rev": "1-32-0",
+        app: "sidecar-injector",
+      });
+      assert.deepEqual(
+        webhooks.map(({ name, clientConfig: { service } }) => [name, service.name]),
+        [
+          ["rev.namespace.sidecar-injector.istio.io", "istiod-1-32-0"],
+          ["rev.object.sidecar-injector.istio.io", "istiod-1-32-0"],
+        ],
+      );
+      const all = find("MutatingWebhookConfiguration", "istio-revision-tag-default").inputs["webhooks"];
+      assert.equal((all as object[]).length, 4, "the tag default serves istio-injection=enabled");
+    });
+
+    it("keeps the names that two meshes have in one program apart", async () => {
+      const { names } = await run(() => {
+        const cluster = new k8s.Provider("cluster");
+        const { version: _, ...rest } = source;
+        const args = { ...rest, namespace: "mesh-two", revisions: two.revisions, tags: { stable: "default" } };
+        new IstioControlPlane("two", args, { providers: [cluster] });
+      });
+      const tag = names().find((name) => name.includes("MutatingWebhook"));
+      assert.match(tag!, / two-istio-revision-tag-stable$/);
+    });
+
+    it("refuses what cannot be", () =>
+      assert.rejects(
+        revised({ version: "1.31.0", tags: { stable: "x" } }),
+        /nothing beside revisions[^]*|tags\.stable/,
+      ));
   });
 
   const owned: [args: object, expected: RegExp][] = [
