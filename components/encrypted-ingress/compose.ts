@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { ofChecked } from "../arguments";
+import { lookedAt } from "../existing-objects";
 import { observability, sampleWorkload } from "./extras";
 import { gatewayHosts, globalConfig, ingressGateway, servingCertificate } from "./gateway";
 import {
@@ -30,7 +31,7 @@ export interface Ingress {
  * @param args of settings that are checked
  */
 export function composeIngress(args: SiteArgs): Ingress {
-  return ofChecked(() => partsOf(args));
+  return ofChecked(() => lookedAt(() => partsOf(args)));
 }
 
 function partsOf(args: SiteArgs): Ingress {

@@ -7,8 +7,10 @@ import { clusterKeys } from "../../settings/arguments";
 import type { Settings } from "../../settings/schema";
 import { withValues } from "../../settings/inputs";
 import { secretPathsOf } from "../../settings/secrets";
+import { wantedNamespaces } from "../../settings/expected";
 import { settingsWarnings } from "../../settings/warnings";
 import { type Checked, readArguments } from "../arguments";
+import { refuseExisting } from "../existing-objects";
 import { missingProvider } from "../refusal";
 import type { EncryptedIngressArgs } from "./args";
 import { composeIngress } from "./compose";
@@ -22,7 +24,7 @@ export type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorklo
 /**
  * The whole: an ingress whose two legs, client → gateway and gateway → workload, are encrypted. It takes the settings of a stack
  * without those of its cluster, which comes as a provider: one whose cluster is made in the same update will do. It does not look
- * into the cluster before it starts, as a stack's preflight does.
+ * into the cluster before it starts, as a stack's preflight does; an update makes nothing over what is there and is not its own.
  *
  * @example
  * const ingress = new EncryptedIngress(
@@ -60,6 +62,7 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
       owner: runningOwner(),
       name: (part) => `${name}-${part}`,
       common: { parent: this, ...keyMaker(this, name) },
+      further: refuseExisting(this, name, adoptedIn(checked.settled)),
     });
     Object.assign(this, outputs);
     this.registerOutputs(defined(outputs));
@@ -70,6 +73,11 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
 function settingsOf({ settled, outputs }: Checked<Settings>): { settings: Settings; sealed: Settings } {
   const settings = { ...clusterKeys, ...settled, secretPaths: secretPathsOf(settled, []) };
   return { settings, sealed: withValues(sealed(settings), outputs) };
+}
+
+/** The namespaces that are to be taken over. */
+function adoptedIn(settings: Settings): string[] {
+  return wantedNamespaces(settings).flatMap(({ name, create }) => (create === "adopt" ? name : []));
 }
 
 /** Name of the running stack, by which it marks its objects. */
