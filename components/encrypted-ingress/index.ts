@@ -11,7 +11,7 @@ import { wantedNamespaces } from "../../settings/expected";
 import { settingsWarnings } from "../../settings/warnings";
 import { type Checked, readArguments } from "../arguments";
 import { refuseExisting } from "../existing-objects";
-import { missingProvider } from "../refusal";
+import { ArgumentsError, missingProvider } from "../refusal";
 import type { EncryptedIngressArgs } from "./args";
 import { composeIngress } from "./compose";
 import type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorkloadCertificate } from "./outputs";
@@ -55,7 +55,7 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
   constructor(name: string, args: EncryptedIngressArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:index:EncryptedIngress", name, {}, opts);
     const checked = readArguments<object>(this, { type: "EncryptedIngress", name }, args) as Checked<Settings>;
-    if (this.getProvider("kubernetes:core/v1:Namespace") === undefined) throw missingProvider(this, name);
+    alone(this, name);
     warn(this, checked);
     const { outputs } = composeIngress({
       ...settingsOf(checked),
@@ -67,6 +67,25 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
     Object.assign(this, outputs);
     this.registerOutputs(defined(outputs));
   }
+}
+
+const ingresses = new WeakMap<pulumi.ProviderResource, string>();
+
+/** Of two in one cluster each would undo what the other does: Istio's and EnRoute's objects have fixed names. */
+function alone(component: EncryptedIngress, name: string): void {
+  const title = `EncryptedIngress ${name}`;
+  const provider = component.getProvider("kubernetes:core/v1:Namespace");
+  if (provider === undefined) throw missingProvider(component, title);
+  const first = ingresses.get(provider);
+  if (first !== undefined)
+    throw new ArgumentsError(component, title, [
+      {
+        key: "provider",
+        found: `the one of EncryptedIngress ${first}`,
+        allowed: `the provider of another cluster, or one of both with the hosts of ${first} and ${name}: in a cluster, Istio's and EnRoute's objects have fixed names`,
+      },
+    ]);
+  ingresses.set(provider, name);
 }
 
 /** The arguments as settings, and the same with every secret and every Output as an Output. */
