@@ -44,6 +44,7 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
   declare readonly versions: Record<string, string>;
   declare readonly namespaces: IngressNamespaces;
   declare readonly gatewayAddress: pulumi.Output<string | undefined>;
+  declare readonly gatewayNodePorts?: pulumi.Output<IngressNodePorts>;
   declare readonly hosts: string[];
   declare readonly gatewayIdentity: string;
   declare readonly workloadCertificate: IngressWorkloadCertificate;

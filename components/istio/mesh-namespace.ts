@@ -13,9 +13,9 @@ export interface MeshNamespaceArgs {
   name: string;
   /**
    * `true` creates the namespace, `"adopt"` also takes over one that exists: both delete it, with everything in it, when it
-   * leaves the stack. `false` adds the labels to one that exists, and takes them off again.
+   * leaves the stack. `false` adds the labels to one that exists, and takes them off again. @default true
    */
-  create: boolean | "adopt";
+  create?: boolean | "adopt";
   /** How its pods join the mesh. */
   injection: Injection;
   /** Further labels. @default none */
