@@ -11,8 +11,8 @@ export type { ChartRepositoryAuth };
 export interface ChartArgs {
   /** Exact chart version, such as `1.31.0`. Never a range: the stack decides what is installed. */
   version: string;
-  /** URL of the Helm repository that serves the chart, or an `oci://` registry path above it. */
-  chartRepository: string;
+  /** URL of the Helm repository that serves the chart, or an `oci://` registry path above it. @default that of the chart's project */
+  chartRepository?: string;
   /**
    * How to log in to it. To a registry (`oci://`) the provider logs in by the file of its own `helmReleaseSettings.registryConfigPath`,
    * not by this. @default without a login
@@ -29,16 +29,18 @@ export function chartSource(
   chart: string,
   args: ChartArgs,
 ): Pick<k8s.helm.v3.ReleaseArgs, "chart" | "version" | "repositoryOpts" | "timeout"> {
+  // Arguments that are checked have it.
+  const { chartRepository = "" } = args;
   const timeout = args.timeoutSeconds ?? defaultTimeoutSeconds;
   const login = loginOf(args.chartRepositoryAuth);
   const access = defined({
-    repo: args.chartRepository,
+    repo: chartRepository,
     username: login?.username,
     password: login === undefined ? undefined : pulumi.secret(login.password),
     caFile: args.chartRepositoryAuth?.caFile,
   });
-  return isRegistry(args.chartRepository)
-    ? { chart: `${args.chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
+  return isRegistry(chartRepository)
+    ? { chart: `${chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
     : { chart, version: args.version, repositoryOpts: access, timeout };
 }
 

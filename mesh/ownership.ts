@@ -271,3 +271,40 @@ export function foreignOwner(
   // The mark of another stack counts even where our state has the object: early versions let two stacks hold one.
   return owner.by === "unmarked" && isHeld ? undefined : owner;
 }
+
+/**
+ * Why a program without a preflight may not make an object that is there, with what to do; undefined where it may. A namespace is never
+ * taken over unasked, not even with the program's mark: the engine may be about to delete it under another name of the component.
+ *
+ * @param isAdopted of a namespace: it was asked to take it over
+ */
+export function takeOverProblem(
+  object: ObjectName,
+  live: OwnerMarks,
+  claimant: Claimant,
+  isAdopted: boolean,
+): string | undefined {
+  const owner = ownerOf(live, claimant);
+  const title = objectText(object);
+  const whose = { ours: "this stack's mark", unmarked: "no mark of this stack" };
+  const has =
+    owner.by === "stack"
+      ? `it is stack ${owner.stack}'s`
+      : owner.by === "release"
+        ? `it is Helm release ${owner.release}'s`
+        : `it has ${whose[owner.by]}`;
+  if (object.kind === "Namespace" && object.group === "") {
+    if (isAdopted && owner.by !== "stack") return undefined;
+    const fix =
+      owner.by === "stack"
+        ? 'set its "create" to false, there or here: two stacks never own one namespace'
+        : 'set its "create" to false: it is labelled only, and stays behind on destroy; or to "adopt": destroy deletes it with everything in it';
+    const renamed =
+      owner.by === "ours" ? "; if the component has another name now, give it an alias with the one before" : "";
+    return `${title} exists already, and is not to be taken over unasked, as destroy would delete it with everything in it (${has}); ${fix}${renamed}`;
+  }
+  if (owner.by === "ours") return undefined;
+  const fix = "use other names here, or agree with its owner and remove it";
+  const hand = `, or hand it over: set its annotation ${stackAnnotation} to ${claimant.owner}`;
+  return `${title} exists already, and would be overwritten (${has}); ${fix}${owner.by === "unmarked" && claimant.owner !== "" ? hand : ""}`;
+}

@@ -435,20 +435,31 @@ export interface AuthoritySettings {
   privateKey?: pulumi.Input<string>;
 }
 
+/** Names of the namespaces, by role. */
 export interface IngressNamespaces {
+  /** The mesh's root namespace. */
   istio: string;
+  /** That of the gateway. */
   gateway: string;
+  /** Those of the workloads. */
   workloads: string[];
 }
 
+/** Ports of every node that lead to the gateway. */
 export interface IngressNodePorts {
+  /** For plain HTTP, which is redirected. */
   http?: number;
+  /** For HTTPS. */
   https?: number;
 }
 
+/** The gateway's certificate in the mesh. */
 export interface IngressWorkloadCertificate {
+  /** Its life, a duration such as `24h`. */
   ttl: string;
+  /** Folder into which the sidecar writes it. */
   outputPath: string;
+  /** Longest life that istiod signs. */
   maxTtl: string;
 }
 
@@ -479,7 +490,7 @@ export interface EncryptedIngressArgs {
   deletionProtection?: DeletionProtectionSettings;
 }
 
-/** The whole: an ingress whose two legs, client → gateway and gateway → workload, are encrypted. It takes the settings of a stack without those of its cluster, which comes as a provider: one whose cluster is made in the same update will do. It does not look into the cluster before it starts, as a stack's preflight does. */
+/** The whole: an ingress whose two legs, client → gateway and gateway → workload, are encrypted. It takes the settings of a stack without those of its cluster, which comes as a provider: one whose cluster is made in the same update will do. It does not look into the cluster before it starts, as a stack's preflight does; an update makes nothing over what is there and is not its own. */
 export declare class EncryptedIngress extends pulumi.ComponentResource {
   /** Exact version of every chart that is installed. */
   readonly versions: pulumi.Output<{ [key: string]: string }>;
@@ -629,6 +640,8 @@ export declare class EnRouteGateway extends pulumi.ComponentResource {
   readonly namespace: pulumi.Output<string>;
   /** Address of its Service: an IP address or a host name, as the cloud gives it; of type ClusterIP the one inside the cluster; of type NodePort none, as the nodes have theirs. */
   readonly address?: pulumi.Output<string>;
+  /** Ports of every node that lead to the gateway, where its Service has some. */
+  readonly nodePorts: pulumi.Output<IngressNodePorts>;
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions);
 }
 
@@ -664,7 +677,7 @@ export interface ServingCertificateArgs {
   /** DNS names that the certificate must cover. */
   hosts: string[];
   /** Which of the hosts each namespace has: cert-manager is asked there for those alone. Default: all of them in each namespace. */
-  hostsOf?: { [key: string]: string };
+  hostsOf?: { [key: string]: string[] };
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
   /** The gateway's serving certificate, by `issuer`: `generated`, `provided`, `existingSecret`, `certManager`. */

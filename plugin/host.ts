@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { componentProviderHost } from "@pulumi/pulumi/provider/experimental";
+import { provider } from "@pulumi/pulumi";
+import { ComponentProvider } from "@pulumi/pulumi/provider/experimental";
 import {
   Bookinfo,
   EnRouteGateway,
@@ -23,7 +24,42 @@ export const hosted = [
   ...[ServingCertificate, MeshCertificateAuthority, Prometheus, Kiali, Bookinfo, ImagePullSecret, OnlyFromGateway],
 ];
 
-/** Serves them to the engine. The SDK reads their schema from `declarations.ts` in a folder; ours are without unions, and small. */
-export function serve(folder = join(__dirname)): Promise<void> {
-  return componentProviderHost({ name: "enroute-istio", dirname: folder, components: hosted });
+/** Properties that are secret wherever they stand; a test compares them with the settings. */
+export const secretProperties = ["password", "privateKey", "token"];
+
+/** The components as a provider. The SDK reads their schema from `declarations.ts` in a folder; ours are without unions, and small. */
+export class EncryptedIngressPackage extends ComponentProvider {
+  constructor(folder = join(__dirname)) {
+    super({ name: "enroute-istio", dirname: folder, components: hosted });
+  }
+
+  /** The SDK's reading of types knows no secrets: SDKs in other languages would keep them in plain text. */
+  override async getSchema(): Promise<string> {
+    return JSON.stringify(withSecrets(JSON.parse(await super.getSchema())));
+  }
+}
+
+function withSecrets(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withSecrets);
+  if (typeof schema !== "object" || schema === null) return schema;
+  return Object.fromEntries(
+    Object.entries(schema).map(([key, value]) => {
+      const below: unknown = withSecrets(value);
+      return [key, /^(inputP|p)roperties$/.test(key) ? marked(below as Record<string, object>) : below];
+    }),
+  );
+}
+
+function marked(properties: Record<string, object>): Record<string, object> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([key, property]) => [
+      key,
+      secretProperties.includes(key) ? { ...property, secret: true } : property,
+    ]),
+  );
+}
+
+/** Serves the components to the engine. */
+export function serve(): Promise<void> {
+  return provider.main(new EncryptedIngressPackage(), process.argv.slice(2));
 }

@@ -18,6 +18,7 @@ export type { GeneratedAuthority, ProvidedAuthority } from "./sources";
 export interface MeshCertificateAuthorityArgs {
   /** The mesh's root namespace, which must exist. */
   namespace: string;
+  /** The certificate authority, by `issuer`: `generated` or `provided`. */
   authority: GeneratedAuthority | ProvidedAuthority;
 }
 

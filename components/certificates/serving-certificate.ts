@@ -20,6 +20,7 @@ export interface ServingCertificateArgs {
   hostsOf?: Record<string, string[]>;
   /** Namespaces that need the Secret: a GatewayHost finds it only in its own. */
   namespaces: string[];
+  /** Where the certificate is from, by `issuer`: `generated`, `provided`, `existingSecret` or `certManager`. */
   certificate: GeneratedCertificate | ProvidedCertificate | ExistingSecret | CertManagerCertificate;
   /** Tag of the gateway's Envoy, which must load the certificate. @default the chart's */
   envoyTag?: string;

@@ -18,8 +18,9 @@ export const clusterSettings = {
    */
   enablePatchForce: true,
   /**
-   * An update that was cut off may have made objects that the state does not know of; the next one takes them over. What belongs to
-   * somebody else under one of our names, a stack's preflight refuses before.
+   * An update that was cut off may have made objects that the state does not know of; the next one takes them over, as it does with a
+   * namespace whose `create` is `adopt`. What others own under one of our names is refused before: by `EncryptedIngress` and
+   * `MeshNamespace` as the update comes to it, by a stack's preflight at its beginning.
    */
   upsertExistingObjects: true,
 } as const satisfies k8s.ProviderArgs;

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { ofChecked } from "../arguments";
+import { lookedAt } from "../existing-objects";
 import { withShortStacks } from "../short-stacks";
 import { observability, sampleWorkload } from "./extras";
 import { gatewayHosts, globalConfig, ingressGateway, servingCertificate } from "./gateway";
@@ -31,7 +32,7 @@ export interface Ingress {
  * @param args of settings that are checked
  */
 export function composeIngress(args: SiteArgs): Ingress {
-  return withShortStacks(() => ofChecked(() => partsOf(args)));
+  return withShortStacks(() => ofChecked(() => lookedAt(() => partsOf(args))));
 }
 
 function partsOf(args: SiteArgs): Ingress {

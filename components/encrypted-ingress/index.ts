@@ -7,9 +7,11 @@ import { clusterKeys } from "../../settings/arguments";
 import type { Settings } from "../../settings/schema";
 import { withValues } from "../../settings/marks";
 import { secretPathsOf } from "../../settings/secrets";
+import { wantedNamespaces } from "../../settings/expected";
 import { settingsWarnings } from "../../settings/warnings";
 import { type Checked, readArguments } from "../arguments";
-import { missingProvider } from "../refusal";
+import { refuseExisting } from "../existing-objects";
+import { ArgumentsError, missingProvider } from "../refusal";
 import type { EncryptedIngressArgs } from "./args";
 import { composeIngress } from "./compose";
 import type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorkloadCertificate } from "./outputs";
@@ -22,7 +24,7 @@ export type { IngressNamespaces, IngressNodePorts, IngressOutputs, IngressWorklo
 /**
  * The whole: an ingress whose two legs, client → gateway and gateway → workload, are encrypted. It takes the settings of a stack
  * without those of its cluster, which comes as a provider: one whose cluster is made in the same update will do. It does not look
- * into the cluster before it starts, as a stack's preflight does.
+ * into the cluster before it starts, as a stack's preflight does; an update makes nothing over what is there and is not its own.
  *
  * @example
  * const ingress = new EncryptedIngress(
@@ -42,6 +44,7 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
   declare readonly versions: Record<string, string>;
   declare readonly namespaces: IngressNamespaces;
   declare readonly gatewayAddress: pulumi.Output<string | undefined>;
+  declare readonly gatewayNodePorts?: pulumi.Output<IngressNodePorts>;
   declare readonly hosts: string[];
   declare readonly gatewayIdentity: string;
   declare readonly workloadCertificate: IngressWorkloadCertificate;
@@ -53,23 +56,48 @@ export class EncryptedIngress extends pulumi.ComponentResource implements Ingres
   constructor(name: string, args: EncryptedIngressArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:index:EncryptedIngress", name, {}, opts);
     const checked = readArguments<object>(this, { type: "EncryptedIngress", name }, args) as Checked<Settings>;
-    if (this.getProvider("kubernetes:core/v1:Namespace") === undefined) throw missingProvider(this, name);
+    alone(this, name);
     warn(this, checked);
     const { outputs } = composeIngress({
       ...settingsOf(checked),
       owner: runningOwner(),
       name: (part) => `${name}-${part}`,
       common: { parent: this, ...keyMaker(this, name) },
+      further: refuseExisting(this, name, adoptedIn(checked.settled)),
     });
     Object.assign(this, outputs);
     this.registerOutputs(defined(outputs));
   }
 }
 
+const ingresses = new WeakMap<pulumi.ProviderResource, string>();
+
+/** Of two in one cluster each would undo what the other does: Istio's and EnRoute's objects have fixed names. */
+function alone(component: EncryptedIngress, name: string): void {
+  const title = `EncryptedIngress ${name}`;
+  const provider = component.getProvider("kubernetes:core/v1:Namespace");
+  if (provider === undefined) throw missingProvider(component, title);
+  const first = ingresses.get(provider);
+  if (first !== undefined)
+    throw new ArgumentsError(component, title, [
+      {
+        key: "provider",
+        found: `the one of EncryptedIngress ${first}`,
+        allowed: `the provider of another cluster, or one of both with the hosts of ${first} and ${name}: in a cluster, Istio's and EnRoute's objects have fixed names`,
+      },
+    ]);
+  ingresses.set(provider, name);
+}
+
 /** The arguments as settings, and the same with every secret and every Output as an Output. */
 function settingsOf({ settled, outputs }: Checked<Settings>): { settings: Settings; sealed: Settings } {
   const settings = { ...clusterKeys, ...settled, secretPaths: secretPathsOf(settled, []) };
   return { settings, sealed: withValues(sealed(settings), outputs) };
+}
+
+/** The namespaces that are to be taken over. */
+function adoptedIn(settings: Settings): string[] {
+  return wantedNamespaces(settings).flatMap(({ name, create }) => (create === "adopt" ? name : []));
 }
 
 /** Name of the running stack, by which it marks its objects. */

@@ -35,20 +35,31 @@ export interface IngressOutputs {
   keptOnDestroy: string[];
 }
 
+/** Names of the namespaces, by role. */
 export interface IngressNamespaces {
+  /** The mesh's root namespace. */
   istio: string;
+  /** That of the gateway. */
   gateway: string;
+  /** Those of the workloads. */
   workloads: string[];
 }
 
+/** Ports of every node that lead to the gateway. */
 export interface IngressNodePorts {
+  /** For plain HTTP, which is redirected. */
   http?: number;
+  /** For HTTPS. */
   https?: number;
 }
 
+/** The gateway's certificate in the mesh. */
 export interface IngressWorkloadCertificate {
+  /** Its life, a duration such as `24h`. */
   ttl: string;
+  /** Folder into which the sidecar writes it. */
   outputPath: string;
+  /** Longest life that istiod signs. */
   maxTtl: string;
 }
 

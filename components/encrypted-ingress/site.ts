@@ -27,11 +27,14 @@ export interface Site {
 export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name" | "providerFolder"> {
   /** What every part has: its parent, or its providers. */
   common: pulumi.ComponentResourceOptions;
+  /** What is done to everything that is made. @default nothing more than the settings and the owner ask for */
+  further?: pulumi.ResourceTransformation[];
 }
 
-export function siteOf({ common, ...site }: SiteArgs): Site {
+export function siteOf({ common, further = [], ...site }: SiteArgs): Site {
   const transformations = deletionProtection(site.settings.deletionProtection);
   if (site.owner !== undefined) transformations.push(ownershipMarks(site.owner));
+  transformations.push(...further);
   return {
     ...site,
     opts: (...dependsOn) => ({ ...common, dependsOn, transformations }),

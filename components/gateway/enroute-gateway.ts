@@ -2,6 +2,7 @@ import * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { type LogLevel, defaultLogLevel, enroute } from "../../mesh/enroute";
 import { checkedArguments } from "../arguments";
+import type { IngressNodePorts } from "../encrypted-ingress/outputs";
 import { childName } from "../child-name";
 import { defined } from "../../base/defined";
 import { type ChartArgs, chartSource, fixedName } from "../chart";
@@ -74,7 +75,7 @@ export class EnRouteGateway extends pulumi.ComponentResource {
    */
   readonly address: pulumi.Output<string | undefined>;
   /** Ports of every node that lead to the gateway, where its Service has some. */
-  readonly nodePorts: pulumi.Output<{ http?: number; https?: number }>;
+  readonly nodePorts: pulumi.Output<IngressNodePorts>;
 
   constructor(name: string, args: EnRouteGatewayArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:gateway:EnRouteGateway", name, {}, opts);

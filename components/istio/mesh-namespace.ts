@@ -4,6 +4,7 @@ import { type Injection, injectionLabels } from "../../mesh/injection";
 import { fieldManagerAnnotation, ownerLabel, ownerValue } from "../../mesh/ownership";
 import { checkedArguments } from "../arguments";
 import { fixedName } from "../chart";
+import { refuseExisting } from "../existing-objects";
 
 export { type Injection, injectionLabels, ownerLabel, ownerValue };
 
@@ -12,9 +13,9 @@ export interface MeshNamespaceArgs {
   name: string;
   /**
    * `true` creates the namespace, `"adopt"` also takes over one that exists: both delete it, with everything in it, when it
-   * leaves the stack. `false` adds the labels to one that exists, and takes them off again.
+   * leaves the stack. `false` adds the labels to one that exists, and takes them off again. @default true
    */
-  create: boolean | "adopt";
+  create?: boolean | "adopt";
   /** How its pods join the mesh. */
   injection: Injection;
   /** Further labels. @default none */
@@ -39,6 +40,7 @@ export class MeshNamespace extends pulumi.ComponentResource {
   constructor(name: string, args: MeshNamespaceArgs, opts?: pulumi.ComponentResourceOptions) {
     super("enroute-istio:mesh:MeshNamespace", name, {}, opts);
     args = checkedArguments(this, { type: "MeshNamespace", name }, args);
+    const guard = args.create === false ? [] : refuseExisting(this, name, args.create === "adopt" ? [args.name] : []);
     const mark = args.create === false ? {} : { [ownerLabel]: ownerValue };
     const metadata = { name: args.name, labels: { ...args.labels, ...injectionLabels(args.injection), ...mark } };
     // A change of `create` is an update of one resource: as two, the engine would delete the namespace that is handed over.
@@ -47,7 +49,7 @@ export class MeshNamespace extends pulumi.ComponentResource {
       ...fixedName,
       aliases: [{ type: `kubernetes:core/v1:${formerType}` }],
       ignoreChanges: ["metadata.labels", "metadata.annotations"],
-      transformations: [readFieldManager],
+      transformations: [readFieldManager, ...guard],
     });
     this.created =
       args.create === false

@@ -18,7 +18,7 @@ export interface KialiArgs extends ChartArgs {
   namespace: string;
   /** URL of Prometheus inside the cluster; without one Kiali is up but empty. */
   prometheusUrl: string;
-  /** @default "token" */
+  /** How people log in: `token` (of a service account) or `anonymous`. @default "token" */
   authentication?: KialiAuthentication;
   /** `true` takes every right to change the cluster away from Kiali. @default true */
   viewOnly?: boolean;

@@ -26,6 +26,8 @@ function typeOf(node: Node, name: string, owner: string, interfaces: Interfaces)
   if (anyOf !== undefined) return "any";
   if (properties !== undefined) return interfaceOf(node, name, owner, interfaces);
   if (items !== undefined) return `${typeOf(items, singular(name), owner, interfaces)}[]`;
+  if (type === "object" && typeof additionalProperties === "object" && additionalProperties.items !== undefined)
+    return `{ [key: string]: ${typeOf(additionalProperties, name, owner, interfaces)} }`;
   if (type === "object" && typeof additionalProperties === "object" && additionalProperties.type !== undefined)
     return `{ [key: string]: ${leaf("string")} }`;
   if (type === "object") return "{ [key: string]: any }";
@@ -105,7 +107,9 @@ export function pluginDocuments(read: (path: string) => string): Record<string, 
   const nested = [...interfaces].map(([name, body]) => `export interface ${name} {\n${body}\n}`);
   const outputs = ["IngressNamespaces", "IngressNodePorts", "IngressWorkloadCertificate"].map(
     (name) =>
-      new RegExp(`export interface ${name} \\{[^}]*\\}`).exec(read("components/encrypted-ingress/outputs.ts"))![0],
+      new RegExp(`(/\\*\\*[^/]*\\*/\n)?export interface ${name} \\{[^}]*\\}`).exec(
+        read("components/encrypted-ingress/outputs.ts"),
+      )![0],
   );
   const { version, license } = JSON.parse(read("package.json")) as { version: string; license: string };
   const manifest = JSON.parse(read("plugin/package.json")) as object;

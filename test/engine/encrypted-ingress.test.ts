@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { kubernetesPluginVersion, pulumi, sharedSandbox } from "./sandbox-fixture";
+import { kubernetesPluginVersion, pulumi, sharedSandbox, succeed as command } from "./sandbox-fixture";
 
 const checkout = resolve(__dirname, "../..");
 
@@ -117,12 +117,30 @@ describe("EncryptedIngress in a program of one's own", function () {
 
   const releases = (resources: Resource[]) => resources.filter(({ type }) => type === "kubernetes:helm.sh/v3:Release");
 
+  it("does not take over a namespace that others made, nor delete it", async () => {
+    const kubectl = (...args: string[]) => command("kubectl", args);
+    await kubectl("create", "namespace", "own-shop");
+    await kubectl("create", "configmap", "theirs", "-n", "own-shop", "--from-literal=key=value");
+    const namespace = () =>
+      kubectl("get", "namespace", "own-shop", "-o", "jsonpath={.metadata.uid} {.metadata.labels}");
+    const before = await namespace();
+    const { code, stdout, stderr } = await pulumi(["up", "--yes", "--skip-preview"], { cwd: folder });
+    assert.notEqual(code, 0);
+    assert.match(stdout + stderr, /Namespace own-shop exists already.*set its "create" to false.*or to "adopt"/s);
+    assert.equal(await namespace(), before);
+    assert.ok(!(await state()).some(({ urn, type }) => type.endsWith(":Namespace") && urn.includes("own-shop")));
+    await succeed("destroy", "--yes", "--skip-preview");
+    assert.equal(await namespace(), before);
+    await kubectl("get", "configmap", "theirs", "-n", "own-shop");
+    await kubectl("delete", "namespace", "own-shop");
+  });
+
   it("previews before its cluster is there, and rolls out with it", async () => {
     const preview = JSON.parse(await succeed("preview", "--json")) as { changeSummary: Record<string, number> };
     await succeed("up", "--yes", "--skip-preview");
     const made = await state();
     // Neither default providers nor what is only read.
-    const own = made.filter(({ urn, external = false }) => !/::default_\w+$/.test(urn) && !external);
+    const own = made.filter(({ urn, external = false }) => !/::default(_\w+)?$/.test(urn) && !external);
     assert.equal(preview.changeSummary["create"], own.length);
     await succeed("up", "--yes", "--skip-preview", "--expect-no-changes");
   });
@@ -146,7 +164,9 @@ describe("EncryptedIngress in a program of one's own", function () {
     const shown = await succeed("up", "--yes", "--skip-preview");
     assert.doesNotMatch(shown, /replaced|deleted|created/);
     const after = await state();
-    assert.equal(after.length, before.length);
+    const kinds = (resources: Resource[]) =>
+      resources.flatMap(({ urn, type }) => (/::default(_\w+)?$/.test(urn) ? [] : type)).sort();
+    assert.deepEqual(kinds(after), kinds(before));
     assert.deepEqual(
       releases(after).map(({ inputs }) => inputs["timeout"]),
       [252, 252, 252],

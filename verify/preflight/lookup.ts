@@ -1,35 +1,14 @@
-import { type Cluster, ClusterError, isAbsent } from "../../cluster/client";
+import type { Cluster } from "../../cluster/client";
 import type { Named } from "../../cluster/kinds";
+import { existing, kindNamed, kindsOf, listPath, listed, named } from "../../cluster/objects";
 import { type FixedFields, fixedDifferences, fixedFields, hasFixedFields } from "../../mesh/immutability";
 import type { PlannedObject } from "../../mesh/ownership";
 
-/* Reading what may not be there. */
-
-type List<Item> = { items: Item[] };
-
-/** What a list holds; nothing where its kind is not installed. */
-export async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
-  try {
-    return (await cluster.get<List<Item>>(path, { metadata })).items;
-  } catch (error) {
-    if (isAbsent(error)) return [];
-    throw error;
-  }
-}
+export { existing, listed };
 
 /** CustomResourceDefinitions of the cluster. */
 export function definitionsOf(cluster: Cluster): Promise<Named[]> {
   return listed(cluster, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", true);
-}
-
-/** An object, or nothing where it, its namespace or its kind is not there. */
-export async function existing<Value>(cluster: Cluster, path: string): Promise<Value | undefined> {
-  try {
-    return await cluster.get<Value>(path);
-  } catch (error) {
-    if (isAbsent(error)) return undefined;
-    throw error;
-  }
 }
 
 export interface LiveObject<Asked extends PlannedObject = PlannedObject> {
@@ -48,20 +27,18 @@ export async function lookUp<Asked extends PlannedObject>(cluster: Cluster, obje
   );
   const places = new Map<string, Asked[]>();
   for (const object of objects) {
-    const kind = kinds.get(object.apiVersion)?.find((known) => known.kind === object.kind && !known.name.includes("/"));
+    const kind = kindNamed(kinds.get(object.apiVersion) ?? [], object.kind);
     // A kind that is not installed has no objects.
     if (kind === undefined) continue;
     const placed = { ...object };
     if (!kind.namespaced) delete placed.namespace;
-    const scope = kind.namespaced ? `/namespaces/${object.namespace}` : "";
-    const root = object.group === "" ? `/api/${object.apiVersion}` : `/apis/${object.apiVersion}`;
-    const path = `${root}${scope}/${kind.name}`;
+    const path = listPath(object.apiVersion, kind, object.namespace);
     places.set(path, [...(places.get(path) ?? []), placed]);
   }
   const found = await Promise.all(
     [...places].map(async ([path, wanted]) => {
       const names = [...new Set(wanted.map(({ name }) => name))];
-      const query = names.length === 1 ? `?fieldSelector=metadata.name%3D${names[0]}` : "";
+      const query = names.length === 1 ? named(names[0]!) : "";
       const items = await listed<Named>(cluster, `${path}${query}`, true);
       return wanted.flatMap((object) => {
         const item = items.find(({ metadata }) => metadata.name === object.name);
@@ -94,23 +71,6 @@ async function secretType(cluster: Cluster, path: string, name: string): Promise
   const { columnDefinitions, rows } = await cluster.get<{
     columnDefinitions: { name: string }[];
     rows: { cells: unknown[] }[];
-  }>(`${path}?fieldSelector=metadata.name%3D${name}`, { table: true });
+  }>(`${path}${named(name)}`, { table: true });
   return { type: rows[0]?.cells[columnDefinitions.findIndex((column) => column.name === "Type")] };
-}
-
-interface Kind {
-  kind: string;
-  /** In paths. */
-  name: string;
-  namespaced: boolean;
-}
-
-async function kindsOf(cluster: Cluster, version: string): Promise<Kind[]> {
-  const path = version.includes("/") ? `/apis/${version}` : `/api/${version}`;
-  try {
-    return (await existing<{ resources: Kind[] }>(cluster, path))?.resources ?? [];
-  } catch (error) {
-    if (error instanceof ClusterError && error.status === 503) return [];
-    throw error;
-  }
 }

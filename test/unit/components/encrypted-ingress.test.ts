@@ -73,6 +73,21 @@ describe("EncryptedIngress", () => {
         assert.match(provider, new RegExp(`kubernetes::${name.split("-")[0]}::`), name);
   });
 
+  it("is refused twice on one provider, in an error that names both", async () => {
+    await assert.rejects(
+      run(() => {
+        const provider = cluster();
+        for (const name of ["one", "two"]) new EncryptedIngress(name, minimal, { provider });
+      }),
+      (error: Error) => {
+        assert.ok(error instanceof ArgumentsError);
+        assert.match(error.message, /EncryptedIngress two[^]*provider\n +found: +the one of EncryptedIngress one\n/);
+        return true;
+      },
+    );
+    await make(minimal);
+  });
+
   it("previews with a cluster that is made in the same update", async () => {
     const program = () => {
       const kubeconfig = pulumi.output(pulumi.unknown) as unknown as pulumi.Output<string>;

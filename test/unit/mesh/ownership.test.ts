@@ -12,6 +12,7 @@ import {
   stackAnnotation,
   ownerName,
   ownerOf,
+  takeOverProblem,
 } from "../../../mesh/ownership";
 
 const us = ownerName({ organization: "acme", project: "enroute-istio", stack: "prod" });
@@ -40,6 +41,53 @@ describe("the owner of an object", () => {
   ];
   for (const [what, marks, owner] of table)
     it(`is told by ${what}`, () => assert.deepEqual(ownerOf(marks, { owner: us, takeOverFrom: "acme/x/gone" }), owner));
+});
+
+describe("what a program without a preflight may make", () => {
+  const namespace = { kind: "Namespace", group: "", name: "shop" };
+  const secret = { kind: "Secret", group: "", namespace: "shop", name: "login" };
+  const ours = { annotations: { [stackAnnotation]: us } };
+  const theirs = { annotations: { [stackAnnotation]: "acme/x/dev" } };
+  const table: [string, Parameters<typeof takeOverProblem>, RegExp | undefined][] = [
+    [
+      "a namespace without a mark",
+      [namespace, {}, { owner: us }, false],
+      /^Namespace shop exists .*"create" to false.*"adopt"/,
+    ],
+    [
+      "another stack's namespace",
+      [namespace, theirs, { owner: us }, false],
+      /it is stack acme\/x\/dev's.*two stacks never own/,
+    ],
+    [
+      "a namespace of its own, under another name",
+      [namespace, ours, { owner: us }, false],
+      /"adopt".*give it an alias/,
+    ],
+    ["a namespace of a release", [namespace, helm, { owner: us }, false], /it is Helm release istio-system\/istiod's/],
+    ["a namespace for one that marks nothing", [namespace, {}, { owner: "" }, false], /no mark of this stack/],
+    ["a namespace that is to be taken over", [namespace, {}, { owner: us }, true], undefined],
+    ["another stack's that is to be taken over", [namespace, theirs, { owner: us }, true], /two stacks never own/],
+    [
+      "somebody's Secret",
+      [secret, {}, { owner: us }, false],
+      /^Secret shop\/login .*annotation enroute-istio\/stack to acme\/enroute-istio\/prod$/,
+    ],
+    [
+      "another stack's Secret",
+      [secret, theirs, { owner: us }, false],
+      /acme\/x\/dev's\); use other names here, or agree with its owner and remove it$/,
+    ],
+    ["its own, of an update that was cut off", [secret, ours, { owner: us }, false], undefined],
+    ["another one's in a namespace that is taken over", [secret, {}, { owner: us }, true], /^Secret/],
+    ["a Namespace of another API", [{ ...namespace, group: "example.com" }, ours, { owner: us }, false], undefined],
+  ];
+  for (const [what, args, expected] of table)
+    it(`${expected === undefined ? "is" : "is not"} ${what}`, () => {
+      const why = takeOverProblem(...args);
+      if (expected === undefined) assert.equal(why, undefined);
+      else assert.match(why ?? "nothing", expected);
+    });
 });
 
 describe("a claim", () => {
