@@ -8,9 +8,7 @@ export { retiredHosts } from "../mesh/istio";
 export type { ChartRepositoryAuth };
 
 /** Where a chart comes from and how long Helm may wait for it. */
-export interface ChartArgs {
-  /** Exact chart version, such as `1.31.0`. Never a range: the stack decides what is installed. */
-  version: string;
+export interface ChartSourceArgs {
   /** URL of the Helm repository that serves the chart, or an `oci://` registry path above it. @default that of the chart's project */
   chartRepository?: string;
   /**
@@ -22,6 +20,12 @@ export interface ChartArgs {
   timeoutSeconds?: pulumi.Input<number>;
   /** Escape hatch: extra Helm values, merged last. Arrays replace, `null` deletes what the component set. */
   values?: Values;
+}
+
+/** The same of one version. */
+export interface ChartArgs extends ChartSourceArgs {
+  /** Exact chart version, such as `1.31.0`. Never a range: the stack decides what is installed. */
+  version: string;
 }
 
 /** Arguments of a `helm.v3.Release` that name the chart. An OCI chart is named by its whole reference. */

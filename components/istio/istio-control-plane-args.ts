@@ -2,9 +2,9 @@ import type * as pulumi from "@pulumi/pulumi";
 import type { Values } from "../../base/merge";
 import type { DeclaredRevision } from "../../mesh/control-planes";
 import type { IstioProfile } from "../../mesh/istio";
-import type { ChartArgs } from "../chart";
+import type { ChartSourceArgs } from "../chart";
 
-export interface IstioControlPlaneArgs extends Omit<ChartArgs, "version"> {
+export interface IstioControlPlaneArgs extends ChartSourceArgs {
   /** Exact version of the one control plane, such as `1.31.0`. Needed, unless there are `revisions`. */
   version?: string;
   /** The mesh's root namespace, which must exist: everything mesh-wide lives there. */
