@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import * as pulumi from "@pulumi/pulumi";
 import { defined } from "../base/defined";
 import { apiGroup } from "../mesh/object";
@@ -35,7 +36,9 @@ export function refuseExisting(
 ): pulumi.ResourceTransformation[] {
   const provider = component.getProvider("kubernetes:core/v1:Namespace");
   if (isLookedAt || provider === undefined || !hasHooks()) return [];
-  const hook = new pulumi.ResourceHook(uniqueName(name), ({ newInputs }) => look(provider, newInputs, adopted));
+  // In a program of another language the SDK knows its engine only where the component is made, and calls hooks from elsewhere.
+  const here = AsyncLocalStorage.snapshot();
+  const hook = new pulumi.ResourceHook(uniqueName(name), ({ newInputs }) => here(look, provider, newInputs, adopted));
   return [
     ({ type, props, opts }) => {
       const isRead = (opts as pulumi.CustomResourceOptions).id !== undefined;
