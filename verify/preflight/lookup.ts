@@ -5,12 +5,15 @@ import type { PlannedObject } from "../../mesh/ownership";
 
 /* Reading what may not be there. */
 
-type List<Item> = { items: Item[] };
-
-/** What a list holds; nothing where its kind is not installed. */
-export async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
+/** What a list holds, page by page; nothing where its kind is not installed. */
+export async function listed<Item>(
+  cluster: Cluster,
+  path: string,
+  metadata = false,
+  keep?: (item: Item) => Item,
+): Promise<Item[]> {
   try {
-    return (await cluster.get<List<Item>>(path, { metadata })).items;
+    return await cluster.list<Item, Item>(path, keep, { metadata });
   } catch (error) {
     if (isAbsent(error)) return [];
     throw error;
@@ -56,16 +59,19 @@ export async function lookUp<Asked extends PlannedObject>(cluster: Cluster, obje
     const scope = kind.namespaced ? `/namespaces/${object.namespace}` : "";
     const root = object.group === "" ? `/api/${object.apiVersion}` : `/apis/${object.apiVersion}`;
     const path = `${root}${scope}/${kind.name}`;
-    places.set(path, [...(places.get(path) ?? []), placed]);
+    const there = places.get(path);
+    if (there === undefined) places.set(path, [placed]);
+    else there.push(placed);
   }
   const found = await Promise.all(
     [...places].map(async ([path, wanted]) => {
       const names = [...new Set(wanted.map(({ name }) => name))];
       const query = names.length === 1 ? `?fieldSelector=metadata.name%3D${names[0]}` : "";
       const items = await listed<Named>(cluster, `${path}${query}`, true);
+      const live = new Map(items.map(({ metadata }) => [metadata.name, metadata]));
       return wanted.flatMap((object) => {
-        const item = items.find(({ metadata }) => metadata.name === object.name);
-        return item === undefined ? [] : [{ object, metadata: item.metadata, path }];
+        const metadata = live.get(object.name);
+        return metadata === undefined ? [] : [{ object, metadata, path }];
       });
     }),
   );
