@@ -47,3 +47,20 @@ export async function traced(sandbox: Sandbox, env: NodeJS.ProcessEnv, args: rea
   if (code !== 0) throw new Error(`pulumi ${command.join(" ")} ended with exit code ${code}:\n${stdout}${stderr}`);
   return { seconds: now(), steps: [...steps.values()] };
 }
+
+/** Where the time went: what took a tenth of a second or more, and the time before the first and after the last. */
+export function showTrace({ seconds, steps }: Trace): string {
+  const own = steps.filter(({ type }) => type !== "pulumi:pulumi:Stack" && !type.startsWith("enroute-istio:"));
+  const line = (begin: number, end: number, what: string) =>
+    `${begin.toFixed(1).padStart(6)} ${end.toFixed(1).padStart(6)} ${(end - begin).toFixed(1).padStart(6)}  ${what}`;
+  const first = Math.min(...own.filter(({ type }) => !type.startsWith("pulumi:")).map(({ begin }) => begin));
+  const last = Math.max(...own.map(({ end }) => end));
+  return [
+    "  from     to   took  (seconds; one run, the median of the rounds)",
+    line(0, first, "start of the engine, the program and the plugins; preflight"),
+    ...own
+      .filter(({ begin, end }) => end - begin >= 0.1)
+      .map(({ begin, end, type, name }) => line(begin, end, `${type.split(":").at(-1)} ${name}`)),
+    line(last, seconds, "end of the engine"),
+  ].join("\n");
+}

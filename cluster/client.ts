@@ -76,27 +76,33 @@ export class Cluster {
 
   /**
    * Reads a list page by page, so that the whole of it is never in memory at once, and keeps of each item what `keep` gives.
-   * A list that ran out while it was read (the server forgot the place) is read from its beginning again.
+   * A list that ran out while it was read (the server forgot the place) is read from its beginning again. With `metadata`, as {@link get}.
    */
   async list<Item, Kept = Item>(
     path: string,
     keep: (item: Item) => Kept = (item) => item as unknown as Kept,
+    options: { metadata?: boolean } = {},
   ): Promise<Kept[]> {
     for (let again = false; ; again = true) {
       try {
-        return await this.pages(path, keep);
+        return await this.pages(path, keep, options);
       } catch (error) {
         if (again || !(error instanceof ClusterError && error.status === 410)) throw error;
       }
     }
   }
 
-  private async pages<Item, Kept>(path: string, keep: (item: Item) => Kept): Promise<Kept[]> {
+  private async pages<Item, Kept>(
+    path: string,
+    keep: (item: Item) => Kept,
+    options: { metadata?: boolean },
+  ): Promise<Kept[]> {
     const kept: Kept[] = [];
     const query = `${path}${path.includes("?") ? "&" : "?"}limit=${pageSize}`;
     for (let next = ""; ;) {
       const page = await this.get<{ metadata?: { continue?: string }; items?: Item[] | null }>(
         next === "" ? query : `${query}&continue=${encodeURIComponent(next)}`,
+        options,
       );
       for (const item of page.items ?? []) kept.push(keep(item));
       next = page.metadata?.continue ?? "";

@@ -13,10 +13,15 @@ export async function existing<Value>(cluster: Cluster, path: string): Promise<V
   }
 }
 
-/** What a list holds; nothing where its kind is not installed. */
-export async function listed<Item>(cluster: Cluster, path: string, metadata = false): Promise<Item[]> {
+/** What a list holds, page by page; nothing where its kind is not installed. */
+export async function listed<Item>(
+  cluster: Cluster,
+  path: string,
+  metadata = false,
+  keep?: (item: Item) => Item,
+): Promise<Item[]> {
   try {
-    return (await cluster.get<{ items: Item[] }>(path, { metadata })).items;
+    return await cluster.list<Item, Item>(path, keep, { metadata });
   } catch (error) {
     if (isAbsent(error)) return [];
     throw error;

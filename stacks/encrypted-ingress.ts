@@ -84,5 +84,7 @@ export function clusterProvider(settings: Settings): k8s.Provider {
     ...(registryConfigPath === undefined ? {} : { helmReleaseSettings: { registryConfigPath } }),
     ...clusterSettings,
   };
-  return new k8s.Provider("cluster", args, version === "" ? {} : { version });
+  // Of a provider that was made without them, they alone would be an update; there the plugin's variables set them.
+  const options = { ignoreChanges: ["kubeClientSettings"] };
+  return new k8s.Provider("cluster", args, version === "" ? options : { ...options, version });
 }

@@ -23,4 +23,9 @@ export const clusterSettings = {
    * `MeshNamespace` as the update comes to it, by a stack's preflight at its beginning.
    */
   upsertExistingObjects: true,
+  /**
+   * The provider's own limit, 50 requests a second, is what a thousand hosts wait for; the engine's (`--parallel`) keeps the API server
+   * from too many at once.
+   */
+  kubeClientSettings: { qps: 500, burst: 1000 },
 } as const satisfies k8s.ProviderArgs;

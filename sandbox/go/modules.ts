@@ -98,6 +98,8 @@ export const tools = {
   },
   /** The Helm after the sandbox's own. */
   helm4: { name: "helm4", parts: { helm: "helm.sh/helm/v4/cmd/helm" }, stamps: () => ({}) },
+  /** What people install several charts with, for the benchmark of peers. */
+  helmfile: { name: "helmfile", parts: { helmfile: "github.com/helmfile/helmfile" }, stamps: () => ({}) },
   /** What runs a program in YAML. */
   yamlLanguage: {
     name: "pulumi-yaml",

@@ -33,16 +33,19 @@ export async function lookUp<Asked extends PlannedObject>(cluster: Cluster, obje
     const placed = { ...object };
     if (!kind.namespaced) delete placed.namespace;
     const path = listPath(object.apiVersion, kind, object.namespace);
-    places.set(path, [...(places.get(path) ?? []), placed]);
+    const there = places.get(path);
+    if (there === undefined) places.set(path, [placed]);
+    else there.push(placed);
   }
   const found = await Promise.all(
     [...places].map(async ([path, wanted]) => {
       const names = [...new Set(wanted.map(({ name }) => name))];
       const query = names.length === 1 ? named(names[0]!) : "";
       const items = await listed<Named>(cluster, `${path}${query}`, true);
+      const live = new Map(items.map(({ metadata }) => [metadata.name, metadata]));
       return wanted.flatMap((object) => {
-        const item = items.find(({ metadata }) => metadata.name === object.name);
-        return item === undefined ? [] : [{ object, metadata: item.metadata, path }];
+        const metadata = live.get(object.name);
+        return metadata === undefined ? [] : [{ object, metadata, path }];
       });
     }),
   );

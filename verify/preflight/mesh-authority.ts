@@ -15,7 +15,7 @@ import { rootText, roots, signerOf, wantedRoots } from "../checks/identity";
 import { livePods } from "../checks/injection";
 import { valueOf } from "../checks/reading";
 import { type Read, read } from "../facts";
-import { type MeshAuthority, publicAuthority } from "../view";
+import { type MeshAuthority, ofPod, publicAuthority } from "../view";
 import { existing, listed } from "./lookup";
 import { type PreflightCheck, type PreflightFacts, preflightCheck } from "./define";
 
@@ -127,7 +127,8 @@ export async function readProxies(
 ): Promise<Read<Pod[]> | undefined> {
   const change = state.state === "read" ? changeOf(state.value, settings) : undefined;
   if (change?.after === undefined || (!change.switches && change.dropped.length === 0)) return undefined;
-  return read(() => listed<Pod>(cluster, "/api/v1/pods"));
+  const running = encodeURIComponent("status.phase!=Succeeded,status.phase!=Failed");
+  return read(() => listed<Pod>(cluster, `/api/v1/pods?fieldSelector=${running}`, false, ofPod));
 }
 
 /**

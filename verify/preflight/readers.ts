@@ -29,7 +29,7 @@ import type { PreflightFacts } from "./define";
 import { readAuthority, readProxies } from "./mesh-authority";
 import type { NamespaceObject } from "./namespaces";
 import { ownedBy, readFollowers, readRevisions } from "./revisions";
-import { type Node, readMetricsApi, readStorage } from "./room";
+import { type Node, ofNode, readMetricsApi, readStorage } from "./room";
 import { readRights } from "./rights";
 import { type StackView, compare, readClaim, readHeld, readMeshClaims } from "./stack-view";
 import type { ServerVersion } from "./versions";
@@ -49,7 +49,10 @@ const enrouteApi = "/apis/enroute.saaras.io/v1";
 export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
   version: { what: "the API server's version", read: ({ version }) => Promise.resolve(version) },
   rights: { what: "the rights", read: ({ cluster, settings }) => read(() => readRights(cluster, settings)) },
-  nodes: { what: "the nodes", read: ({ cluster }) => read(() => listed<Node>(cluster, "/api/v1/nodes")) },
+  nodes: {
+    what: "the nodes",
+    read: ({ cluster }) => read(() => listed<Node>(cluster, "/api/v1/nodes", false, ofNode)),
+  },
   storage: {
     what: "the StorageClasses",
     read: ({ cluster, settings }) => read(() => readStorage(cluster, settings)),

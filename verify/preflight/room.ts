@@ -1,3 +1,4 @@
+import { defined } from "../../base/defined";
 import { count, listed as shorten } from "../../base/text";
 import { type Cluster } from "../../cluster/client";
 import type { Named } from "../../cluster/kinds";
@@ -13,6 +14,12 @@ import { existing, listed } from "./lookup";
 
 export type Node = Named &
   Pick<SchedulingNode, "spec"> & { status?: { conditions?: { type: string; status: string }[] } };
+
+/** What is read of a node; its images alone are some kilobytes. */
+export function ofNode({ metadata, spec, status }: Node): Node {
+  const conditions = status?.conditions?.map(({ type, status: value }) => ({ type, status: value }));
+  return defined({ metadata, spec, status: defined({ conditions }) });
+}
 
 export function isReady({ status }: Node): boolean {
   return status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") === true;

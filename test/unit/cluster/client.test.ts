@@ -7,6 +7,8 @@ import { Cluster, ClusterError, openCluster, unreachable } from "../../../cluste
 import { readFacts } from "../../../verify/facts";
 import { viewReaders, withoutKey } from "../../../verify/view";
 import { helmDescription, helmReleases } from "../../../cluster/helm-releases";
+import { listed } from "../../../verify/preflight/lookup";
+import { ofNode } from "../../../verify/preflight/room";
 import { verifyChecks } from "../../../verify/checks";
 import { VerifyError, verify } from "../../../verify/verify";
 import { issue } from "../certificates";
@@ -185,6 +187,33 @@ describe("a long list", () => {
       listing((token) => (token === null ? first : gone)),
       /too old/,
     );
+  });
+
+  it("of nodes, to preflight, is read in pages as well, and keeps what is judged of each", async () => {
+    const [taints, conditions] = [[{ key: "k", effect: "NoSchedule" }], [{ type: "Ready", status: "True" }]];
+    const node = (name: string) => ({
+      metadata: { name },
+      spec: { taints },
+      status: { conditions: conditions.map((one) => ({ ...one, message: "m" })), images: [{ names: ["image:1"] }] },
+    });
+    const api = await fakeApi({
+      "/api/v1/nodes": ({ path }: { path: string }) =>
+        path.includes("continue=more")
+          ? { items: [node("two")] }
+          : { metadata: { continue: "more" }, items: [node("one")] },
+    });
+    const cluster = openCluster({ kubeconfig: api.kubeconfig, context: "fake" });
+    if ("problem" in cluster) throw new Error(cluster.problem);
+    try {
+      const value = await listed(cluster, "/api/v1/nodes", false, ofNode);
+      assert.deepEqual(
+        value,
+        ["one", "two"].map((name) => ({ metadata: { name }, spec: { taints }, status: { conditions } })),
+      );
+      assert.ok(api.asked.every(({ path }) => path.includes("limit=100")));
+    } finally {
+      await api.close();
+    }
   });
 
   it("may be empty, as `null`, too", async () => assert.deepEqual(await listing(() => ({ items: null })), []));

@@ -146,6 +146,8 @@ describe("encryptedIngress", () => {
       [find("kubernetes", "cluster").inputs["context"], find("kubernetes", "cluster").inputs["clusterIdentifier"]],
       ["prod", "prod"],
     );
+    // Of a provider that was made before they were set, they alone would be an update.
+    assert.deepEqual(find("kubernetes", "cluster").ignoreChanges, ["kubeClientSettings"]);
   });
 
   it("marks what it makes, but for the objects of somebody else, and claims the mesh before its releases", async () => {
