@@ -38,13 +38,13 @@ It takes about twelve seconds to start, half the ttl for each rotation, and thre
   )
   .action(rotate);
 
-const rounds = ["forth", "back", "back from the middle", "in place", "a death half-way"] as const;
+const rounds = ["the gateway", "forth", "back", "back from the middle", "in place", "a death half-way"] as const;
 
 program
   .command("upgrade")
   .description(
     "send requests through both legs without a pause, while Istio is upgraded by revision and back, from the middle and from the end, " +
-      "in place, and with an istiod that dies half-way; not one request may fail",
+      "in place, and with an istiod that dies half-way, and while the gateway gets another image; not one request may fail",
   )
   .option("--replicas <count>", "replicas of the gateway", whole(1, 5), 2)
   .option("--workers <count>", "how many clients send requests side by side", whole(1, 64), 4)

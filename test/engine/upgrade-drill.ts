@@ -118,13 +118,15 @@ const play: Record<UpgradeRound, (options: UpgradeDrillOptions) => Promise<unkno
   },
   async "a death half-way"(options) {
     const done = { yet: false };
+    let killed = 0;
     const killer = (async () => {
-      for (let killed = 0; !done.yet && killed < 2; await sleep(200)) {
+      for (; !done.yet && killed < 2; await sleep(200)) {
         const [pid] = newIstiods(options.sandbox);
         if (pid === undefined) continue;
         await sleep(4000);
         process.kill(pid, "SIGKILL");
         killed++;
+        options.report?.(`istiod, process ${pid}, is killed`);
         await sleep(10_000);
       }
     })();
@@ -141,6 +143,7 @@ const play: Record<UpgradeRound, (options: UpgradeDrillOptions) => Promise<unkno
       done.yet = true;
       await killer;
     }
+    if (killed === 0) throw new Error("no new istiod was there to be killed");
   },
   async "skipping the phases"(options) {
     const { sandbox } = options;

@@ -8,7 +8,7 @@ import { meshAuthorityChecks } from "./mesh-authority";
 import { meshConfigurationChecks } from "./mesh-configuration";
 import { revisionsChecks } from "./revisions";
 import { rightsChecks } from "./rights";
-import { versionCheck } from "./versions";
+import { versionCheck, versionsChecks } from "./versions";
 
 /** The checks of preflight, in the order of the report. */
 export const preflightChecks: readonly PreflightCheck[] = [
@@ -21,5 +21,6 @@ export const preflightChecks: readonly PreflightCheck[] = [
   clearTextCheck,
   ...certificatesChecks,
   ...meshAuthorityChecks,
+  ...versionsChecks,
   ...chartsChecks,
 ];

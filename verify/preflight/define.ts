@@ -1,6 +1,7 @@
 import type { Issue } from "../../base/issue";
 import type { HelmRelease } from "../../cluster/helm-releases";
 import type {
+  Deployment,
   GatewayHost,
   GlobalConfig,
   Named,
@@ -62,6 +63,10 @@ export interface PreflightFacts {
   comparison: Read<Comparison>;
   /** What runs of the mesh's control planes, and which of it is the stack's. */
   revisions: Read<RunningMesh>;
+  /** The definitions of the cluster that an advisory is about. */
+  definitions: Read<string[]>;
+  /** The gateway's Deployment. */
+  enroute: Read<Deployment | undefined>;
   /** Who follows them, where one of them changes or goes; else nobody is read. */
   followers: Followers | undefined;
   /** Webhooks that change objects, those that inject sidecars among them. */

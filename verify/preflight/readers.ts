@@ -32,7 +32,7 @@ import { ownedBy, readFollowers, readRevisions } from "./revisions";
 import { type Node, ofNode, readMetricsApi, readStorage } from "./room";
 import { readRights } from "./rights";
 import { type StackView, compare, readClaim, readHeld, readMeshClaims } from "./stack-view";
-import type { ServerVersion } from "./versions";
+import { type ServerVersion, readAdvised, readGateway } from "./versions";
 
 /** What the facts of preflight are read from. */
 export interface PreflightSource {
@@ -129,6 +129,14 @@ export const preflightReaders: Readers<PreflightFacts, PreflightSource> = {
     needs: ["held", "claim"],
     read: ({ cluster, settings, stack }, { held, claim }) =>
       read(() => readRevisions(cluster, settings, ownedBy(stack, held, claim))),
+  },
+  definitions: {
+    what: "the definitions that advisories are about",
+    read: ({ cluster }) => read(() => readAdvised(cluster)),
+  },
+  enroute: {
+    what: "the gateway's Deployment",
+    read: ({ cluster, settings }) => read(() => readGateway(cluster, settings)),
   },
   followers: {
     what: "who follows the control planes, where one of them changes or goes",

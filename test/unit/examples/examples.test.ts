@@ -50,7 +50,8 @@ async function eks(preview: boolean) {
 describe("examples", () => {
   it("are all tried: here, or on the sandbox", () =>
     assert.deepEqual(readdirSync(join(root, "examples")).sort(), [
-      ...["eks", "embedding", "github", "operator", "python", "yaml"],
+      // The preset is tried in test/unit/upgrades.test.ts.
+      ...["eks", "embedding", "github", "operator", "python", "renovate.json", "yaml"],
     ]));
 
   it("eks makes the cluster, then the ingress on it, and previews where there is no cluster yet", async () => {

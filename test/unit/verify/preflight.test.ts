@@ -758,6 +758,79 @@ describe("preflight", () => {
     });
   });
 
+  describe("on versions", () => {
+    const only = ["versions"];
+    const day = (text: string) => new Date(`${text}T12:00:00Z`);
+    const found = async (answers: Record<string, Answer>, settings = stackFile("sandbox"), now = day("2026-11-01")) =>
+      (await report(answers, settings, { only, now })).findings.map(
+        ({ check, problem, fix }) => `${check}: ${problem}: ${fix}`,
+      );
+    const istio = (version: string) => {
+      const settings = stackFile("sandbox");
+      return { ...settings, istio: { ...settings.istio, version } };
+    };
+
+    it("warns of the end of Istio's support ahead of time, and after it", async () => {
+      assert.deepEqual(await found({}), []);
+      assert.match(
+        (await found({}, istio("1.31.4"), day("2027-02-01"))).join(),
+        /^versions\/istio: Istio 1\.31 is supported until 2027-02-28/,
+      );
+      assert.deepEqual(await found({}, istio("1.31.4"), day("2027-01-20")), []);
+      assert.match(
+        (await found({}, istio("1.30.8"), day("2027-01-20"))).join(),
+        /Istio 1\.30 has been out of support since 2026-12-02/,
+      );
+    });
+
+    it("warns of a published vulnerability, with the release that has none", async () => {
+      const [first, second, ...more] = await found({}, istio("1.30.0"));
+      assert.deepEqual(more, []);
+      assert.match(first!, /Istio 1\.30\.0 has CVE-2026-47774: .*upgrade --stack <stack> --to 1\.30\.1$/);
+      assert.match(second!, /ISTIO-SECURITY-2026-006: .* --to 1\.30\.4$/);
+      const definition = "backendtlspolicies.gateway.networking.k8s.io";
+      const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition}`;
+      const there = await found({ [path]: { metadata: { name: definition } } });
+      assert.match(there.join(), /^versions\/istio: Istio 1\.31\.0 has GHSA-qm8v-g4f9-qhjx: .* --to 1\.31\.1$/);
+    });
+
+    it("warns of a pinned Envoy without security fixes", async () => {
+      const settings = stackFile("sandbox");
+      settings.gateway.images = { ...settings.gateway.images, envoy: { tag: "v1.27.0" } };
+      assert.match(
+        (await found({}, settings)).join(),
+        /^versions\/envoy: Envoy v1\.27\.0 has been out of support since 2024-07-27/,
+      );
+      settings.gateway.images.envoy = { tag: "v1.38.2" };
+      assert.deepEqual(await found({}, settings), []);
+    });
+
+    it("warns of a new EnRoute with one replica, and names the command for its definitions", async () => {
+      const path = "/apis/apps/v1/namespaces/enroute-system/deployments/enroute";
+      const running = (chart: string, redis = "redis:7.4.1") => ({
+        [path]: {
+          metadata: { name: "enroute", labels: { "helm.sh/chart": chart } },
+          spec: { template: { spec: { containers: [{ name: "redis", image: redis }] } } },
+        },
+      });
+      const settings = { ...stackFile("sandbox") };
+      settings.gateway = { ...settings.gateway, replicas: 1 };
+      assert.deepEqual(await found(running("enroute-0.8.7"), settings), []);
+      const [restart, definitions] = await found(running("enroute-0.8.6"), settings);
+      assert.match(restart!, /one replica, and restarts \(chart enroute-0\.8\.6 becomes enroute-0\.8\.7\)/);
+      assert.match(definitions!, /helm show crds enroute --repo \S+ --version 0\.8\.7 \| kubectl apply --server-side/);
+      assert.match(
+        (await found(running("enroute-0.8.7", "redis:7.2.0"), settings)).join(),
+        /restarts \(image redis: 7\.4\.1\)/,
+      );
+      settings.gateway = { ...settings.gateway, replicas: 2 };
+      assert.deepEqual(
+        (await found(running("enroute-0.8.6"), settings)).map((text) => text.split(":")[0]),
+        ["versions/enroute-definitions"],
+      );
+    });
+  });
+
   describe("on the namespaces that istiod looks at", () => {
     const selected = () => {
       const settings = stackFile("sandbox");
