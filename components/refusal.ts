@@ -48,6 +48,7 @@ export class ArgumentsError extends pulumi.ResourceError {
 /** The error of a component without the provider of its cluster: it takes none that the shell happens to point at. */
 export function missingProvider(component: pulumi.Resource, title: string): ArgumentsError {
   const allowed =
-    "missing; the provider of the cluster, in the options: { provider: new k8s.Provider(…) }, or { providers: [ … ] }";
+    "missing; the Kubernetes provider of the cluster, in the resource's options: `providers` in programs of every language, `provider` in " +
+    "TypeScript as well";
   return new ArgumentsError(component, title, [{ key: "provider", found: undefined, allowed }]);
 }

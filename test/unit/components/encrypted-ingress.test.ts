@@ -225,7 +225,7 @@ describe("EncryptedIngress", () => {
 
     it("a program without a provider of the cluster", async () => {
       const { message } = await refusal(minimal, { provider: undefined as unknown as k8s.Provider });
-      assert.match(message, /- provider\n +allowed: missing; the provider of the cluster/);
+      assert.match(message, /- provider\n +allowed: missing; the Kubernetes provider of the cluster/);
     });
 
     it("a wrong value in an Output, as soon as it is known: nothing is made of it, and no secret is shown", async () => {
@@ -238,7 +238,8 @@ describe("EncryptedIngress", () => {
       };
       let error: unknown;
       await run(async () => {
-        const component = new pulumi.ComponentResource("example:index:Probe", "probe");
+        const provider = new k8s.Provider("cluster", { kubeconfig: "cluster" });
+        const component = new pulumi.ComponentResource("example:index:Probe", "probe", {}, { provider });
         const called = { type: "EncryptedIngress", name: "shop" } as const;
         const { args } = readArguments(component, called, { ...minimal, certificate: wrong });
         error = await valueOf(args.certificate.privateKey).catch((one: unknown) => one);

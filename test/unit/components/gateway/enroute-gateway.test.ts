@@ -208,11 +208,17 @@ describe("EnRouteGateway", () => {
   });
 
   const owned: [values: object, expected: RegExp][] = [
-    [{ istio: { enable: false } }, /values\.istio\.enable\n +found: +false\n +allowed: true: leave it out\. The gateway gets/],
+    [
+      { istio: { enable: false } },
+      /values\.istio\.enable\n +found: +false\n +allowed: true: leave it out\. The gateway gets/,
+    ],
     [{ istio: null }, /values\.istio\.enable\n +found: +taken away\n +allowed: true/],
     [{ fullnameOverride: "edge" }, /values\.fullnameOverride\n +found: +"edge"\n +allowed: nothing: leave it out/],
     [{ envoySettings: { logLevel: "trace" } }, /allowed: "info", as logLevel decides/],
-    [{ replicaCount: pulumi.output(2) }, /values\.replicaCount\n +found: +a value of the program\n +allowed: 1, as replicas decides/],
+    [
+      { replicaCount: pulumi.output(2) },
+      /values\.replicaCount\n +found: +a value of the program\n +allowed: 1, as replicas decides/,
+    ],
   ];
   for (const [values, expected] of owned)
     it(`refuses extra values that undo what it makes: ${Object.keys(values).join()}`, () =>
