@@ -266,12 +266,16 @@ async function inProgram({ target, folder }: Session, events: EventTranslator, {
   pulumi.runtime.registerStackTransformation(({ resource, type, name, opts }) => {
     const outer = opts.parent === undefined ? undefined : outermost.get(opts.parent);
     outermost.set(resource, outer ?? resource);
-    const component = outer === undefined ? undefined : components.get(outer);
-    if (component !== undefined) component.resources += isComponent(type) ? 0 : 1;
-    else if (isComponent(type)) {
-      const dependencies = Array.isArray(opts.dependsOn) ? (opts.dependsOn as unknown[]) : [];
-      const waitsFor = dependencies.flatMap((needed) => components.get(needed as pulumi.Resource)?.component ?? []);
-      components.set(resource, { component: { type: shortType(type), name }, resources: 0, waitsFor });
+    if (outer === undefined && isComponent(type))
+      components.set(resource, { component: { type: shortType(type), name }, resources: 0, waitsFor: [] });
+    const component = components.get(outer ?? resource);
+    if (component === undefined) return undefined;
+    component.resources += isComponent(type) ? 0 : 1;
+    // What one of its resources waits for, it waits for, too; mostly that is one resource of another component.
+    for (const needed of Array.isArray(opts.dependsOn) ? (opts.dependsOn as pulumi.Resource[]) : []) {
+      const other = components.get(outermost.get(needed) ?? needed)?.component;
+      if (other !== undefined && other !== component.component && !component.waitsFor.includes(other))
+        component.waitsFor.push(other);
     }
     return undefined;
   });

@@ -97,7 +97,7 @@ describe("the library on the sandbox", function () {
     assert.ok(gateway?.kind === "planned");
     assert.deepEqual(
       gateway.waitsFor.map(({ type, name }) => `${type} ${name}`),
-      ["IstioControlPlane istio", "MeshNamespace enroute-system"],
+      ["MeshNamespace enroute-system", "IstioControlPlane istio"],
     );
     const last = events.at(-1)!;
     assert.ok(last.kind === "finished" && last.result === "interrupted");

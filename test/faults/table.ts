@@ -180,10 +180,10 @@ export const faults: Fault[] = [
   },
   {
     name: "a revision label without a webhook",
-    break: (seeds) =>
-      seeds.patch(namespace(workloads), {
-        metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } },
-      }),
+    break: (seeds) => {
+      const canary = { metadata: { labels: { "istio-injection": null, "istio.io/rev": "canary" } } };
+      return both(...[workloads, closed].map((name) => () => seeds.patch(namespace(name), canary)));
+    },
     found: ["injection/revision-webhook"],
     fixedBy: "settings",
     settings: (settings) => ({

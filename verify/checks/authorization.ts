@@ -7,11 +7,23 @@ import { valueOf } from "./reading";
 
 const refresh = "run pulumi up --refresh";
 
-function reasonText(namespace: string, reason: OpenReason<MeshObject>): { evidence: string; fix: string } {
+const isOwn =
+  (namespace: string) =>
+  ({ metadata }: MeshObject) =>
+    metadata.name === onlyFromGatewayName && metadata.namespace === namespace;
+
+function reasonText(
+  namespace: string,
+  reason: OpenReason<MeshObject>,
+  isThere: boolean,
+): { evidence: string; fix: string } {
   if (reason.state === "open")
     return {
       evidence: `no policy of ${namespace} is for all of its workloads: they take requests from everybody`,
-      fix: refresh,
+      // What others added to it, such as a selector, or that it is only tried, an update leaves.
+      fix: isThere
+        ? `kubectl -n ${namespace} delete authorizationpolicy ${onlyFromGatewayName}; then ${refresh}`
+        : refresh,
     };
   if (reason.state === "shut")
     return { evidence: `no policy of ${namespace} lets the gateway in: its requests get 403`, fix: refresh };
@@ -20,10 +32,9 @@ function reasonText(namespace: string, reason: OpenReason<MeshObject>): { eviden
   const { name, namespace: home } = policy.metadata;
   return {
     evidence: `AuthorizationPolicy ${place} lets ${listed(others)} call workloads of ${namespace}`,
-    fix:
-      name === onlyFromGatewayName && home === namespace
-        ? refresh
-        : `delete it: kubectl -n ${home} delete authorizationpolicy ${name}; or set onlyFromGateway of ${namespace} to false`,
+    fix: isOwn(namespace)(policy)
+      ? refresh
+      : `delete it: kubectl -n ${home} delete authorizationpolicy ${name}; or set onlyFromGateway of ${namespace} to false`,
   };
 }
 
@@ -46,7 +57,7 @@ const onlyFromGateway = verifyCheck({
     const place = { rootNamespace: settings.istio.namespace.name, principal: principalOf(gatewayIdentity(settings)) };
     for (const namespace of closed)
       for (const reason of notOnlyFrom(policies, { ...place, namespace })) {
-        const { evidence, fix } = reasonText(namespace, reason);
+        const { evidence, fix } = reasonText(namespace, reason, policies.some(isOwn(namespace)));
         problem(evidence, { subject: `namespace ${namespace}`, fix });
       }
     return listed(closed);
