@@ -131,12 +131,15 @@ function shorten(lines: string[], components: ComponentProgress[], room: number)
   return [`  … ${done} done`, ...open.slice(0, room - 1)];
 }
 
-function reason({ status, waitsFor, waits, done }: ComponentProgress): string {
+function reason({ status, waitsFor, waits, done, active }: ComponentProgress): string {
   if (status === "waiting" && waitsFor.length > 0) return `waits for ${waitsFor.map(({ name }) => name).join(", ")}`;
   if (status !== "running" && status !== "waiting") return "";
   const [first, ...more] = Object.entries(waits);
+  // Some of it may be made before the rest has to wait.
   if (first === undefined)
-    return waitsFor.length > 0 && done === 0 ? `waits for ${waitsFor.map(({ name }) => name).join(", ")}` : "";
+    return waitsFor.length > 0 && (done === 0 || active <= 0)
+      ? `waits for ${waitsFor.map(({ name }) => name).join(", ")}`
+      : "";
   return `${first[0]}: ${first[1]}${more.length === 0 ? "" : ` (and ${more.length} more)`}`;
 }
 

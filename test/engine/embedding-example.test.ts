@@ -103,7 +103,7 @@ describe("the example service, in a browser", function () {
       await row("IstioControlPlane istio")
         .getByText("istiod: Deployment istiod: 0 of 1 ready")
         .waitFor({ timeout: 60_000 });
-      assert.match(await row("EnRouteGateway gateway").innerText(), /0\/5\s+waits for istio/);
+      assert.match(await row("EnRouteGateway gateway").innerText(), /3\/5\s+waits for istio/);
       assert.equal(await button("shop", "Destroy").isDisabled(), true);
       assert.equal(await card("shop").getByRole("status").innerText(), "rolling out");
       // The keyboard is where it can go on: the button that was pressed is off now.
