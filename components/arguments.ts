@@ -6,7 +6,7 @@ import { type Later, type Read, readInput, scopeOf } from "../settings/inputs";
 import { hidingSecrets, withValues } from "../settings/marks";
 import type { Settings } from "../settings/schema";
 import { withoutSecret } from "../settings/secrets";
-import { ArgumentsError, missingProvider } from "./refusal";
+import { ArgumentsError } from "./refusal";
 
 export type { ComponentName };
 
@@ -56,9 +56,6 @@ export function readArguments<Args extends object>(
   };
   const { problems, value, outputs } = read(input);
   if (value === undefined || problems.length > 0) throw new ArgumentsError(component, title, withClusterHint(problems));
-  // The shell may point at any cluster.
-  if (!isPart && (component as pulumi.ComponentResource).getProvider("kubernetes:core/v1:Namespace") === undefined)
-    throw missingProvider(component, title);
   const scopes = new Set(outputs.map(({ path }) => scopeOf(path)));
   const gated = [...scopes].flatMap((scope) => {
     const group = outputs.filter(({ path }) => scopeOf(path) === scope);

@@ -6,7 +6,6 @@ import { EnRouteGateway } from "../../../components/gateway/enroute-gateway";
 import { IstioControlPlane } from "../../../components/istio/istio-control-plane";
 import { readArguments } from "../../../components/arguments";
 import { ArgumentsError } from "../../../components/refusal";
-import { ImagePullSecret } from "../../../components/workload/image-pull-secret";
 import { run, valueOf } from "../mocks";
 
 type Tree = Record<string, unknown>;
@@ -236,20 +235,6 @@ describe("arguments of components", () => {
       new IstioControlPlane("mesh", { ...args, values }, { provider: provider() });
     });
     assert.ok((await keysOf(mesh)).length >= 2);
-  });
-
-  it("of a component by itself come with the provider of its cluster", async () => {
-    const login = {
-      name: "login",
-      registry: "registry.example.com",
-      username: "robot",
-      password: "x",
-      namespaces: ["a"],
-    };
-    const made = run(() => {
-      new ImagePullSecret("login", login);
-    });
-    assert.deepEqual(await keysOf(made), ["provider"]);
   });
 
   it("that turn out wrong later are told as that, once, of the component, without a stack", async () => {
