@@ -174,6 +174,7 @@ async function serviceAddress(sandbox: Sandbox): Promise<string> {
 export class TrafficLog {
   requests = 0;
   failures = 0;
+  private resent = 0;
   private readonly reasons: Record<string, number> = {};
   private longestGap = 0;
   private lastAnswer = 0;
@@ -184,6 +185,13 @@ export class TrafficLog {
   constructor(
     private readonly target: Outputs,
     private readonly workers: number,
+    private readonly options: {
+      /**
+       * Sends a request again, once and on a new connection, where a connection that had served others was closed before a byte of the
+       * answer came, as browsers and HTTP clients do (RFC 9112, 9.3.1). @default such a request has failed
+       */
+      readonly resends?: boolean;
+    } = {},
   ) {}
 
   /** Waits for the first answer, which nobody counts. Returns its time. */
@@ -212,8 +220,8 @@ export class TrafficLog {
   }
 
   summary() {
-    const { requests, failures, reasons, longestGap } = this;
-    return { requests, failures, reasons, longestGap };
+    const { requests, failures, reasons, longestGap, resent } = this;
+    return { requests, failures, reasons, longestGap, resent };
   }
 
   private async work(): Promise<void> {
@@ -223,7 +231,11 @@ export class TrafficLog {
       for (let count = 0; count < 10 && !this.ended; count++) {
         this.requests++;
         try {
-          await this.request(agent);
+          await this.request(agent).catch((error: NodeJS.ErrnoException) => {
+            if (this.options.resends !== true || count === 0 || error.code !== "ECONNRESET") throw error;
+            this.resent++;
+            return this.request(undefined);
+          });
           const now = Date.now();
           this.longestGap = Math.max(this.longestGap, now - this.lastAnswer);
           this.lastAnswer = now;

@@ -39,6 +39,8 @@ export interface RoundReport {
   readonly seconds: number;
   readonly requests: number;
   readonly failures: number;
+  /** Sent again on a new connection, as a gateway's pod that ended had closed the one before. */
+  readonly resent: number;
   readonly reasons: Readonly<Record<string, number>>;
   /** Between two answers in a row, in milliseconds. */
   readonly longestGap: number;
@@ -59,7 +61,7 @@ export async function upgradeDrill(options: UpgradeDrillOptions): Promise<RoundR
     const found: RoundReport[] = [];
     for (const round of rounds) {
       report(`${round}: it begins`);
-      const traffic = new TrafficLog(await outputs(options), options.workers ?? 4);
+      const traffic = new TrafficLog(await outputs(options), options.workers ?? 4, { resends: true });
       await traffic.begin();
       const started = Date.now();
       try {
@@ -185,7 +187,7 @@ async function up({ sandbox, stack }: UpgradeDrillOptions): Promise<void> {
 }
 
 /** A report of a round for people. */
-export function roundText({ round, seconds, requests, failures, reasons, longestGap }: RoundReport): string {
+export function roundText({ round, seconds, requests, failures, resent, reasons, longestGap }: RoundReport): string {
   const why = Object.entries(reasons).map(([reason, times]) => `\n    ${times} × ${reason}`);
-  return `${round.padEnd(22)} ${requests} requests in ${seconds.toFixed(0)} s, ${failures} failed, longest gap ${longestGap} ms${why.join("")}`;
+  return `${round.padEnd(22)} ${requests} requests in ${seconds.toFixed(0)} s, ${failures} failed, ${resent} sent again, longest gap ${longestGap} ms${why.join("")}`;
 }
