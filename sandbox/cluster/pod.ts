@@ -177,6 +177,8 @@ export function statusPatch(
       })),
       containerStatuses: pod.spec.containers.map(({ name, image }) => {
         const { ready, restarts, isRunning } = states.get(name) ?? simulated;
+        // As a kubelet says it: of a process that has not begun yet, and of one that ended.
+        const reason = restarts === 0 ? "ContainerCreating" : "CrashLoopBackOff";
         return {
           name,
           image,
@@ -184,7 +186,7 @@ export function statusPatch(
           ready,
           started: isRunning,
           restartCount: restarts,
-          state: isRunning ? { running: { startedAt: now } } : { waiting: { reason: "CrashLoopBackOff" } },
+          state: isRunning ? { running: { startedAt: now } } : { waiting: { reason } },
         };
       }),
     },

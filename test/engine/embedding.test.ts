@@ -74,10 +74,12 @@ describe("the library on the sandbox", function () {
     sandbox.holdIstiod(true);
     const stop = new AbortController();
     const events: RolloutEvent[] = [];
+    const isIstiodStarting = (event: RolloutEvent) =>
+      event.kind === "waiting" && event.resource.name === "istiod" && event.for.includes("is starting");
     const onEvent = (event: RolloutEvent) => {
       events.push(event);
       // It is known by then what Helm waits for.
-      if (event.kind === "waiting" && event.resource.name === "istiod") stop.abort();
+      if (isIstiodStarting(event)) stop.abort();
     };
     try {
       const error = await refusalOf(small().up({ onEvent, signal: stop.signal }));
@@ -88,7 +90,7 @@ describe("the library on the sandbox", function () {
     } finally {
       sandbox.holdIstiod(false);
     }
-    const waiting = events.find((event) => event.kind === "waiting" && event.resource.name === "istiod");
+    const waiting = events.find(isIstiodStarting);
     assert.ok(waiting?.kind === "waiting");
     assert.match(waiting.for, /^Deployment istiod: 0 of 1 ready \(discovery is starting\)$/);
     assert.deepEqual(waiting.resource.component, { type: "IstioControlPlane", name: "istio" });
