@@ -24,7 +24,7 @@ export function sampleWorkload(
     hub: relocatedPath(bookinfo.hub, registry),
     imagePullSecrets: pulling(settings).imagePullSecrets,
   };
-  return [new Bookinfo(name("bookinfo"), args, opts(mesh.istiod, ...home))];
+  return [new Bookinfo(name("bookinfo"), args, opts(...mesh.injectors, ...home))];
 }
 
 /** The picture of the mesh. */
@@ -41,5 +41,5 @@ export function observability(
   if (kiali === undefined) return [prometheus];
   const args = { ...kiali, ...common, prometheusUrl: prometheus.url };
   // Kiali reads Istio's kinds at start and gives up without them. Prometheus it looks for again and again.
-  return [prometheus, new Kiali(name("kiali"), args, releaseOpts(mesh.istiod, namespaces.istio, ...before))];
+  return [prometheus, new Kiali(name("kiali"), args, releaseOpts([mesh.istiod], namespaces.istio, ...before))];
 }

@@ -27,7 +27,7 @@ export function ingressGateway(
       ...{ ...gateway, ...pulling(settings), ...defined({ providerFolder }) },
       ...{ namespace: namespace.name, maxWorkloadCertificateTtl: maxTtl(settings) },
     },
-    releaseOpts(mesh.istiod, namespaces.gateway),
+    releaseOpts(mesh.injectors, namespaces.gateway),
   );
 }
 

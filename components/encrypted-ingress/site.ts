@@ -21,7 +21,7 @@ export interface Site {
    */
   opts: (...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
   /** The same, but that what the part has beside its Helm release does not wait for `start`. */
-  releaseOpts: (start: pulumi.Resource, ...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
+  releaseOpts: (start: pulumi.Resource[], ...dependsOn: pulumi.Resource[]) => pulumi.ComponentResourceOptions;
 }
 
 export interface SiteArgs extends Pick<Site, "settings" | "sealed" | "owner" | "name" | "providerFolder"> {
@@ -46,7 +46,7 @@ export function siteOf({ common, further = [], ...site }: SiteArgs): Site {
   };
 }
 
-function releaseAfter(start: pulumi.Resource): pulumi.ResourceTransformation {
+function releaseAfter(start: pulumi.Resource[]): pulumi.ResourceTransformation {
   return ({ type, props, opts }) =>
     type === "kubernetes:helm.sh/v3:Release"
       ? { props, opts: pulumi.mergeOptions(opts, { dependsOn: start }) }

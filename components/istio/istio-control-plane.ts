@@ -31,6 +31,8 @@ export class IstioControlPlane extends pulumi.ComponentResource {
   readonly base: k8s.helm.v3.Release;
   /** Release `istiod`: ready when certificate authority and webhooks are. Of several, that of the default revision. */
   readonly istiod: k8s.helm.v3.Release;
+  /** What gives pods their sidecars: every istiod, and every tag. A pod that starts earlier has none for good. */
+  readonly injectors: pulumi.Resource[];
   /** Trust domain of the mesh. */
   readonly trustDomain: string;
 
@@ -78,7 +80,8 @@ export class IstioControlPlane extends pulumi.ComponentResource {
     });
     this.istiod = istiods.find(({ revision }) => revision === main.revision)!.resource;
     // What a tag points to is there before, and goes after.
-    revisionTags(name, args, { parent: this, dependsOn: istiods.map(({ resource }) => resource) });
+    const dependsOn = istiods.map(({ resource }) => resource);
+    this.injectors = [...dependsOn, ...revisionTags(name, args, { parent: this, dependsOn })];
     this.registerOutputs({ trustDomain: this.trustDomain });
   }
 }

@@ -10,12 +10,13 @@ export function revisionTags(
   component: string,
   { tags = {}, namespace }: Pick<DeclaredControlPlanes, "tags"> & { namespace: string },
   options: pulumi.CustomResourceOptions,
-): void {
-  for (const [tag, revision] of Object.entries(tags)) {
-    new k8s.admissionregistration.v1.MutatingWebhookConfiguration(
-      childName(component, { inStacks: "istio", child: `istio-revision-tag-${tag}` }),
-      tagWebhook({ tag, revision, istiod: istiodOf(revision), rootNamespace: namespace }),
-      { ...options, ...fixedName },
-    );
-  }
+): pulumi.Resource[] {
+  return Object.entries(tags).map(
+    ([tag, revision]) =>
+      new k8s.admissionregistration.v1.MutatingWebhookConfiguration(
+        childName(component, { inStacks: "istio", child: `istio-revision-tag-${tag}` }),
+        tagWebhook({ tag, revision, istiod: istiodOf(revision), rootNamespace: namespace }),
+        { ...options, ...fixedName },
+      ),
+  );
 }

@@ -333,6 +333,33 @@ describe("encryptedIngress", () => {
     assert.deepEqual([after["istio-injection"], after["istio.io/rev"], then], [undefined, "1-32-0", "1.32.0"]);
   });
 
+  it("starts pods after every control plane and every tag: whichever a namespace follows gives them their sidecars", async () => {
+    const settings = stackFile("sandbox");
+    const { version, ...istio } = settings.istio;
+    settings.istio = {
+      ...istio,
+      revisions: [
+        { revision: "old", version: version! },
+        { revision: "new", version: version! },
+      ],
+      tags: { stable: "new" },
+    };
+    const deployed = await deploy(settings);
+    const injectors = [
+      "Release istiod-old",
+      "Release istiod-new",
+      "MutatingWebhookConfiguration istio-revision-tag-stable",
+    ];
+    for (const [type, name] of [
+      ["Release", "enroute-istio"],
+      ["Deployment", "bookinfo-productpage-v1"],
+    ] as const) {
+      const waits = ancestors(deployed, type, name);
+      assert.ok(waits.size > 0, `${type} ${name}`);
+      for (const injector of injectors) assert.ok(waits.has(injector), `${name} waits for ${[...waits].join(", ")}`);
+    }
+  });
+
   it("tells ports of the nodes in the place of an address, where the gateway has those", async () => {
     const settings = stackFile("dev");
     settings.gateway.service = { type: "NodePort", nodePorts: { http: 30080, https: 30443 } };
