@@ -26,6 +26,11 @@ export function pathOf(text: string): Path {
   );
 }
 
+/** Whether a path, as text, is another one or below it. */
+export function isWithin(path: string, above: string): boolean {
+  return path === above || (path.startsWith(above) && /^[.[]/.test(path.slice(above.length)));
+}
+
 /** Whether a path is another one, or leads to it. */
 export function leadsTo(path: Path, other: Path): boolean {
   return path.length <= other.length && path.every((part, index) => part === other[index]);

@@ -1,3 +1,5 @@
+import { isPlainTree } from "./tree";
+
 /** Helm values: a tree of plain values in which any leaf or branch may be an Output. */
 export type Values = { [key: string]: unknown };
 
@@ -11,19 +13,12 @@ export function mergeValues(base: Values, patch: Values | undefined): Values {
   for (const [key, value] of Object.entries(patch ?? {})) {
     if (value === null) {
       delete merged[key];
-    } else if (isBranch(value)) {
+    } else if (isPlainTree(value)) {
       const below = merged[key];
-      merged[key] = mergeValues(isBranch(below) ? below : {}, value);
+      merged[key] = mergeValues(isPlainTree(below) ? below : {}, value);
     } else if (value !== undefined) {
       merged[key] = value;
     }
   }
   return merged;
-}
-
-/** A plain object. What is of a class, as a Pulumi Output is, is a leaf. */
-function isBranch(value: unknown): value is Values {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }

@@ -6,6 +6,11 @@ export function isTree(value: unknown): value is Tree {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A tree of plain values. What is of a class, as a Pulumi Output is, is a leaf. */
+export function isPlainTree(value: unknown): value is Tree {
+  return isTree(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+}
+
 /** The value at a path; undefined as soon as one key is missing. */
 export function at(value: unknown, ...path: (string | number)[]): unknown {
   return path.reduce<unknown>(

@@ -6,6 +6,7 @@ import { type Later, type Read, readInput, scopeOf } from "../settings/inputs";
 import { hidingSecrets, withValues } from "../settings/marks";
 import type { Settings } from "../settings/schema";
 import { withoutSecret } from "../settings/secrets";
+import { isPartOfWhole } from "./parts";
 import { ArgumentsError } from "./refusal";
 
 export type { ComponentName };
@@ -21,24 +22,8 @@ export interface Checked<Args> {
   known: pulumi.Output<Args>;
 }
 
-let isPartOfChecked = false;
-
 /**
- * Makes the parts of a whole whose arguments, or settings, are checked. The parts take what they get: their own checks would only say
- * the same again, and a review has placeholders in the place of secrets.
- */
-export function ofChecked<Made>(make: () => Made): Made {
-  const before = isPartOfChecked;
-  isPartOfChecked = true;
-  try {
-    return make();
-  } finally {
-    isPartOfChecked = before;
-  }
-}
-
-/**
- * The arguments of a component, checked by the rules of the settings; within {@link ofChecked} by their form alone.
+ * The arguments of a component, checked by the rules of the settings; of a part of a whole by their form alone.
  *
  * @throws an {@link ArgumentsError} with all that is wrong. What an Output decides is checked when its value is known: then the resources
  * that it is for are not made.
@@ -49,7 +34,7 @@ export function readArguments<Args extends object>(
   input: Args,
 ): Checked<Args> {
   const title = `${type} ${name}`;
-  const isPart = isPartOfChecked;
+  const isPart = isPartOfWhole();
   const read = (value: unknown): Read<Args> => {
     const { schema, problems } = componentArguments[type] as unknown as AnyArguments<Args>;
     return readInput(schema as never, value, (parsed: Args) => (isPart ? [] : problems(parsed, new Date())));

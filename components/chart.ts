@@ -2,7 +2,7 @@ import type * as k8s from "@pulumi/kubernetes";
 import * as pulumi from "@pulumi/pulumi";
 import { defined } from "../base/defined";
 import type { Values } from "../base/merge";
-import { type ChartRepositoryAuth, defaultTimeoutSeconds, isRegistry, loginOf } from "../mesh/charts";
+import { type ChartRepositoryAuth, defaultTimeoutSeconds, isRegistry, loginOf, registryChart } from "../mesh/charts";
 
 export { retiredHosts } from "../mesh/istio";
 export type { ChartRepositoryAuth };
@@ -44,7 +44,7 @@ export function chartSource(
     caFile: args.chartRepositoryAuth?.caFile,
   });
   return isRegistry(chartRepository)
-    ? { chart: `${chartRepository.replace(/\/+$/, "")}/${chart}`, version: args.version, timeout }
+    ? { chart: registryChart(chartRepository, chart), version: args.version, timeout }
     : { chart, version: args.version, repositoryOpts: access, timeout };
 }
 

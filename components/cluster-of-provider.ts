@@ -10,8 +10,17 @@ export async function liveMarks(
   provider: pulumi.ProviderResource,
   object: { apiVersion: string; kind: string; namespace?: string; name: string },
 ): Promise<{ labels?: Record<string, string>; annotations?: Record<string, string> } | undefined> {
-  const cluster = await openFor(provider);
+  const cluster = await clusterOf(provider);
   return cluster === undefined ? undefined : liveMetadata(cluster, object);
+}
+
+const opened = new WeakMap<pulumi.ProviderResource, Promise<Cluster | undefined>>();
+
+/** Once for each provider, however many objects are made by it. */
+function clusterOf(provider: pulumi.ProviderResource): Promise<Cluster | undefined> {
+  const cluster = opened.get(provider) ?? openFor(provider);
+  opened.set(provider, cluster);
+  return cluster;
 }
 
 /** The engine is asked: in a program of another language, nothing else knows the arguments of a provider. */

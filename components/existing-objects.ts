@@ -4,24 +4,12 @@ import { defined } from "../base/defined";
 import { apiGroup } from "../mesh/object";
 import type * as clusterOfProvider from "./cluster-of-provider";
 import { stackAnnotation, takeOverProblem } from "../mesh/ownership";
+import { isPartOfWhole } from "./parts";
 
 /*
  * A component never takes over what others made. The engine cannot tell: with server-side apply the provider updates what is there
  * (always up to 4.28, later with `upsertExistingObjects`), and destroy then deletes it. A stack's preflight looks before.
  */
-
-let isLookedAt = false;
-
-/** Makes what a preflight, or the whole that it belongs to, looks for. */
-export function lookedAt<Made>(make: () => Made): Made {
-  const before = isLookedAt;
-  isLookedAt = true;
-  try {
-    return make();
-  } finally {
-    isLookedAt = before;
-  }
-}
 
 /**
  * Has the update fail before it makes an object that is there and is not the program's. A preview does not look, as its cluster may be
@@ -35,7 +23,7 @@ export function refuseExisting(
   adopted: readonly string[],
 ): pulumi.ResourceTransformation[] {
   const provider = component.getProvider("kubernetes:core/v1:Namespace");
-  if (isLookedAt || provider === undefined || !hasHooks()) return [];
+  if (isPartOfWhole() || provider === undefined || !hasHooks()) return [];
   // In a program of another language the SDK knows its engine only where the component is made, and calls hooks from elsewhere.
   const here = AsyncLocalStorage.snapshot();
   const hook = new pulumi.ResourceHook(uniqueName(name), ({ newInputs }) => here(look, provider, newInputs, adopted));

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { pathText } from "../base/encrypted";
 import { type Values, mergeValues } from "../base/merge";
 import { type Owned, type Path, allowedText, hiddenBranches, leafByLeaf, overridesOf, shown } from "../mesh/overrides";
-import type { Problem } from "../settings/error";
+import { oncePerKey } from "../settings/error";
 import { ArgumentsError } from "./refusal";
 
 export type { Owned, Path };
@@ -34,12 +34,9 @@ export function ownValues(
     found: override.found === undefined ? "taken away" : shown(override.found),
     allowed: allowedText({ ...override, owned: asArgument(one) }),
   }));
-  const problems = [...hidden, ...overridden].map(({ path, ...one }): Problem => ({
-    key: `values.${pathText(path)}`,
-    ...one,
-  }));
-  const once = problems.filter(({ key }, index) => problems.findIndex((other) => other.key === key) === index);
-  if (once.length > 0) throw new ArgumentsError(component, title, once);
+  const keyed = [...hidden, ...overridden].map(({ path, ...one }) => ({ key: `values.${pathText(path)}`, ...one }));
+  const problems = oncePerKey(keyed);
+  if (problems.length > 0) throw new ArgumentsError(component, title, problems);
   return values;
 }
 

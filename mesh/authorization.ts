@@ -19,12 +19,15 @@ export function principalOf(identity: string): string {
   return identity.replace(/^spiffe:\/\//, "");
 }
 
-/** Namespace of an identity (SPIFFE). */
-const namespaceOf = (identity: string) => /\/ns\/([^/]+)\//.exec(identity)?.[1];
+/** Namespace and name of the service account of an identity (SPIFFE), or of its principal. */
+function accountOf(identity: string): { namespace: string | undefined; account: string | undefined } {
+  const [, namespace, account] = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(identity) ?? [];
+  return { namespace, account };
+}
 
 /** Why the workloads of a namespace cannot be for the gateway alone; undefined where they can. */
 export function onlyFromProblem(namespace: string, identity: string): string | undefined {
-  if (namespace === namespaceOf(identity))
+  if (namespace === accountOf(identity).namespace)
     return "an identity of another namespace than the workloads': here the gateway itself would refuse its clients, who have none";
   if (namespace === defaultIstioNamespace)
     return `the gateway of workloads in another namespace than ${defaultIstioNamespace}: a policy in the mesh's root namespace holds for the whole mesh`;
@@ -91,7 +94,7 @@ function sourceTexts(source: unknown, home: string): string[] {
 const serviceAccount = (account: string) => `service account ${account}`;
 
 function isIdentity(text: string, principal: string): boolean {
-  const [, namespace, account] = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal) ?? [];
+  const { namespace, account } = accountOf(principal);
   return text === principal || text === serviceAccount(`${namespace}/${account}`);
 }
 

@@ -36,6 +36,10 @@ export function loginOf<Text>({ username, password, token }: ChartRepositoryAuth
 /** Whether a repository is a registry of container images, which charts may come from as well. */
 export const isRegistry = (chartRepository: string) => chartRepository.startsWith("oci://");
 
+/** The whole reference of a chart below a registry path. */
+export const registryChart = (chartRepository: string, chart: string) =>
+  `${chartRepository.replace(/\/+$/, "")}/${chart}`;
+
 /** Host of a registry path `oci://host/path`. */
 export function registryHost(chartRepository: string): string {
   return chartRepository.replace(/^oci:\/\//, "").split("/")[0]!;

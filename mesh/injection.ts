@@ -14,8 +14,13 @@ import type { MeshObject, ObjectMetadata } from "./object";
  */
 export type Injection = "enabled" | "none" | { revision: string };
 
-const injectionLabel = "istio-injection";
-const revisionLabel = "istio.io/rev";
+/** On a namespace: `enabled` for the sidecar of the default revision. */
+export const injectionLabel = "istio-injection";
+/**
+ * Names a control plane: on a namespace, the revision or tag that it follows; on what belongs to one, and as an annotation on a pod with its
+ * sidecar, the revision.
+ */
+export const revisionLabel = "istio.io/rev";
 
 /** Labels by which a namespace joins the mesh. */
 export const injectionLabelKeys: readonly string[] = [injectionLabel, revisionLabel];

@@ -1,6 +1,5 @@
 import { parse } from "yaml";
-import { type Tree, at, isTree } from "../base/tree";
-import { isPlainTree } from "./overrides";
+import { type Tree, at, isPlainTree, isTree } from "../base/tree";
 
 /*
  * The mesh's configuration is a message of Protocol Buffers: istiod takes each field in two spellings, `discoverySelectors` and

@@ -1,5 +1,5 @@
 import type { Values } from "../base/merge";
-import { at, isTree } from "../base/tree";
+import { at, isPlainTree, isTree } from "../base/tree";
 
 /*
  * Helm values are an escape hatch, not a second way to say what a setting says: the rollout, its outputs, the policies and verify
@@ -74,11 +74,6 @@ function differences(wanted: unknown, found: unknown, path: Path): Omit<Override
         ? []
         : [{ path, wanted, found }];
   return isSame(wanted, found) ? [] : [{ path, wanted, found }];
-}
-
-/** What is of a class, as a Pulumi Output is, is a leaf: it is compared by identity. */
-export function isPlainTree(value: unknown): value is Values {
-  return isTree(value) && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function isSame(one: unknown, other: unknown): boolean {

@@ -1,6 +1,7 @@
 import { defined } from "../base/defined";
 import { formerGatewayHostName } from "./enroute";
 import type { FixedFields } from "./immutability";
+import { injectionLabelKeys } from "./injection";
 import { titleOf } from "./object";
 
 /*
@@ -152,9 +153,6 @@ interface ManagedFields {
   fieldsV1?: object;
 }
 
-/** Labels of which Istio obeys one: together they mean something else than either. */
-const exclusiveLabels = ["istio-injection", "istio.io/rev"];
-
 /**
  * Labels of a namespace that somebody else chose, and that a stack would change or contradict. One that has the same value
  * stays its owner's: the API server keeps it when the stack leaves.
@@ -167,8 +165,8 @@ export function labelConflicts(
   isOurs: (manager: string) => boolean,
 ): LabelConflict[] {
   const { labels = {}, managedFields = [] } = live;
-  const isMember = exclusiveLabels.some((key) => key in wanted);
-  const keys = new Set([...Object.keys(wanted), ...(isMember ? exclusiveLabels : [])]);
+  const isMember = injectionLabelKeys.some((key) => key in wanted);
+  const keys = new Set([...Object.keys(wanted), ...(isMember ? injectionLabelKeys : [])]);
   return [...keys].flatMap((key) => {
     const value = labels[key];
     if (value === undefined || value === wanted[key]) return [];

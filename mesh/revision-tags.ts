@@ -1,5 +1,6 @@
 import { unrevised } from "./control-planes";
-import { injectionLabelKeys, optOutKey } from "./injection";
+import { injectionLabel, optOutKey, revisionLabel } from "./injection";
+import { defaultIstioNamespace } from "./istio";
 import type { LabelSelector } from "./label-selector";
 
 /*
@@ -13,7 +14,7 @@ export const tagLabel = "istio.io/tag";
 
 /** Name of a tag's MutatingWebhookConfiguration. */
 export function tagWebhookName(tag: string, rootNamespace: string): string {
-  return `istio-revision-tag-${tag}${rootNamespace === "istio-system" ? "" : `-${rootNamespace}`}`;
+  return `istio-revision-tag-${tag}${rootNamespace === defaultIstioNamespace ? "" : `-${rootNamespace}`}`;
 }
 
 interface TagArgs {
@@ -27,7 +28,7 @@ interface TagArgs {
 
 /** The webhooks of a tag. istiod adds its CA to those that carry the label of its revision. */
 export function tagWebhook({ tag, revision, istiod, rootNamespace }: TagArgs) {
-  const [injection, rev] = injectionLabelKeys as [string, string];
+  const [injection, rev] = [injectionLabel, revisionLabel];
   const notOptedOut = { key: optOutKey, operator: "NotIn", values: ["false"] };
   const isTag = { key: rev, operator: "In", values: [tag] };
   const without = (key: string) => ({ key, operator: "DoesNotExist" });

@@ -8,7 +8,7 @@ import { exceptionProblems } from "../mesh/mutual-tls-policies";
 import { type Override, type Path, allowedText, hiddenBranches, leafByLeaf, overridesOf } from "../mesh/overrides";
 import { nearest } from "./builders";
 import { type ChartValues, chartValues, effectiveMeshConfig } from "./effective";
-import { type Problem, problem, publicProblem } from "./error";
+import { type Problem, oncePerKey, problem, publicProblem } from "./error";
 import { maxTtl, meshWideTtl, wantedNamespaces, workloadTtl } from "./expected";
 import { withSecrets } from "./marks";
 import type { Settings } from "./schema";
@@ -34,8 +34,7 @@ export function overrideProblems(settings: Settings): Problem[] {
     ),
   );
   // A branch that is taken away as a whole is one slip, however much was in it.
-  const all = [...branches, ...found, ...encrypted];
-  return all.filter(({ key }, index) => all.findIndex((other) => other.key === key) === index);
+  return oncePerKey([...branches, ...found, ...encrypted]);
 }
 
 /** Stands for a secret, of which a component knows nothing. */

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { pathText } from "../base/encrypted";
 import { withoutUserinfo } from "../base/text";
+import { isPlainTree } from "../base/tree";
 
 /** One thing that is wrong with the settings. */
 export interface Problem {
@@ -50,9 +51,7 @@ export function strangeness(value: unknown): string | undefined {
     case "number":
       return Number.isFinite(value) ? undefined : String(value);
     case "object": {
-      if (value === null || Array.isArray(value)) return undefined;
-      const prototype: unknown = Object.getPrototypeOf(value);
-      if (prototype === Object.prototype || prototype === null) return undefined;
+      if (value === null || Array.isArray(value) || isPlainTree(value)) return undefined;
       if (value instanceof Unresolved) return "an Output";
       const { name = "" } = (value as { constructor?: { name?: string } }).constructor ?? {};
       return name === "" ? "an object of a class" : `an object of class ${name}`;
@@ -68,6 +67,11 @@ export class Unresolved {}
 /** The problems that are there. */
 export function found(...problems: (Problem | false)[]): Problem[] {
   return problems.filter((one) => one !== false);
+}
+
+/** The first problem of each key. */
+export function oncePerKey(problems: readonly Problem[]): Problem[] {
+  return problems.filter(({ key }, index) => problems.findIndex((other) => other.key === key) === index);
 }
 
 /** A problem as errors list it. */

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { type Path, pathOf, pathText } from "../base/encrypted";
+import { type Path, isWithin, pathOf, pathText } from "../base/encrypted";
 import { at, isTree } from "../base/tree";
 import { type Problem, Unresolved, describeProblems, strangeness } from "./error";
 import { isEventual } from "./marks";
@@ -83,10 +83,6 @@ function mayDependOn(key: string, { path, isFree }: { path: Path; isFree: boolea
   if (isWithin(key, own) || isWithin(own, key)) return true;
   // A certificate is compared with its key, its roots and its chain.
   return isPem(path) && isWithin(key, scope) && isPem(pathOf(key));
-}
-
-function isWithin(key: string, scope: string): boolean {
-  return key === scope || (key.startsWith(scope) && /^[.[]/.test(key.slice(scope.length)));
 }
 
 /** What is made of values that no settings can hold. */

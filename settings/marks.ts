@@ -1,5 +1,5 @@
 import { type Path } from "../base/encrypted";
-import { at, isTree } from "../base/tree";
+import { at, isPlainTree, isTree } from "../base/tree";
 import type { Settings } from "./schema";
 
 /* Secrets in settings that a program holds as an object, and in texts. Loads neither the schema nor the SDK. */
@@ -106,8 +106,4 @@ export function isEventual(value: unknown): boolean {
 
 export function isOutput(value: unknown): value is Output {
   return typeof value === "object" && value !== null && (value as { __pulumiOutput?: unknown }).__pulumiOutput === true;
-}
-
-function isPlainTree(value: unknown): value is Record<string, unknown> {
-  return isTree(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 }

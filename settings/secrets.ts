@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { foreignBlocksProblem } from "../base/certificate";
-import { type Path, leadsTo, leavesOf, pathText } from "../base/encrypted";
+import { type Path, isWithin, leadsTo, leavesOf, pathText } from "../base/encrypted";
 import { setCommand } from "./commands";
 import { type Problem, problem } from "./error";
 import { isKubeconfigText } from "./kubeconfig";
@@ -164,8 +164,8 @@ export function certificateTextProblems(settings: Settings): Problem[] {
 /** The problem without what was found, where that is a secret or holds one. */
 export function withoutSecret(encrypted: readonly Path[]): (one: Problem) => Problem {
   const secrets = encrypted.map(pathText);
-  const isBelow = (key: string, other: string) =>
-    key === other || (key.startsWith(other) && /^[.[]/.test(key.slice(other.length)));
   return (one) =>
-    secrets.some((secret) => isBelow(one.key, secret) || isBelow(secret, one.key)) ? { ...one, found: undefined } : one;
+    secrets.some((secret) => isWithin(one.key, secret) || isWithin(secret, one.key))
+      ? { ...one, found: undefined }
+      : one;
 }

@@ -2,20 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Cluster, ClusterError } from "../cluster/client";
 import type { Named, Pod } from "../cluster/kinds";
 import { placeOf } from "../mesh/object";
-import { waitsForRestart } from "../mesh/revisions";
 import { controlPlaneFor, meshMembers } from "../settings/expected";
 import type { Settings } from "../settings/schema";
-import { restarting } from "./checks/fixes";
-import { livePods, proxyOf, tagOf } from "./checks/injection";
+import { type Maker, makerOf, restarting } from "./checks/fixes";
+import { livePods, proxyOf, restartReason } from "./checks/injection";
 
 /* Workloads whose pods have a sidecar of before, and their restart. */
 
 /** What makes pods again. */
-export interface WaitingWorkload {
+export interface WaitingWorkload extends Maker {
   namespace: string;
-  /** Missing for pods that nothing makes again. */
-  kind?: "Deployment" | "StatefulSet" | "DaemonSet";
-  name: string;
   /** `namespace/name`, and why each waits. */
   pods: { pod: string; why: string }[];
   /** The command that restarts it. */
@@ -31,15 +27,12 @@ export async function waitingWorkloads(cluster: Cluster, settings: Settings): Pr
     [...workloads, gateway!].map(async ({ name, injection }) => {
       const plane = controlPlaneFor(settings, injection);
       if (plane === undefined) return [];
-      const wanted = { revision: plane.revision, tag: tagOf(`:${plane.tag}`)! };
       const pods = livePods(await cluster.list<Pod>(`/api/v1/namespaces/${name}/pods`)).map((pod) => ({
         ...pod,
         metadata: { ...pod.metadata, namespace: name },
       }));
       return pods.flatMap((pod) => {
-        const proxy = proxyOf(pod);
-        const revision = pod.metadata.annotations?.["istio.io/rev"];
-        const why = proxy && waitsForRestart({ revision, version: tagOf(proxy.image) }, wanted);
+        const why = proxyOf(pod) && restartReason(pod, plane);
         return why === undefined ? [] : [{ pod, why, namespace: name, ...makerOf(pod) }];
       });
     }),
@@ -55,20 +48,6 @@ export async function waitingWorkloads(cluster: Cluster, settings: Settings): Pr
     groups.set(key, group);
   }
   return [...groups.values()];
-}
-
-/** What makes a pod again, by its owner; a ReplicaSet is a Deployment's, whose name it has before its hash. */
-function makerOf({ metadata: { name, ownerReferences = [] } }: Pod): Pick<WaitingWorkload, "kind" | "name"> {
-  const [owner] = ownerReferences;
-  switch (owner?.kind) {
-    case "ReplicaSet":
-      return { kind: "Deployment", name: owner.name.replace(/-[a-z0-9]+$/, "") };
-    case "StatefulSet":
-    case "DaemonSet":
-      return { kind: owner.kind, name: owner.name };
-    default:
-      return { name };
-  }
 }
 
 interface RolloutState extends Named {

@@ -1,6 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { ofChecked } from "../arguments";
-import { lookedAt } from "../existing-objects";
+import { asParts } from "../parts";
 import { withShortStacks } from "../short-stacks";
 import { observability, sampleWorkload } from "./extras";
 import { gatewayHosts, globalConfig, ingressGateway, servingCertificate } from "./gateway";
@@ -32,7 +31,7 @@ export interface Ingress {
  * @param args of settings that are checked
  */
 export function composeIngress(args: SiteArgs): Ingress {
-  return withShortStacks(() => ofChecked(() => lookedAt(() => partsOf(args))));
+  return withShortStacks(() => asParts(() => partsOf(args)));
 }
 
 function partsOf(args: SiteArgs): Ingress {

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { count, listed } from "../../base/text";
 import type { Webhook, WebhookConfiguration } from "../../cluster/kinds";
 import { type ControlPlane, controlPlanes } from "../../mesh/control-planes";
+import { revisionLabel } from "../../mesh/injection";
 import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { discoverySelectorsOf, isDiscovered, selectorByName, undiscovered } from "../../mesh/discovery";
 import { defaultTrustDomain } from "../../mesh/istio";
@@ -208,7 +209,7 @@ type Owned = Webhook & { configuration: string; plane: ControlPlane };
 /** Webhooks of this stack's istiods: those that carry the revision of one, as a tag's do that points to it. */
 function webhooksOf(configurations: WebhookConfiguration[], { istio }: Settings): Owned[] {
   return configurations.flatMap(({ metadata, webhooks = [] }) => {
-    const plane = controlPlanes(istio).find(({ revision }) => metadata.labels?.["istio.io/rev"] === revision);
+    const plane = controlPlanes(istio).find(({ revision }) => metadata.labels?.[revisionLabel] === revision);
     return plane === undefined ? [] : webhooks.map((webhook) => ({ ...webhook, configuration: metadata.name, plane }));
   });
 }

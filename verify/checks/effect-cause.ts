@@ -3,6 +3,7 @@ import { asText } from "../../base/tree";
 import type { Pod } from "../../cluster/kinds";
 import { controlPlanes, defaultControlPlane } from "../../mesh/control-planes";
 import { discoverySelectorsOf, isDiscovered } from "../../mesh/discovery";
+import { revisionLabel } from "../../mesh/injection";
 import { fieldsTwiceIn, readMeshConfig } from "../../mesh/mesh-config";
 import { placeOf } from "../../mesh/object";
 import { meshPolicies, modesOf, scopeOf, selectorOf } from "../../mesh/peer-authentication";
@@ -28,7 +29,7 @@ export function cause(
 ): Cause {
   const root = settings.istio.namespace.name;
   // The control plane that serves it has injected it.
-  const plane = controlPlanes(settings.istio).find(({ revision }) => revision === annotations?.["istio.io/rev"]);
+  const plane = controlPlanes(settings.istio).find(({ revision }) => revision === annotations?.[revisionLabel]);
   const { configMap } = plane ?? defaultControlPlane(settings.istio);
   const map = `ConfigMap ${root}/${configMap}`;
   const mesh = readMeshConfig(ifRead(view.meshConfigs[configMap])) ?? {};

@@ -22,20 +22,32 @@ export function updating(view: Pick<ClusterView, "releases">, namespace: string,
   return `if the stack was changed since, run pulumi up; else ${restoring(view, namespace, name)}`;
 }
 
+/** What makes a pod again; without a kind, the pod itself, which nothing does. */
+export interface Maker {
+  kind?: "Deployment" | "StatefulSet" | "DaemonSet";
+  name: string;
+}
+
+/** By its owner; a ReplicaSet is a Deployment's, whose name it has, and a hash. */
+export function makerOf({ metadata: { name, ownerReferences = [] } }: Pod): Maker {
+  const [owner] = ownerReferences;
+  switch (owner?.kind) {
+    case "ReplicaSet":
+      return { kind: "Deployment", name: owner.name.replace(/-[a-z0-9]+$/, "") };
+    case "StatefulSet":
+    case "DaemonSet":
+      return { kind: owner.kind, name: owner.name };
+    default:
+      return { name };
+  }
+}
+
 /** Starts what runs in pods anew: by what made them, which makes them again. */
 export function restarting(pods: readonly Pod[]): string {
-  const commands = pods.map(({ metadata: { name, namespace, ownerReferences = [] } }) => {
-    const [owner] = ownerReferences;
-    switch (owner?.kind) {
-      case "ReplicaSet":
-        // A Deployment's, whose name it has, and a hash.
-        return `kubectl -n ${namespace} rollout restart deployment ${owner.name.replace(/-[a-z0-9]+$/, "")}`;
-      case "StatefulSet":
-      case "DaemonSet":
-        return `kubectl -n ${namespace} rollout restart ${owner.kind.toLowerCase()} ${owner.name}`;
-      default:
-        return `kubectl -n ${namespace} delete pod ${name}`;
-    }
+  const commands = pods.map((pod) => {
+    const { kind, name } = makerOf(pod);
+    const what = kind === undefined ? `delete pod ${name}` : `rollout restart ${kind.toLowerCase()} ${name}`;
+    return `kubectl -n ${pod.metadata.namespace} ${what}`;
   });
   const distinct = [...new Set(commands)];
   const bare = distinct.some((command) => command.includes(" delete pod "));

@@ -7,7 +7,9 @@ import {
   isInjected,
   isOptedOut,
   neverInjected,
+  revisionLabel,
 } from "../../mesh/injection";
+import type { ControlPlane } from "../../mesh/control-planes";
 import { placeOf } from "../../mesh/object";
 import { waitsForRestart } from "../../mesh/revisions";
 import { controlPlaneFor, meshMembers } from "../../settings/expected";
@@ -102,6 +104,12 @@ const revisionWebhook = verifyCheck({
 /** The sidecar of a pod: a container, or where Kubernetes knows native sidecars, an init container that stays. */
 export function proxyOf({ spec }: Pod): Container | undefined {
   return [...spec.containers, ...(spec.initContainers ?? [])].find(({ name }) => name === "istio-proxy");
+}
+
+/** Why a pod has not the sidecar of its control plane; undefined where it has. */
+export function restartReason(pod: Pod, { revision, tag }: Pick<ControlPlane, "revision" | "tag">): string | undefined {
+  const found = { revision: pod.metadata.annotations?.[revisionLabel], version: tagOf(proxyOf(pod)?.image) };
+  return waitsForRestart(found, { revision, tag: tagOf(`:${tag}`)! });
 }
 
 /** Pods that run or are about to: not those that have ended or are on their way out. */
@@ -227,8 +235,7 @@ const proxiesCurrent = verifyCheck({
     );
     const stale = pods.flatMap((pod) => {
       const plane = wanted.get(pod.metadata.namespace ?? "");
-      const found = { revision: pod.metadata.annotations?.["istio.io/rev"], version: tagOf(proxyOf(pod)?.image) };
-      const why = plane === undefined ? undefined : waitsForRestart(found, { ...plane, tag: tagOf(`:${plane.tag}`)! });
+      const why = plane && restartReason(pod, plane);
       return why === undefined ? [] : [{ pod, plane: plane!, why }];
     });
     for (const tag of new Set(stale.map(({ plane }) => plane.tag))) {

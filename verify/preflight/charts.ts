@@ -4,7 +4,7 @@ import { rootCertificates } from "node:tls";
 import { parse } from "yaml";
 import type { Issue } from "../../base/issue";
 import { messageOf } from "../../cluster/client";
-import { isLoopbackUrl, loginOf } from "../../mesh/charts";
+import { isLoopbackUrl, isRegistry, loginOf } from "../../mesh/charts";
 import { type ExpectedRelease, expectedReleases } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
 import { notThere } from "../check";
@@ -61,7 +61,7 @@ export async function chartFindings(settings: Settings, fetcher?: Fetch): Promis
       const repository = wanted[0]!.chartRepository;
       const signal = AbortSignal.timeout(patience);
       const bounded: Fetch = (url, init) => (fetcher ?? fetcherFor(wanted[0]!))(url, { ...init, signal });
-      return repository.startsWith("oci://")
+      return isRegistry(repository)
         ? Promise.all(wanted.map((release) => inRegistry(repository, release, bounded))).then((all) => all.flat())
         : inRepository(repository, wanted, bounded);
     }),

@@ -4,6 +4,7 @@ import type { Cluster } from "../../cluster/client";
 import type { Named, PeerAuthentication } from "../../cluster/kinds";
 import { controlPlanes } from "../../mesh/control-planes";
 import { enroute } from "../../mesh/enroute";
+import { revisionLabel } from "../../mesh/injection";
 import { claimedBy } from "../../mesh/ownership";
 import { byAge, isDeclared, meshPolicies } from "../../mesh/peer-authentication";
 import { expectedReleases } from "../../settings/expected";
@@ -217,7 +218,7 @@ const otherIstio = preflightCheck({
     for (const istiod of istiods.filter((one) => !isOurs(one))) {
       const { metadata } = istiod;
       const stack = claimedBy(claims, ownerOf(istiod) ?? "");
-      const other = metadata.labels?.["istio.io/rev"] ?? "default";
+      const other = metadata.labels?.[revisionLabel] ?? "default";
       const same = planes.some(({ revision }) => revision === other);
       problem(
         `another Istio${stack === undefined ? "" : `, of stack ${stack},`} runs in namespace ${metadata.namespace}: Deployment ${metadata.name}, revision ${other}${

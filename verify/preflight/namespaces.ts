@@ -8,6 +8,7 @@ import {
   ownerOf,
   ownerValue,
 } from "../../mesh/ownership";
+import { revisionLabel } from "../../mesh/injection";
 import { type WantedNamespace, wantedNamespaces } from "../../settings/expected";
 import { valueOf } from "../checks/reading";
 import { type PreflightCheck, type PreflightContext, type PreflightFacts, preflightCheck } from "./define";
@@ -180,7 +181,7 @@ function conflictText({ name }: WantedNamespace, { key: label, value, wanted }: 
 }
 
 function conflictFix({ key, name }: WantedNamespace, { key: label, value }: LabelConflict): string {
-  const follow = label === "istio.io/rev" ? `; or go by it: ${key}.injection: { revision: ${value} }` : "";
+  const follow = label === revisionLabel ? `; or go by it: ${key}.injection: { revision: ${value} }` : "";
   return `agree with its owner, then remove it: kubectl label namespace ${name} ${label}-${follow}`;
 }
 

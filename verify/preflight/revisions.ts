@@ -16,7 +16,7 @@ import {
   renamingProblems,
   versionProblems,
 } from "../../mesh/revisions";
-import { injectionLabelKeys } from "../../mesh/injection";
+import { injectionLabelKeys, revisionLabel } from "../../mesh/injection";
 import { placeOf } from "../../mesh/object";
 import { wantedNamespaces } from "../../settings/expected";
 import type { Settings } from "../../settings/schema";
@@ -28,9 +28,6 @@ import { type Read, ifRead, read } from "../facts";
 import { type PreflightCheck, type PreflightFacts, preflightCheck } from "./define";
 import { existing, listed } from "./lookup";
 import type { HeldState, StackView } from "./stack-view";
-
-/** The label by which Istio names a control plane on what belongs to it, and the annotation by which an injected pod does. */
-const revisionKey = injectionLabelKeys[1]!;
 
 /** What of the mesh's control planes is the stack's. */
 export interface Ownership {
@@ -59,7 +56,7 @@ export async function readRevisions(cluster: Cluster, settings: Settings, own: O
       const { labels = {}, annotations = {} } = metadata;
       const release = annotations["meta.helm.sh/release-name"];
       return {
-        revision: labels[revisionKey] ?? "default",
+        revision: labels[revisionLabel] ?? "default",
         // By the label that the chart puts on it: it says what is there, not what was meant to be.
         version: /^istiod-(\d.*)$/.exec(labels["helm.sh/chart"] ?? "")?.[1]?.replaceAll("_", "+"),
         release,
@@ -68,11 +65,11 @@ export async function readRevisions(cluster: Cluster, settings: Settings, own: O
       };
     }),
     tags: injectors.flatMap(({ metadata: { labels = {}, annotations = {} } }) => {
-      const [tag, revision] = [labels[tagLabel], labels[revisionKey]];
+      const [tag, revision] = [labels[tagLabel], labels[revisionLabel]];
       if (tag === undefined || revision === undefined) return [];
       return [{ tag, revision, isOurs: own.stack !== undefined && annotations[stackAnnotation] === own.stack }];
     }),
-    validating: validator?.metadata.labels?.[revisionKey],
+    validating: validator?.metadata.labels?.[revisionLabel],
   };
 }
 
@@ -102,7 +99,7 @@ function proxiesOf(pods: readonly Pod[]): RunningProxy[] {
   return livePods(pods).flatMap((pod) => {
     const proxy = proxyOf(pod);
     if (proxy === undefined) return [];
-    const revision = pod.metadata.annotations?.[revisionKey] ?? "default";
+    const revision = pod.metadata.annotations?.[revisionLabel] ?? "default";
     return [{ pod: placeOf(pod), revision, version: tagOf(proxy.image), restart: restarting([pod]) }];
   });
 }

@@ -1,5 +1,6 @@
 import type { Cluster } from "../../cluster/client";
 import type { Container, Deployment, Named } from "../../cluster/kinds";
+import { isRegistry, registryChart } from "../../mesh/charts";
 import { controlPlanes, minorLine } from "../../mesh/control-planes";
 import { enroute } from "../../mesh/enroute";
 import { advisoriesOf, endText, envoyEnds, fixedRelease, istioAdvisories, istioLines } from "../../mesh/support";
@@ -171,9 +172,8 @@ const gatewayDefinitions = preflightCheck({
   run(facts, { settings: { gateway } }, problem) {
     const chart = valueOf(facts.enroute, "the gateway's Deployment")?.metadata.labels?.["helm.sh/chart"];
     if (chart === undefined) return "Helm installs them with the chart";
-    const isRegistry = gateway.chartRepository.startsWith("oci://");
-    const source = isRegistry
-      ? `${gateway.chartRepository.replace(/\/+$/, "")}/enroute`
+    const source = isRegistry(gateway.chartRepository)
+      ? registryChart(gateway.chartRepository, "enroute")
       : `enroute --repo ${gateway.chartRepository}`;
     if (chart !== `enroute-${gateway.version}`)
       problem(`${chart} becomes enroute-${gateway.version}, and Helm leaves EnRoute's definitions as they are`, {
